@@ -1,0 +1,53 @@
+/** Every bound in the program. Nothing queues, loops or waits without one of these. */
+import { assert } from './assert.ts'
+import { GiB, KiB, MiB, day, hour, minute, second } from './units.ts'
+
+export const limits = {
+  /** Raw bytes in one zstd frame. Also the size of one read from a data file. */
+  frameSizeBytesMax: 1 * MiB,
+  /** A pack is closed at the next file boundary once so much is stored in it… */
+  packSizeBytesTarget: 1 * GiB,
+  /** …or once it holds so many files, which bounds the memory for their entries. */
+  packFilesMax: 100_000,
+  /** age's STREAM chunk; the age specification fixes it. */
+  ageChunkSizeBytes: 64 * KiB,
+  workersMax: 64,
+
+  /** JSON objects that are read whole: backup.json, cluster.json, leases. */
+  recordSizeBytesMax: 64 * MiB,
+  manifestLineSizeBytesMax: 64 * KiB,
+
+  storageRequestMsMax: 60 * second,
+  storageListKeysMax: 10_000_000,
+
+  leaseTtlMs: 60 * second,
+  leaseRenewMs: 15 * second,
+
+  postgresConnectMsMax: 10 * second,
+  postgresStatementMsMax: 60 * second,
+  /** pg_backup_start may have to wait for a whole checkpoint. */
+  postgresCheckpointMsMax: 1 * hour,
+
+  /** Page checksum failures listed by file and block in backup.json; more are only counted. */
+  corruptPagesListedMax: 10_000,
+  /** How often a page that fails its checksum is read again, and the pause between: a torn page heals within one write. */
+  pageRereads: 5,
+  pageRereadPauseMs: 20,
+
+  /** No new segment in the repository for so long, while waiting for a backup's WAL: give up. */
+  walWaitStallMsMax: 5 * minute,
+  walWaitPollMs: 250,
+  walSegmentSizeBytesMin: 1 * MiB,
+  walSegmentSizeBytesMax: 1 * GiB,
+  walFetchAheadSegments: 16,
+  walFetchAheadIdleMs: 20 * second,
+
+  /** Objects without a backup.json are left alone for so long. */
+  sweepGraceMs: 1 * day,
+
+  serverStartMsMax: 10 * minute,
+  toolMsMax: 5 * minute,
+} as const
+
+assert(limits.leaseRenewMs * 3 <= limits.leaseTtlMs, 'a lease survives two missed renewals')
+assert(limits.frameSizeBytesMax % (32 * KiB) === 0, 'a frame holds whole pages of every block size')

@@ -1,0 +1,61 @@
+/**
+ * The world: time and chance, given to everything that needs them, so that tests can hand in their own.
+ * `Date.now`, `Math.random`, timers and `process.env` are lint errors outside of the few files named in
+ * eslint.config.mjs; this is one of them.
+ */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface Clock {
+  /** Wall clock, in milliseconds since 1970 (UTC). May jump. */
+  now(): number
+  /** Milliseconds from an arbitrary start; never goes back. For durations. */
+  monotonicMs(): number
+  /** Resolves after `durationMs`; rejects with the signal's reason when it aborts first. */
+  sleep(durationMs: number, signal: AbortSignal): Promise<void>
+}
+
+export interface World {
+  readonly clock: Clock
+  readonly randomBytes: (count: number) => Uint8Array
+}
+
+export function systemWorld(): World {
+  return {
+    clock: {
+      now: () => Date.now(),
+      monotonicMs: () => performance.now(),
+      async sleep(durationMs, signal) {
+        try {
+          await delay(durationMs, undefined, { signal })
+        } catch (error) {
+          signal.throwIfAborted()
+          throw error
+        }
+      },
+    },
+    randomBytes: count => randomBytes(count),
+  }
+}
+
+/** A world whose clock moves only when somebody sleeps on it, and whose random bytes come from a seed. */
+export function simWorld({ startMs = 0, seed = 1 }: { startMs?: number; seed?: number } = {}): World {
+  let now = startMs
+  let state = seed >>> 0
+  const nextByte = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state >>> 24
+  }
+  return {
+    clock: {
+      now: () => now,
+      monotonicMs: () => now,
+      sleep(durationMs, signal) {
+        signal.throwIfAborted()
+        now += durationMs
+        return Promise.resolve()
+      },
+    },
+    randomBytes: count => Uint8Array.from({ length: count }, nextByte),
+  }
+}
