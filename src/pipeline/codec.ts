@@ -1,0 +1,199 @@
+/**
+ * How whole objects are stored: zstd frames of at most 1 MiB raw bytes and their seek table, inside an age file unless
+ * encryption is `none`. `age -d | zstd -d` gives the bytes back.
+ *
+ * An object says itself how it was made, so reading never depends on today's configuration. What is told in the
+ * clear about it (a *clear stanza*) stands at its start: in the age header, or in a zstd skippable frame.
+ */
+import { Fault } from '../base/fault.ts'
+import { limits } from '../base/limits.ts'
+import {
+  createOpener,
+  createSealer,
+  isAge,
+  parseAgeHeader,
+  sealedSizeBytesBound,
+  storedChunkSizeBytes,
+  type ClearStanza,
+} from './age.ts'
+import { ByteQueue } from './byte-queue.ts'
+import { encodeSeekTable, type FrameSize } from './seekable.ts'
+import {
+  createFrameCompressor,
+  createFrameDecompressor,
+  frameLengthOf,
+  frameSizeBytesBound,
+  isSkippable,
+} from './zstd.ts'
+
+export interface Encoding {
+  /** zstd's compression level. */
+  readonly level: number
+  /** age recipients; none: the object is not encrypted. */
+  readonly recipients: readonly string[]
+}
+
+/** What an object's key ends in, after the name of what it holds. */
+export function suffixOf(encoding: Encoding): '.zst' | '.zst.age' {
+  return encoding.recipients.length > 0 ? '.zst.age' : '.zst'
+}
+
+/** Compresses and seals. Pieces are valid until the next one is asked for. */
+export async function* encodeStream(
+  plain: AsyncIterable<Uint8Array>,
+  encoding: Encoding,
+  clear: readonly ClearStanza[] = [],
+): AsyncIterable<Uint8Array> {
+  if (encoding.recipients.length === 0) {
+    yield* clear.map(encodeClearFrame)
+    yield* compressFrames(plain, { level: encoding.level, contentChecksum: true })
+    return
+  }
+  const sealer = await createSealer(encoding.recipients, clear)
+  yield sealer.header
+  const into = new Uint8Array(sealedSizeBytesBound(frameSizeBytesBound(limits.frameSizeBytesMax)))
+  for await (const frame of compressFrames(plain, { level: encoding.level, contentChecksum: false })) {
+    for (const piece of slices(frame, limits.frameSizeBytesMax)) {
+      const sealedBytes = sealer.seal(piece, into)
+      if (sealedBytes > 0) yield into.subarray(0, sealedBytes)
+    }
+  }
+  yield into.subarray(0, sealer.finish(into))
+}
+
+async function* compressFrames(
+  plain: AsyncIterable<Uint8Array>,
+  options: { level: number; contentChecksum: boolean },
+): AsyncIterable<Uint8Array> {
+  const compressor = createFrameCompressor(options)
+  try {
+    const frames: FrameSize[] = []
+    const output = new Uint8Array(frameSizeBytesBound(limits.frameSizeBytesMax))
+    for await (const raw of pieces(plain, limits.frameSizeBytesMax)) {
+      const storedBytes = compressor.compress(raw, output)
+      frames.push({ storedBytes, rawBytes: raw.length })
+      yield output.subarray(0, storedBytes)
+    }
+    yield encodeSeekTable(frames)
+  } finally {
+    compressor.close()
+  }
+}
+
+/** Cuts a stream into pieces of exactly `sizeBytes` (the last may be shorter). */
+async function* pieces(stream: AsyncIterable<Uint8Array>, sizeBytes: number): AsyncIterable<Uint8Array> {
+  const buffer = new Uint8Array(sizeBytes)
+  let used = 0
+  for await (const bytes of stream) {
+    for (let rest = bytes; rest.length > 0; ) {
+      const take = Math.min(rest.length, sizeBytes - used)
+      buffer.set(rest.subarray(0, take), used)
+      used += take
+      rest = rest.subarray(take)
+      if (used < sizeBytes) continue
+      yield buffer
+      used = 0
+    }
+  }
+  if (used > 0) yield buffer.subarray(0, used)
+}
+
+function* slices(bytes: Uint8Array, sizeBytes: number): Iterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += sizeBytes) yield bytes.subarray(at, at + sizeBytes)
+}
+
+/** Opens and decompresses what encodeStream made. Every chunk's seal and every frame is checked on the way. */
+export async function* decodeStream(
+  stored: AsyncIterable<Uint8Array>,
+  identities: readonly string[],
+): AsyncIterable<Uint8Array> {
+  const queue = new ByteQueue(stored)
+  const sealed = isAge(await queue.peek(64))
+  yield* decompressFrames(sealed ? new ByteQueue(openChunks(queue, identities)) : queue)
+}
+
+async function* openChunks(queue: ByteQueue, identities: readonly string[]): AsyncIterable<Uint8Array> {
+  const start = await queue.peek(ageHeaderSizeBytesMax)
+  const opener = await createOpener(start, identities)
+  await queue.take(opener.payloadOffsetBytes)
+  for (let index = 0, last = false; !last; index++) {
+    const chunk = await queue.take(storedChunkSizeBytes)
+    last = (await queue.peek(1)).length === 0
+    const plain = new Uint8Array(chunk.length)
+    yield plain.subarray(0, opener.openChunk(index, chunk, last, plain))
+  }
+}
+
+async function* decompressFrames(queue: ByteQueue): AsyncIterable<Uint8Array> {
+  const decompressor = createFrameDecompressor()
+  const frames: FrameSize[] = []
+  const output = new Uint8Array(limits.frameSizeBytesMax)
+  try {
+    for (let frame = await takeFrame(queue); ; frame = await takeFrame(queue)) {
+      if (isSkippable(frame) && (await queue.peek(1)).length === 0) {
+        checkSeekTable(frame, frames)
+        return
+      }
+      if (isSkippable(frame)) continue
+      const rawBytes = decompressor.decompress(frame, output)
+      frames.push({ storedBytes: frame.length, rawBytes })
+      yield output.subarray(0, rawBytes)
+    }
+  } finally {
+    decompressor.close()
+    await queue.close()
+  }
+}
+
+async function takeFrame(queue: ByteQueue): Promise<Uint8Array> {
+  const frameBytesMax = frameSizeBytesBound(limits.frameSizeBytesMax)
+  const length = frameLengthOf(await queue.peek(frameBytesMax))
+  const frame = length === undefined ? undefined : await queue.take(length)
+  if (frame === undefined || frame.length !== length) throw corrupt('it is cut off')
+  return frame
+}
+
+/** The seek table is the last thing written: without it, or with another one, the object is not whole. */
+function checkSeekTable(table: Uint8Array, frames: readonly FrameSize[]): void {
+  if (Buffer.compare(table, encodeSeekTable(frames)) !== 0) throw corrupt('its seek table does not fit its frames')
+}
+
+/** An age header holds one stanza a recipient; even post-quantum ones take 2 KiB each. */
+const ageHeaderSizeBytesMax = 64 * 1024
+
+/** What the start of an object (some KiB) tells in the clear; undefined when `start` ends too early to tell. */
+export function readClear(start: Uint8Array): readonly ClearStanza[] | undefined {
+  if (isAge(start)) return parseAgeHeader(start)?.clear
+  const first = decodeClearFrame(start)
+  return first === 'cut off' ? undefined : first === undefined ? [] : [first]
+}
+
+const clearMagic = 0x184d2a50
+
+/** A skippable frame (RFC 8878, section 3.1.2) that holds the stanza's words in one line of text. */
+function encodeClearFrame({ type, args }: ClearStanza): Uint8Array {
+  const text = Buffer.from([type, ...args].join(' ') + '\n', 'latin1')
+  const frame = Buffer.alloc(8 + text.length)
+  frame.writeUInt32LE(clearMagic, 0)
+  frame.writeUInt32LE(text.length, 4)
+  frame.set(text, 8)
+  return frame
+}
+
+function decodeClearFrame(start: Uint8Array): ClearStanza | 'cut off' | undefined {
+  if (start.length < 8) return 'cut off'
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength)
+  if (view.getUint32(0, true) !== clearMagic) return undefined
+  const length = view.getUint32(4, true)
+  if (length > ageHeaderSizeBytesMax) {
+    throw corrupt(`it begins with a note of ${String(length)} bytes, which is too long`)
+  }
+  if (8 + length > start.length) return 'cut off'
+  const [type = '', ...args] = Buffer.from(start.subarray(8, 8 + length)).toString('latin1').trimEnd().split(' ')
+  return { type, args }
+}
+
+const corrupt = (why: string): Fault =>
+  new Fault('OBJECT_CORRUPT', `a compressed object can not be read: ${why}`, {
+    hint: 'Run `holdfast verify` to see what else is damaged, and restore from another repository or backup.',
+  })
