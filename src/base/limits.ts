@@ -18,6 +18,10 @@ export const limits = {
   manifestLineSizeBytesMax: 64 * KiB,
 
   storageRequestMsMax: 60 * second,
+  /** One piece of an object as it is read from the storage; one more is read ahead. */
+  storagePieceSizeBytes: 1 * MiB,
+  /** So much of a growing file is sent to the disk at a time, in the background. */
+  writebackSizeBytes: 64 * MiB,
   storageListKeysMax: 10_000_000,
 
   leaseTtlMs: 60 * second,
@@ -25,6 +29,8 @@ export const limits = {
 
   postgresConnectMsMax: 10 * second,
   postgresStatementMsMax: 60 * second,
+  /** How much longer than a statement's own limit a server may be silent before its connection is dropped. */
+  postgresSilenceMsMax: 10 * second,
   /** pg_backup_start may have to wait for a whole checkpoint. */
   postgresCheckpointMsMax: 1 * hour,
 
@@ -39,6 +45,8 @@ export const limits = {
   walWaitPollMs: 250,
   walSegmentSizeBytesMin: 1 * MiB,
   walSegmentSizeBytesMax: 1 * GiB,
+  walPageSizeBytesMin: 1 * KiB,
+  walPageSizeBytesMax: 64 * KiB,
   walFetchAheadSegments: 16,
   walFetchAheadIdleMs: 20 * second,
 

@@ -5,7 +5,16 @@
  * or, without it, as `nobody`.
  */
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,21 +34,32 @@ export interface ServerUser {
 /** The user that servers run as. */
 export function serverUser(): ServerUser {
   const uid = process.getuid?.() ?? 0
-  if (uid !== 0) return { name: userNamed(line => line[2] === String(uid))?.name ?? 'tests', uid, gid: process.getgid?.() ?? uid }
+  if (uid !== 0)
+    return {
+      name: userNamed(line => line[2] === String(uid))?.name ?? 'tests',
+      uid,
+      gid: process.getgid?.() ?? uid,
+    }
   const found = userNamed(line => line[0] === 'postgres') ?? userNamed(line => line[0] === 'nobody')
-  if (!found) throw new Error('tests that start PostgreSQL need a user "postgres" or "nobody" when they run as root')
+  if (!found)
+    throw new Error('tests that start PostgreSQL need a user "postgres" or "nobody" when they run as root')
   return found
 }
 
 function userNamed(fits: (fields: readonly string[]) => boolean): ServerUser | undefined {
-  const fields = readFileSync('/etc/passwd', 'utf8').split('\n').map(line => line.split(':')).find(fits)
+  const fields = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map(line => line.split(':'))
+    .find(fits)
   return fields && { name: fields[0] ?? '', uid: Number(fields[2]), gid: Number(fields[3]) }
 }
 
 /** The folder of `postgres`, `initdb` and `pg_ctl`, readable by `serverUser()`. */
 export function binDirectory(major: Major, build: Build = 'embedded'): string {
   if (build === 'debian') return `/usr/lib/postgresql/${String(major)}/bin`
-  const packaged = fileURLToPath(new URL(`../../node_modules/postgres-${String(major)}/native`, import.meta.url))
+  const packaged = fileURLToPath(
+    new URL(`../../node_modules/postgres-${String(major)}/native`, import.meta.url),
+  )
   if (!existsSync(packaged)) throw new Error(`${packaged} is missing: run npm ci`)
   return join(reachable(packaged), 'bin')
 }

@@ -5,7 +5,16 @@
  * `remove()`, or at the latest when the process that started it dies: a small shell process watches for that.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { chownSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -165,8 +174,24 @@ class Server implements TestServer {
     const { uid, gid } = serverUser()
     const child = spawn(
       join(this.binDirectory, 'postgres'),
-      ['-D', this.dataDirectory, '-k', this.socketDirectory, '-p', String(this.port), '-c', `listen_addresses=${listen}`],
-      { uid, gid, cwd: this.root, stdio: ['ignore', log, log], detached: true, env: { PATH: process.env['PATH'] } },
+      [
+        '-D',
+        this.dataDirectory,
+        '-k',
+        this.socketDirectory,
+        '-p',
+        String(this.port),
+        '-c',
+        `listen_addresses=${listen}`,
+      ],
+      {
+        uid,
+        gid,
+        cwd: this.root,
+        stdio: ['ignore', log, log],
+        detached: true,
+        env: { PATH: process.env['PATH'] },
+      },
     )
     closeSync(log)
     child.unref()
@@ -177,7 +202,8 @@ class Server implements TestServer {
   async #ready(child: ChildProcess): Promise<void> {
     for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 20) {
       if (child.exitCode !== null || child.signalCode !== null) break
-      if (/^(ready|standby)/.test(this.#postmasterLine(7)) && this.#postmasterLine(0) === String(child.pid)) return
+      if (/^(ready|standby)/.test(this.#postmasterLine(7)) && this.#postmasterLine(0) === String(child.pid))
+        return
       await delay(20)
     }
     await this.stop('immediate')
@@ -218,7 +244,9 @@ class Server implements TestServer {
   }
 
   configure(settings: Readonly<Record<string, string | number | boolean>>): void {
-    const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'\n`)
+    const lines = Object.entries(settings).map(
+      ([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'\n`,
+    )
     writeFileSync(join(this.dataDirectory, 'postgresql.conf'), lines.join(''), { flag: 'a' })
   }
 
@@ -244,7 +272,8 @@ class Server implements TestServer {
 
 /** Ends the server and removes its folder when this process is gone, however it went: its pipe then closes. */
 function startWatchdog(dataDirectory: string, root: string): ChildProcess {
-  const script = 'cat >/dev/null; kill -QUIT "$(head -n 1 "$1/postmaster.pid")" 2>/dev/null; sleep 1; rm -rf "$2"'
+  const script =
+    'cat >/dev/null; kill -QUIT "$(head -n 1 "$1/postmaster.pid")" 2>/dev/null; sleep 1; rm -rf "$2"'
   const child = spawn('/bin/sh', ['-c', script, 'watchdog', dataDirectory, root], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -304,7 +333,10 @@ async function freePort(): Promise<number> {
 
 function childrenOf(pid: number | undefined): number[] {
   if (pid === undefined) return []
-  return readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  return readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8')
+    .split(' ')
+    .filter(Boolean)
+    .map(Number)
 }
 
 function killQuietly(pid: number): void {

@@ -45,7 +45,9 @@ async function copyUnderBackup(primary: TestServer, destination: string): Promis
   const session = await primary.connect()
   try {
     const old = primary.major < 15
-    await session.query(old ? "SELECT pg_start_backup('standby', true, false)" : "SELECT pg_backup_start('standby', true)")
+    await session.query(
+      old ? "SELECT pg_start_backup('standby', true, false)" : "SELECT pg_backup_start('standby', true)",
+    )
     copyDirectory(primary.dataDirectory, destination)
     const stop = old ? 'pg_stop_backup(false, false)' : 'pg_backup_stop(false)'
     const result = await session.query<{ labelfile: string }>(`SELECT labelfile FROM ${stop}`)
@@ -57,7 +59,13 @@ async function copyUnderBackup(primary: TestServer, destination: string): Promis
 
 function copyDirectory(source: string, destination: string): void {
   // Files may vanish while cp runs; PostgreSQL replays what it missed.
-  execFileSync('/bin/sh', ['-c', 'cp -a "$1" "$2" 2>/dev/null; test -f "$2/global/pg_control"', 'copy', source, destination])
+  execFileSync('/bin/sh', [
+    '-c',
+    'cp -a "$1" "$2" 2>/dev/null; test -f "$2/global/pg_control"',
+    'copy',
+    source,
+    destination,
+  ])
   for (const name of ['postmaster.pid', 'postmaster.opts', 'standby.signal', 'recovery.signal']) {
     rmSync(join(destination, name), { force: true })
   }

@@ -8,8 +8,15 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 export type ClientTool =
-  | 'pg_amcheck' | 'pg_basebackup' | 'pg_combinebackup' | 'pg_controldata' | 'pg_dump' | 'pg_verifybackup'
-  | 'pg_waldump' | 'pgbench' | 'psql'
+  | 'pg_amcheck'
+  | 'pg_basebackup'
+  | 'pg_combinebackup'
+  | 'pg_controldata'
+  | 'pg_dump'
+  | 'pg_verifybackup'
+  | 'pg_waldump'
+  | 'pgbench'
+  | 'psql'
 
 export type FoundTool = { readonly path: string } | { readonly path: undefined; readonly reason: string }
 
@@ -17,12 +24,18 @@ export type FoundTool = { readonly path: string } | { readonly path: undefined; 
 export function findClientTool(tool: ClientTool, major: number): FoundTool {
   const path = join(`/usr/lib/postgresql/${String(major)}/bin`, tool)
   if (isExecutable(path)) return { path }
-  return { path: undefined, reason: `${tool} of PostgreSQL ${String(major)} is not here (${path} does not exist)` }
+  return {
+    path: undefined,
+    reason: `${tool} of PostgreSQL ${String(major)} is not here (${path} does not exist)`,
+  }
 }
 
 /** Any other program, on the path. */
 export function findProgram(name: string): FoundTool {
-  const path = (process.env['PATH'] ?? '').split(delimiter).map(folder => join(folder, name)).find(isExecutable)
+  const path = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map(folder => join(folder, name))
+    .find(isExecutable)
   return path === undefined ? { path, reason: `${name} is not on the path` } : { path }
 }
 
