@@ -1,0 +1,59 @@
+/**
+ * Bundles src/ into dist/: ES modules that share chunks, so that a verb loads only what it needs. Everything is
+ * bundled but the native package. Plain JavaScript for any Node from 20 on, since `npm ci` runs it by `prepare`.
+ *
+ * All files lie side by side in dist/, so `new URL('./worker.js', import.meta.url)` is right in every chunk.
+ */
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { licensesOf } from './licenses.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = join(root, 'dist')
+
+const result = await build({
+  absWorkingDir: root,
+  entryPoints: ['src/main.ts', 'src/worker.ts'],
+  outdir: dist,
+  write: false,
+  metafile: true,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  chunkNames: 'chunk-[hash]',
+  external: ['@node-rs/crc32', 'pg-native'],
+  // Names stay as they are: a stack trace in a bug report has to be readable.
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+})
+
+await mkdir(dist, { recursive: true })
+const files = new Map(result.outputFiles.map(file => [file.path.slice(dist.length + 1), withRequire(file.text)]))
+files.set('THIRD-PARTY-LICENSES.txt', await licensesOf(result.metafile, root))
+for (const [name, text] of files) await writeWhenChanged(join(dist, name), text)
+// Only before packing: a process that runs while we build may still want to load one of yesterday's chunks.
+if (process.env.npm_lifecycle_event === 'prepare') await removeAllBut(files)
+
+/** CommonJS packages ask for Node's own modules by `require`, which ES modules have to make for themselves. */
+function withRequire(text) {
+  if (!text.includes('typeof require')) return text
+  return `import{createRequire}from"node:module";const require=createRequire(import.meta.url);\n${text}`
+}
+
+async function writeWhenChanged(path, text) {
+  const old = await readFile(path, 'utf8').catch(() => undefined)
+  if (old === text) return
+  const temporary = `${path}.${String(process.pid)}.tmp`
+  await writeFile(temporary, text)
+  await rename(temporary, path)
+}
+
+async function removeAllBut(keep) {
+  for (const name of await readdir(dist)) if (!keep.has(name)) await rm(join(dist, name), { recursive: true })
+}

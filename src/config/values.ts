@@ -1,0 +1,76 @@
+/** The kinds of values that the configuration file is made of, as people write them and as the program takes them. */
+import * as z from 'zod/mini'
+import { Secret } from '../base/secret.ts'
+import { parseDuration } from '../base/units.ts'
+import type { SecretSource } from './secret-source.ts'
+
+type CamelCase<Text extends string> = Text extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : Text
+type CamelKeys<T> = { readonly [Key in keyof T as Key extends string ? CamelCase<Key> : Key]: T[Key] }
+
+/** A mapping with these keys and no others. In the file keys are `snake_case`, in the program `camelCase`. */
+export function section<Shape extends z.core.$ZodShape>(shape: Shape) {
+  return z.pipe(z.strictObject(shape), z.transform(camelKeys<z.infer<z.ZodMiniObject<Shape>>>))
+}
+
+/** What a value is for, in a sentence or two (Markdown), and how it may look. */
+export function described<Schema extends z.ZodMiniType>(schema: Schema, description: string, examples?: readonly unknown[]): Schema {
+  return schema.check(z.meta(examples ? { description, examples } : { description }))
+}
+
+export function text(what: string, pattern: RegExp) {
+  return z.string().check(z.regex(pattern, { error: `is not ${what}` }), noVariables)
+}
+
+/** A name that becomes part of object keys and file names. */
+export function name() {
+  return text('a name (small letters, digits, - and _)', /^[a-z0-9][a-z0-9_-]{0,62}$/)
+}
+
+export function path() {
+  return text('an absolute path', /^\//)
+}
+
+export function words<const Words extends readonly [string, ...string[]]>(choices: Words, fallback: Words[number]) {
+  return z._default(z.enum(choices), fallback as z.core.util.NoUndefined<z.infer<z.ZodMiniEnum<z.core.util.ToEnum<Words[number]>>>>)
+}
+
+export function integer(min: number, max: number) {
+  return z.int().check(z.gte(min), z.lte(max))
+}
+
+/** `90s`, `5m`, `1h30m`: milliseconds in the program. */
+export function duration() {
+  return z.pipe(z.string().check(z.meta({ pattern: '^(\\d+(\\.\\d+)?\\s*(ms|s|m|h|d|w)\\s*)+$' })), z.transform(toMilliseconds))
+}
+
+/** Text that may hold `${NAME}` of the environment, or `{ file: … }`, or `{ command: … }`. Read when it is needed. */
+export function secret() {
+  return z.union([
+    z.pipe(z.string().check(z.minLength(1)), z.transform((given): SecretSource => ({ kind: 'text', text: new Secret(given) }))),
+    z.pipe(
+      z.strictObject({ file: described(z.string(), 'A file that holds it; relative to the configuration file.') }),
+      z.transform(({ file }): SecretSource => ({ kind: 'file', file })),
+    ),
+    z.pipe(
+      z.strictObject({ command: described(z.string(), 'A shell command that prints it.') }),
+      z.transform(({ command }): SecretSource => ({ kind: 'command', command })),
+    ),
+  ])
+}
+
+/** Somebody who writes `${BUCKET}` outside of a secret should hear of it here, not from a bucket of that name. */
+const noVariables = z.refine<string>(given => !given.includes('${'), {
+  error: 'has ${…}, which is replaced in secrets only (connection, identity)',
+})
+
+function toMilliseconds(given: string, context: z.core.ParsePayload): number {
+  const durationMs = parseDuration(given)
+  if (durationMs !== undefined) return durationMs
+  context.issues.push({ code: 'custom', message: 'is not a duration such as 90s, 5m or 1h30m', input: given })
+  return z.NEVER
+}
+
+function camelKeys<T extends object>(given: T): CamelKeys<T> {
+  const entries = Object.entries(given).map(([key, value]) => [key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value])
+  return Object.fromEntries(entries) as CamelKeys<T>
+}
