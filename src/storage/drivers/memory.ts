@@ -1,0 +1,106 @@
+/** A storage in memory, for tests and simulations. Passes the same contract as the real ones. */
+import { assert } from '../../base/assert.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Clock } from '../../base/world.ts'
+import { assertKey, assertPrefix, compareKeys } from '../key.ts'
+import type { Body, ObjectInfo, ObjectWriter, Storage } from '../storage.ts'
+
+interface Stored {
+  readonly bytes: Uint8Array
+  readonly modifiedMs: number
+}
+
+export function openMemoryStorage(clock: Pick<Clock, 'now'>, location = 'memory:'): Storage {
+  const objects = new Map<string, Stored>()
+
+  const publish = (key: string, bytes: Uint8Array): 'written' | 'taken' => {
+    if (objects.has(key)) return 'taken'
+    objects.set(key, { bytes, modifiedMs: clock.now() })
+    return 'written'
+  }
+
+  return {
+    location,
+    put: async (key, body, signal) => {
+      assertKey(key)
+      const bytes = await collect(body, signal)
+      return publish(key, bytes)
+    },
+    async create(key, signal) {
+      assertKey(key)
+      await turn(signal)
+      return openWriter(bytes => publish(key, bytes), signal)
+    },
+    async *get(key, range, signal) {
+      assertKey(key)
+      await turn(signal)
+      const stored = objects.get(key)
+      if (!stored)
+        throw new Fault('OBJECT_MISSING', `${key} is not there`, { hint: 'Look at what else is missing.' })
+      const piece = new Uint8Array(stored.bytes.subarray(range?.startBytes ?? 0, range?.endBytes))
+      if (piece.length > 0) yield piece
+    },
+    async stat(key, signal) {
+      assertKey(key)
+      await turn(signal)
+      const stored = objects.get(key)
+      return stored && infoOf(key, stored)
+    },
+    async *list(prefix, signal) {
+      assertPrefix(prefix)
+      for (const key of [...objects.keys()].filter(key => key.startsWith(prefix)).sort(compareKeys)) {
+        await turn(signal)
+        const stored = objects.get(key)
+        if (stored) yield infoOf(key, stored)
+      }
+    },
+    async delete(keys, signal) {
+      keys.forEach(assertKey)
+      await turn(signal)
+      for (const key of keys) objects.delete(key)
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
+function openWriter(publish: (bytes: Uint8Array) => 'written' | 'taken', signal: AbortSignal): ObjectWriter {
+  const pieces: Uint8Array[] = []
+  let open = true
+  return {
+    async write(bytes) {
+      assert(open, 'a writer is used only until it is committed or aborted')
+      await turn(signal)
+      pieces.push(new Uint8Array(bytes))
+    },
+    async commit() {
+      assert(open, 'a writer is used only until it is committed or aborted')
+      await turn(signal)
+      open = false
+      return publish(Buffer.concat(pieces))
+    },
+    abort() {
+      open = false
+      return Promise.resolve()
+    },
+  }
+}
+
+async function collect(body: Body, signal: AbortSignal): Promise<Uint8Array> {
+  await turn(signal)
+  const pieces: Uint8Array[] = []
+  for await (const piece of body.open()) pieces.push(new Uint8Array(piece))
+  signal.throwIfAborted()
+  const bytes = Buffer.concat(pieces)
+  assert(bytes.length === body.sizeBytes, 'a body has the size it promised')
+  return bytes
+}
+
+/** Everything takes a turn of the event loop, as it would in the world, so that simulations interleave. */
+async function turn(signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  await Promise.resolve()
+}
+
+function infoOf(key: string, { bytes, modifiedMs }: Stored): ObjectInfo {
+  return { key, sizeBytes: bytes.length, modifiedMs }
+}
