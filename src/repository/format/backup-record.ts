@@ -43,6 +43,8 @@ export interface BackupRecord {
   /** Objects of this backup, relative to its folder. */
   readonly packs: readonly PackRecord[]
   readonly manifest: StoredObjectRecord
+  /** PostgreSQL's own backup_manifest, for pg_verifybackup and pg_combinebackup. */
+  readonly backupManifest: StoredObjectRecord
   readonly compression: { readonly algorithm: 'zstd'; readonly level: number }
   /** The age recipients (public keys) that can open the objects; empty when encryption is `none`. */
   readonly recipients: readonly string[]
