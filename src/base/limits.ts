@@ -40,11 +40,17 @@ export const limits = {
   pageRereads: 5,
   pageRereadPauseMs: 20,
 
+  /** Files wait in archive_status and nothing was archived for so long: the archiver stands still. */
+  archiverStallMsMax: 5 * minute,
+  /** So many files waiting are worth a warning. */
+  archiverBehindSegments: 64,
   /** No new segment in the repository for so long, while waiting for a backup's WAL: give up. */
   walWaitStallMsMax: 5 * minute,
   walWaitPollMs: 250,
   walSegmentSizeBytesMin: 1 * MiB,
   walSegmentSizeBytesMax: 1 * GiB,
+  /** History files (a line a timeline) and backup history files. */
+  walTextSizeBytesMax: 16 * MiB,
   walPageSizeBytesMin: 1 * KiB,
   walPageSizeBytesMax: 64 * KiB,
   walFetchAheadSegments: 16,

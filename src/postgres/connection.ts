@@ -235,6 +235,7 @@ class Session implements Server {
   }
 }
 
+/** A role's limits for idle sessions and long transactions are not meant for a backup, which is both. */
 const sessionSql = `
   SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS number,
          pg_catalog.current_setting('server_version') AS version,
@@ -242,4 +243,5 @@ const sessionSql = `
          pg_catalog.set_config('search_path', 'pg_catalog', false) AS path,
          pg_catalog.set_config('TimeZone', 'UTC', false) AS zone,
          pg_catalog.set_config('DateStyle', 'ISO', false) AS dates,
-         pg_catalog.set_config('IntervalStyle', 'postgres', false) AS intervals`
+         (SELECT pg_catalog.count(pg_catalog.set_config(name, '0', false)) FROM pg_catalog.pg_settings
+           WHERE name IN ('idle_session_timeout', 'transaction_timeout')) AS timeouts`
