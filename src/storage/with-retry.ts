@@ -1,0 +1,81 @@
+/**
+ * Tries again what fails for a passing reason.
+ *
+ * After a retry `taken` may mean our own first try, whose answer was lost: who needs to know reads back. A read
+ * that breaks off goes on where it broke off, which is right because objects never change. Writers are left alone:
+ * the driver repeats their parts inside, or the whole object is written again by the caller.
+ */
+import type { Retry } from '../base/retry.ts'
+import type { ByteRange, ObjectInfo, Storage } from './storage.ts'
+import { compareKeys } from './key.ts'
+
+export function withRetry(inner: Storage, retry: Retry): Storage {
+  return {
+    ...inner,
+    put: (key, body, signal) => retry(() => inner.put(key, body, signal), signal),
+    create: (key, signal) => retry(() => inner.create(key, signal), signal),
+    get: (key, range, signal) => resumedGet(inner, retry, key, range, signal),
+    stat: (key, signal) => retry(() => inner.stat(key, signal), signal),
+    list: (prefix, signal) => resumedList(inner, retry, prefix, signal),
+    delete: (keys, signal) => retry(() => inner.delete(keys, signal), signal),
+  }
+}
+
+function resumedGet(
+  inner: Storage,
+  retry: Retry,
+  key: string,
+  range: ByteRange | undefined,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  let startBytes = range?.startBytes ?? 0
+  return resumed(
+    () => inner.get(key, { startBytes, endBytes: range?.endBytes ?? Number.MAX_SAFE_INTEGER }, signal),
+    piece => (startBytes += piece.length),
+    retry,
+    signal,
+  )
+}
+
+function resumedList(
+  inner: Storage,
+  retry: Retry,
+  prefix: string,
+  signal: AbortSignal,
+): AsyncIterable<ObjectInfo> {
+  let last: string | undefined
+  const afterLast = async function* (): AsyncGenerator<ObjectInfo> {
+    const from = last
+    for await (const info of inner.list(prefix, signal)) {
+      if (from === undefined || compareKeys(info.key, from) > 0) yield info
+    }
+  }
+  return resumed(afterLast, ({ key }) => (last = key), retry, signal)
+}
+
+/** Opens the stream again at the place it had reached. Each new item gives the retries their whole budget back. */
+async function* resumed<T>(
+  open: () => AsyncIterable<T>,
+  reached: (item: T) => unknown,
+  retry: Retry,
+  signal: AbortSignal,
+): AsyncGenerator<T, void, undefined> {
+  let stream: AsyncIterator<T> | undefined
+  const next = async (): Promise<IteratorResult<T>> => {
+    const current = (stream ??= open()[Symbol.asyncIterator]())
+    try {
+      return await current.next()
+    } catch (error) {
+      stream = undefined
+      throw error
+    }
+  }
+  try {
+    for (let step = await retry(next, signal); step.done !== true; step = await retry(next, signal)) {
+      reached(step.value)
+      yield step.value
+    }
+  } finally {
+    await stream?.return?.()
+  }
+}
