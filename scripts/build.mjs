@@ -4,6 +4,7 @@
  *
  * All files lie side by side in dist/, so `new URL('./worker.js', import.meta.url)` is right in every chunk.
  */
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +16,7 @@ const dist = join(root, 'dist')
 
 const result = await build({
   absWorkingDir: root,
-  entryPoints: ['src/main.ts', 'src/worker.ts'],
+  entryPoints: ['src/main.ts', 'src/worker.ts'].filter(path => existsSync(join(root, path))),
   outdir: dist,
   write: false,
   metafile: true,
@@ -34,7 +35,9 @@ const result = await build({
 })
 
 await mkdir(dist, { recursive: true })
-const files = new Map(result.outputFiles.map(file => [file.path.slice(dist.length + 1), withRequire(file.text)]))
+const files = new Map(
+  result.outputFiles.map(file => [file.path.slice(dist.length + 1), withRequire(file.text)]),
+)
 files.set('THIRD-PARTY-LICENSES.txt', await licensesOf(result.metafile, root))
 for (const [name, text] of files) await writeWhenChanged(join(dist, name), text)
 // Only before packing: a process that runs while we build may still want to load one of yesterday's chunks.

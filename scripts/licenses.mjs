@@ -4,7 +4,9 @@ import { join } from 'node:path'
 
 /** `metafile` is esbuild's account of what went in. */
 export async function licensesOf(metafile, root) {
-  const folders = Object.keys(metafile.inputs).flatMap(path => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [])
+  const folders = Object.keys(metafile.inputs).flatMap(
+    path => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
+  )
   const sections = []
   for (const folder of [...new Set(folders)].sort()) sections.push(await sectionOf(join(root, folder)))
   return `Holdfast contains these packages.\n\n${sections.join('\n')}`

@@ -4,10 +4,15 @@
 export function nearest(given: string, words: readonly string[]): string | undefined {
   const longer = words.filter(word => given.length >= 3 && word.startsWith(given))
   if (longer.length === 1) return longer[0]
-  const ranked = words.map(word => ({ word, distance: editDistance(given.toLowerCase(), word.toLowerCase()) }))
+  const ranked = words.map(word => ({
+    word,
+    distance: editDistance(given.toLowerCase(), word.toLowerCase()),
+  }))
   ranked.sort((a, b) => a.distance - b.distance)
   const best = ranked[0]
-  return best && best.distance <= Math.max(1, Math.floor(Math.max(given.length, best.word.length) / 3)) ? best.word : undefined
+  return best && best.distance <= Math.max(1, Math.floor(Math.max(given.length, best.word.length) / 3))
+    ? best.word
+    : undefined
 }
 
 /** Levenshtein's distance, with the swap of two neighbours counted as one error. */
@@ -18,7 +23,8 @@ function editDistance(a: string, b: string): number {
     const row = [i]
     for (let j = 1; j <= b.length; j++) {
       const replaced = at(last, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(before, j - 2) + 1 : Infinity
+      const swapped =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(before, j - 2) + 1 : Infinity
       row.push(Math.min(replaced, swapped, at(last, j) + 1, at(row, j - 1) + 1))
     }
     before = last

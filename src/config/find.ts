@@ -12,7 +12,10 @@ export const systemConfigPath = '/etc/holdfast/holdfast.yaml'
 const fileName = 'holdfast.yaml'
 
 /** `given` is what `--config` said. The file that it or `$HOLDFAST_CONFIG` names need not exist: reading it tells. */
-export async function findConfig(given: string | undefined, { environment, workingDirectory }: Surroundings): Promise<string> {
+export async function findConfig(
+  given: string | undefined,
+  { environment, workingDirectory }: Surroundings,
+): Promise<string> {
   const named = given ?? environment['HOLDFAST_CONFIG']
   if (named !== undefined && named !== '') return resolve(workingDirectory, named)
   const candidates = [resolve(workingDirectory, fileName), systemConfigPath]

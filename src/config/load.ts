@@ -41,12 +41,19 @@ function plainValueOf(document: Document.Parsed): unknown {
   return document.toJS() ?? {}
 }
 
-function invalid(source: string, lines: LineCounter, problems: readonly { offset: number; message: string }[]): Fault {
+function invalid(
+  source: string,
+  lines: LineCounter,
+  problems: readonly { offset: number; message: string }[],
+): Fault {
   const told = problems.map(({ offset, message }) => {
     const { line, col } = lines.linePos(offset)
     return `${source}:${String(Math.max(line, 1))}:${String(Math.max(col, 1))}: ${message}`
   })
-  const message = told.length === 1 ? told.join('') : `the configuration has ${String(told.length)} mistakes\n  ${told.join('\n  ')}`
+  const message =
+    told.length === 1
+      ? told.join('')
+      : `the configuration has ${String(told.length)} mistakes\n  ${told.join('\n  ')}`
   const hint = 'Correct the file; docs/reference/configuration.md lists every key with an example.'
   return new Fault('CONFIG_INVALID', message, { hint })
 }

@@ -13,20 +13,34 @@ export interface Problem {
   readonly message: string
 }
 
-export function problemsOf(issues: readonly Issue[], schema: z.core.$ZodType, document: Document): readonly Problem[] {
+export function problemsOf(
+  issues: readonly Issue[],
+  schema: z.core.$ZodType,
+  document: Document,
+): readonly Problem[] {
   const problems = issues.flatMap(issue => problemsOfIssue(issue, issue.path, schema, document))
   return problems.toSorted((a, b) => a.offset - b.offset)
 }
 
-function problemsOfIssue(issue: Issue, path: Issue['path'], schema: z.core.$ZodType, document: Document): readonly Problem[] {
+function problemsOfIssue(
+  issue: Issue,
+  path: Issue['path'],
+  schema: z.core.$ZodType,
+  document: Document,
+): readonly Problem[] {
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, path)
-    return issue.keys.map(key => ({ offset: offsetOfKey(document, path, key), message: unknownKey(path, key, known) }))
+    return issue.keys.map(key => ({
+      offset: offsetOfKey(document, path, key),
+      message: unknownKey(path, key, known),
+    }))
   }
   const branch = issue.code === 'invalid_union' ? meantBranch(issue.errors) : undefined
-  if (branch) return branch.flatMap(inner => problemsOfIssue(inner, [...path, ...inner.path], schema, document))
+  if (branch)
+    return branch.flatMap(inner => problemsOfIssue(inner, [...path, ...inner.path], schema, document))
   const missing = issue.input === undefined && document.getIn(path) === undefined
-  if (missing) return [{ offset: offsetOf(document, path.slice(0, -1)), message: `${nameOf(path)} is missing` }]
+  if (missing)
+    return [{ offset: offsetOf(document, path.slice(0, -1)), message: `${nameOf(path)} is missing` }]
   return [{ offset: offsetOf(document, path), message: `${nameOf(path)} ${complaintOf(issue)}` }]
 }
 
@@ -50,7 +64,9 @@ function complaintOf(issue: Issue): string {
     case 'invalid_union':
       return `must be ${expectedBy(issue).join(' or ')}`
     case 'too_small':
-      return issue.origin === 'string' || issue.origin === 'array' ? 'must not be empty' : `must be at least ${String(issue.minimum)}`
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? 'must not be empty'
+        : `must be at least ${String(issue.minimum)}`
     case 'too_big':
       return `must be at most ${String(issue.maximum)}`
     case 'invalid_key':
@@ -67,12 +83,20 @@ function expectedBy(issue: Issue): readonly string[] {
 }
 
 const typeNames: Readonly<Record<string, string>> = {
-  string: 'text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', object: 'a mapping', record: 'a mapping',
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping',
+  record: 'a mapping',
 }
 
 /** `repositories.main.encryption.recipients[0]`. */
 function nameOf(path: Issue['path']): string {
-  const parts = path.map((part, i) => (typeof part === 'number' ? `[${String(part)}]` : `${i === 0 ? '' : '.'}${String(part)}`))
+  const parts = path.map((part, i) =>
+    typeof part === 'number' ? `[${String(part)}]` : `${i === 0 ? '' : '.'}${String(part)}`,
+  )
   return parts.length === 0 ? 'the file' : parts.join('')
 }
 
@@ -87,7 +111,9 @@ function offsetOf(document: Document, path: Issue['path']): number {
 /** A key stands before its value, and for an unknown key it is the key that is wrong. */
 function offsetOfKey(document: Document, path: Issue['path'], key: string): number {
   const map = path.length === 0 ? document.contents : document.getIn(path, true)
-  const pair = isMap(map) ? map.items.find(item => isScalar(item.key) && String(item.key.value) === key) : undefined
+  const pair = isMap(map)
+    ? map.items.find(item => isScalar(item.key) && String(item.key.value) === key)
+    : undefined
   return hasRange(pair?.key) ? pair.key.range[0] : offsetOf(document, path)
 }
 

@@ -5,7 +5,10 @@ type Schema = z.core.$ZodType
 
 /** The keys that the mapping at `path` may have; none when it is not a mapping, or one with names of your choice. */
 export function keysAt(schema: Schema, path: readonly PropertyKey[]): readonly string[] {
-  const found = path.reduce<readonly Schema[]>((schemas, part) => schemas.flatMap(inner => step(inner, part)), [schema])
+  const found = path.reduce<readonly Schema[]>(
+    (schemas, part) => schemas.flatMap(inner => step(inner, part)),
+    [schema],
+  )
   return found.flatMap(objectsIn).flatMap(shape => Object.keys(shape))
 }
 
@@ -22,7 +25,8 @@ function objectsIn(schema: Schema): readonly z.core.$ZodShape[] {
 /** What is left without defaults, transformations and choices. */
 function bare(schema: Schema): readonly Schema[] {
   if (isKind(schema, 'pipe')) return bare(schema._zod.def.in)
-  if (isKind(schema, 'optional') || isKind(schema, 'default') || isKind(schema, 'prefault')) return bare(schema._zod.def.innerType)
+  if (isKind(schema, 'optional') || isKind(schema, 'default') || isKind(schema, 'prefault'))
+    return bare(schema._zod.def.innerType)
   if (isKind(schema, 'union')) return schema._zod.def.options.flatMap(bare)
   return [schema]
 }

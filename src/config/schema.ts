@@ -25,7 +25,9 @@ const encryption = z.union([
 ])
 
 const repository = section({
-  url: described(text('a URL', /^[a-z][a-z0-9+]*:\/\/.+/), 'Where it is: `file:///absolute/path`.', ['file:///srv/backups']),
+  url: described(text('a URL', /^[a-z][a-z0-9+]*:\/\/.+/), 'Where it is: `file:///absolute/path`.', [
+    'file:///srv/backups',
+  ]),
   encryption: described(encryption, 'To whom everything stored is encrypted, or the word `none`.'),
 })
 
@@ -55,7 +57,7 @@ const postgres = section({
 const backups = section({
   checkpoint: described(
     words(['fast', 'spread'], 'fast'),
-    'How a backup begins: `fast` makes a checkpoint at once, `spread` waits for one at the server’s own pace.',
+    "How a backup begins: `fast` makes a checkpoint at once, `spread` waits for one at the server's own pace.",
   ),
   wal_stall: described(
     z.prefault(duration(), '5m'),
@@ -74,11 +76,18 @@ export const configSchema = section({
   cluster: described(name(), 'The name of the cluster: its folder in every repository.', ['gathr']),
   postgres: described(postgres, 'The server.'),
   repositories: described(
-    z.record(name(), repository).check(z.refine(given => Object.keys(given).length > 0, { error: 'names no repository' })),
+    z
+      .record(name(), repository)
+      .check(z.refine(given => Object.keys(given).length > 0, { error: 'names no repository' })),
     'Where backups and WAL are kept, by names of your choice. The first is the one that commands use unless told.',
   ),
   compression: described(
-    z.prefault(section({ level: described(z._default(integer(1, 19), 3), 'zstd level: higher is smaller and slower.') }), {}),
+    z.prefault(
+      section({
+        level: described(z._default(integer(1, 19), 3), 'zstd level: higher is smaller and slower.'),
+      }),
+      {},
+    ),
     'How what is stored is compressed.',
   ),
   workers: described(

@@ -19,7 +19,12 @@ export interface SecretSurroundings {
 }
 
 /** `what` is the key in the configuration file, for messages. */
-export async function readSecret(source: SecretSource, what: string, surroundings: SecretSurroundings, signal: AbortSignal): Promise<Secret> {
+export async function readSecret(
+  source: SecretSource,
+  what: string,
+  surroundings: SecretSurroundings,
+  signal: AbortSignal,
+): Promise<Secret> {
   switch (source.kind) {
     case 'text':
       return new Secret(expand(source.text.reveal(), what, surroundings.environment))
@@ -58,7 +63,10 @@ async function textOfCommand(command: string, what: string, signal: AbortSignal)
   // Loaded here: it brings in half of Node's networking, which `wal push` has no time for.
   const [{ execFile }, { promisify }] = await Promise.all([import('node:child_process'), import('node:util')])
   try {
-    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command], { signal, timeout: limits.toolMsMax })
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', command], {
+      signal,
+      timeout: limits.toolMsMax,
+    })
     return stdout.trim()
   } catch (error) {
     signal.throwIfAborted()
@@ -71,6 +79,7 @@ async function textOfCommand(command: string, what: string, signal: AbortSignal)
 
 /** What the command said, else how it ended. Never what it printed: that is the secret. */
 function failureOf(error: unknown): string {
-  const said = error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' ? error.stderr.trim() : ''
+  const said =
+    error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' ? error.stderr.trim() : ''
   return said === '' ? messageOf(error).split('\n', 1).join('') : said
 }

@@ -4,7 +4,9 @@ import { Secret } from '../base/secret.ts'
 import { parseDuration } from '../base/units.ts'
 import type { SecretSource } from './secret-source.ts'
 
-type CamelCase<Text extends string> = Text extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelCase<Tail>>}` : Text
+type CamelCase<Text extends string> = Text extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Text
 type CamelKeys<T> = { readonly [Key in keyof T as Key extends string ? CamelCase<Key> : Key]: T[Key] }
 
 /** A mapping with these keys and no others. In the file keys are `snake_case`, in the program `camelCase`. */
@@ -13,7 +15,11 @@ export function section<Shape extends z.core.$ZodShape>(shape: Shape) {
 }
 
 /** What a value is for, in a sentence or two (Markdown), and how it may look. */
-export function described<Schema extends z.ZodMiniType>(schema: Schema, description: string, examples?: readonly unknown[]): Schema {
+export function described<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  description: string,
+  examples?: readonly unknown[],
+): Schema {
   return schema.check(z.meta(examples ? { description, examples } : { description }))
 }
 
@@ -30,8 +36,14 @@ export function path() {
   return text('an absolute path', /^\//)
 }
 
-export function words<const Words extends readonly [string, ...string[]]>(choices: Words, fallback: Words[number]) {
-  return z._default(z.enum(choices), fallback as z.core.util.NoUndefined<z.infer<z.ZodMiniEnum<z.core.util.ToEnum<Words[number]>>>>)
+export function words<const Words extends readonly [string, ...string[]]>(
+  choices: Words,
+  fallback: Words[number],
+) {
+  return z._default(
+    z.enum(choices),
+    fallback as z.core.util.NoUndefined<z.infer<z.ZodMiniEnum<z.core.util.ToEnum<Words[number]>>>>,
+  )
 }
 
 export function integer(min: number, max: number) {
@@ -40,15 +52,23 @@ export function integer(min: number, max: number) {
 
 /** `90s`, `5m`, `1h30m`: milliseconds in the program. */
 export function duration() {
-  return z.pipe(z.string().check(z.meta({ pattern: '^(\\d+(\\.\\d+)?\\s*(ms|s|m|h|d|w)\\s*)+$' })), z.transform(toMilliseconds))
+  return z.pipe(
+    z.string().check(z.meta({ pattern: '^(\\d+(\\.\\d+)?\\s*(ms|s|m|h|d|w)\\s*)+$' })),
+    z.transform(toMilliseconds),
+  )
 }
 
 /** Text that may hold `${NAME}` of the environment, or `{ file: … }`, or `{ command: … }`. Read when it is needed. */
 export function secret() {
   return z.union([
-    z.pipe(z.string().check(z.minLength(1)), z.transform((given): SecretSource => ({ kind: 'text', text: new Secret(given) }))),
     z.pipe(
-      z.strictObject({ file: described(z.string(), 'A file that holds it; relative to the configuration file.') }),
+      z.string().check(z.minLength(1)),
+      z.transform((given): SecretSource => ({ kind: 'text', text: new Secret(given) })),
+    ),
+    z.pipe(
+      z.strictObject({
+        file: described(z.string(), 'A file that holds it; relative to the configuration file.'),
+      }),
       z.transform(({ file }): SecretSource => ({ kind: 'file', file })),
     ),
     z.pipe(
@@ -71,6 +91,9 @@ function toMilliseconds(given: string, context: z.core.ParsePayload): number {
 }
 
 function camelKeys<T extends object>(given: T): CamelKeys<T> {
-  const entries = Object.entries(given).map(([key, value]) => [key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value])
+  const entries = Object.entries(given).map(([key, value]) => [
+    key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    value,
+  ])
   return Object.fromEntries(entries) as CamelKeys<T>
 }

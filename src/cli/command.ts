@@ -1,0 +1,109 @@
+/**
+ * What a command is: its words, arguments and options in one table, from which the parser, the help, the reference
+ * page and the types all come; and the function that carries it out.
+ */
+import type { CommandContext } from './context.ts'
+
+export interface Option<T> {
+  readonly kind: 'flag' | 'value' | 'values'
+  /** How the help names the value: `--label TEXT`. */
+  readonly placeholder: string
+  /** Throws USAGE with a hint that shows the right form. */
+  readonly parse: (text: string) => T
+  readonly doc: string
+}
+
+export interface Argument {
+  readonly placeholder: string
+  readonly required: boolean
+  readonly doc: string
+}
+
+export type OptionTable = Readonly<Record<string, Option<unknown>>>
+export type ArgumentTable = Readonly<Record<string, Argument>>
+
+type OptionValue<T> = T extends Flag
+  ? boolean
+  : T extends Values<infer V>
+    ? readonly V[]
+    : T extends Option<infer V>
+      ? V | undefined
+      : never
+type ArgumentValue<T extends Argument> = T['required'] extends true ? string : string | undefined
+
+/** What was given on the command line, by the names of the tables. */
+export type Given<Arguments extends ArgumentTable, Options extends OptionTable> = {
+  readonly [Key in keyof Arguments]: ArgumentValue<Arguments[Key]>
+} & { readonly [Key in keyof Options]: OptionValue<Options[Key]> }
+
+export interface Example {
+  readonly command: string
+  readonly doc: string
+}
+
+interface CommandText {
+  /** The verb, or two words: `['wal', 'push']`. */
+  readonly words: readonly string[]
+  /** One line for the list of commands. */
+  readonly summary: string
+  /** Paragraphs for `--help` and the reference page. */
+  readonly description?: string
+  readonly examples: readonly Example[]
+  /** The exit status for what was thrown, where it is not the fault's own. */
+  readonly failureStatus?: (error: unknown) => number
+}
+
+export interface Command extends CommandText {
+  readonly arguments: ArgumentTable
+  /** By name in camelCase; `toTime` is `--to-time` on the command line. */
+  readonly options: OptionTable
+  /** Returns the exit status when it is not 0. */
+  readonly run: (
+    context: CommandContext,
+    given: Readonly<Record<string, unknown>>,
+  ) => Promise<number | undefined>
+}
+
+export function defineCommand<const Arguments extends ArgumentTable, const Options extends OptionTable>(
+  command: CommandText & {
+    readonly arguments: Arguments
+    readonly options: Options
+    readonly run: (context: CommandContext, given: Given<Arguments, Options>) => Promise<number | undefined>
+  },
+): Command {
+  // The parser fills `given` from these very tables, so it has the type that they say.
+  return { ...command, run: (context, given) => command.run(context, given as Given<Arguments, Options>) }
+}
+
+export type Flag = Option<boolean> & { readonly kind: 'flag' }
+export type Values<T> = Option<T> & { readonly kind: 'values' }
+
+export function flag(doc: string): Flag {
+  return { kind: 'flag', placeholder: '', parse: () => true, doc }
+}
+
+export function value<T>(
+  placeholder: string,
+  parse: (text: string) => T,
+  doc: string,
+): Option<T> & { readonly kind: 'value' } {
+  return { kind: 'value', placeholder, parse, doc }
+}
+
+/** May be given several times. */
+export function values<T>(placeholder: string, parse: (text: string) => T, doc: string): Values<T> {
+  return { kind: 'values', placeholder, parse, doc }
+}
+
+export function argument(placeholder: string, doc: string): Argument & { readonly required: true } {
+  return { placeholder, required: true, doc }
+}
+
+export function optionalArgument(placeholder: string, doc: string): Argument & { readonly required: false } {
+  return { placeholder, required: false, doc }
+}
+
+/** `toTime` → `--to-time`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+}

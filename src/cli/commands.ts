@@ -1,0 +1,30 @@
+/** The list of commands, in the order in which people meet them. */
+import type { Command } from './command.ts'
+import { backup } from './commands/backup.ts'
+import { doctor } from './commands/doctor.ts'
+import { init } from './commands/init.ts'
+import { list } from './commands/list.ts'
+import { restore } from './commands/restore.ts'
+import { show } from './commands/show.ts'
+import { verify } from './commands/verify.ts'
+import { walGet } from './commands/wal-get.ts'
+import { walPush } from './commands/wal-push.ts'
+import { walStatus } from './commands/wal-status.ts'
+
+export const commands: readonly Command[] = [
+  init,
+  doctor,
+  backup,
+  list,
+  show,
+  restore,
+  verify,
+  walPush,
+  walGet,
+  walStatus,
+]
+
+/** First words that stand before several commands. */
+export const groups: Readonly<Record<string, string>> = {
+  wal: 'Archive WAL, fetch it, and show what is archived.',
+}

@@ -1,0 +1,61 @@
+/** `holdfast restore` */
+import { defineCommand, flag, value, values } from '../command.ts'
+import { asChoice, asLsn, asMapping, asText, asTime, asTimeline, asTransactionId } from '../usage.ts'
+import { repositoryOption } from './common.ts'
+
+export const restore = defineCommand({
+  words: ['restore'],
+  summary: 'Bring a cluster back, to any point in its window.',
+  description:
+    'Plans first (which backup, which timeline, which WAL, proven present), shows the plan, and carries out exactly that. ' +
+    'A point that can not be reached is refused before anything is written, with the nearest one that can. The restored ' +
+    'server comes up with archiving off, unless it is said to replace the original.',
+  arguments: {},
+  options: {
+    targetDir: value('DIR', asText, 'The data directory to write.'),
+    backup: value('ID', asText, 'Start from this backup (else the latest one before the target).'),
+    latest: flag('To the end of the archived WAL (the default).'),
+    toTime: value('TIME', asTime, 'To this time, with its offset: "2026-03-01 14:30:00+00:00".'),
+    toLsn: value('LSN', asLsn, 'To this position in the WAL: 16/B374D848.'),
+    toXid: value('XID', asTransactionId, 'To the commit of this transaction.'),
+    toName: value('NAME', asText, 'To this restore point (pg_create_restore_point).'),
+    toImmediate: flag('Only until the backup is consistent: to its own end.'),
+    exclusive: flag('Stop just before the target instead of just after it.'),
+    timeline: value(
+      'T',
+      asTimeline,
+      `The timeline to follow: a number, "latest" (the default) or "current" (the backup's own).`,
+    ),
+    action: value(
+      'promote|pause|shutdown',
+      asChoice('promote', 'pause', 'shutdown'),
+      'What the server does at the target (else promote).',
+    ),
+    tablespace: values('OLD=NEW', asMapping, 'Put the tablespace that was at OLD at NEW.'),
+    delta: flag('Keep what is right in an existing directory, and write only the rest.'),
+    force: flag('Write into a directory that is not empty; what is there is deleted.'),
+    plan: flag('Show the plan and stop.'),
+    start: flag('Start the server, and follow the replay to the target.'),
+    standby: flag('Bring it up as a standby (standby.signal), which goes on following.'),
+    asReplacement: flag('The restored server takes the place of the original: archiving stays on.'),
+    yes: flag('Do not ask.'),
+    repository: repositoryOption,
+  },
+  examples: [
+    {
+      command: 'holdfast restore --target-dir /var/lib/postgresql/17/restored --plan',
+      doc: 'What would be done, without doing it.',
+    },
+    {
+      command: 'holdfast restore --target-dir /srv/restored --to-time "2026-03-01 14:29:59+00:00" --start',
+      doc: 'The cluster as it was a moment before, running.',
+    },
+    {
+      command: 'holdfast restore --target-dir /var/lib/postgresql/17/main --delta --as-replacement',
+      doc: 'Repairs the original in place.',
+    },
+  ],
+  run() {
+    throw new Error('restore is not wired yet')
+  },
+})

@@ -1,0 +1,52 @@
+/** What a command is given to do its work with. compose.ts makes it; tests make their own. */
+import type { Log } from '../base/log.ts'
+import type { Progress } from '../base/progress.ts'
+import type { World } from '../base/world.ts'
+import type { LoadedConfig } from '../config/config.ts'
+import type { Encoding } from '../pipeline/codec.ts'
+import type { Server } from '../postgres/connection.ts'
+import type { StorageDescription } from '../storage/open.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Output } from './output.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface CommandContext {
+  readonly world: World
+  readonly terminal: Terminal
+  readonly output: Output
+  readonly progress: Progress
+  readonly log: Log
+  readonly program: Program
+  /** Aborts when the person or the system wants the command to stop. */
+  readonly signal: AbortSignal
+  /** What `--config` said. */
+  readonly configPath: string | undefined
+  /** Finds and reads the configuration, once. */
+  readonly config: () => Promise<LoadedConfig>
+  /** Opens the storage of a repository of the configuration; the first when not told which. */
+  readonly openPlace: (repository?: string) => Promise<OpenPlace>
+  readonly connect: () => Promise<Server>
+  /** Undefined when the configuration names no primary. */
+  readonly connectPrimary: () => Promise<Server | undefined>
+}
+
+/** Where this program's own parts lie. */
+export interface Program {
+  /** The absolute path to start Holdfast by, for `archive_command` and `restore_command`. */
+  readonly launcher: string
+  /** The entry of a worker thread. */
+  readonly worker: URL
+  /** The entry of the program itself, for a helper process that goes on after a command. */
+  readonly main: URL
+}
+
+/** A repository of the configuration, ready to be used. */
+export interface OpenPlace {
+  /** Its name in the configuration. */
+  readonly name: string
+  readonly description: StorageDescription
+  readonly storage: Storage
+  readonly encoding: Encoding
+  /** The secret keys; none when the configuration names none. */
+  readonly identities: () => Promise<readonly string[]>
+}

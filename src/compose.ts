@@ -1,0 +1,154 @@
+/** Wires the real world together: what the commands are given when the program runs for people. */
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Fault } from './base/fault.ts'
+import { silentLog } from './base/log.ts'
+import { systemWorld, type World } from './base/world.ts'
+import type { CommandContext, OpenPlace, Program } from './cli/context.ts'
+import { run, type Telling } from './cli/run.ts'
+import type { Terminal } from './cli/terminal.ts'
+import type { LoadedConfig, RepositoryConfig } from './config/config.ts'
+import type { SecretSource } from './config/secret-source.ts'
+import type { Server } from './postgres/connection.ts'
+import { openStorage } from './storage/open.ts'
+
+/** Runs one command; returns the exit status. */
+export async function main(
+  words: readonly string[],
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const world = systemWorld()
+  const open = (telling: Telling): CommandContext & AsyncDisposable =>
+    createContext({ world, terminal, signal, telling })
+  return run(words, { terminal, clock: world.clock, open })
+}
+
+interface Surroundings {
+  readonly world: World
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly telling: Telling
+}
+
+function createContext({ world, terminal, signal, telling }: Surroundings): CommandContext & AsyncDisposable {
+  const { globals, output, progress } = telling
+  const resources = new AsyncDisposableStack()
+  let loaded: Promise<LoadedConfig> | undefined
+  const config = (): Promise<LoadedConfig> => (loaded ??= findAndLoad(globals.config, terminal))
+  return {
+    world,
+    terminal,
+    output,
+    progress,
+    signal,
+    config,
+    program,
+    log: silentLog,
+    configPath: globals.config,
+    async openPlace(name) {
+      const place = await openPlaceOf(await config(), name, { world, terminal, signal })
+      resources.defer(() => place.storage.close())
+      return place
+    },
+    async connect() {
+      const {
+        config: { postgres },
+        path,
+      } = await config()
+      return resources.use(
+        await connectBy(postgres.connection, 'postgres.connection', path, { terminal, signal }),
+      )
+    },
+    async connectPrimary() {
+      const {
+        config: { postgres },
+        path,
+      } = await config()
+      if (postgres.primary === undefined) return undefined
+      return resources.use(await connectBy(postgres.primary, 'postgres.primary', path, { terminal, signal }))
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+}
+
+/** All files of a build lie side by side, as this file and its neighbours do in the sources. */
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+const program: Program = {
+  launcher: fileURLToPath(new URL('../bin/holdfast', import.meta.url)),
+  worker: new URL(`./worker${extension}`, import.meta.url),
+  main: new URL(`./main${extension}`, import.meta.url),
+}
+
+async function findAndLoad(given: string | undefined, terminal: Terminal): Promise<LoadedConfig> {
+  const [{ findConfig }, { loadConfig }] = await Promise.all([
+    import('./config/find.ts'),
+    import('./config/load.ts'),
+  ])
+  return loadConfig(await findConfig(given, terminal))
+}
+
+async function connectBy(
+  source: SecretSource,
+  key: string,
+  configPath: string,
+  { terminal: { environment }, signal }: Pick<Surroundings, 'terminal' | 'signal'>,
+): Promise<Server> {
+  const [{ readSecret }, { connect }] = await Promise.all([
+    import('./config/secret-source.ts'),
+    import('./postgres/connection.ts'),
+  ])
+  const text = await readSecret(source, key, { environment, folder: dirname(configPath) }, signal)
+  return connect(text.reveal(), { environment }, signal)
+}
+
+async function openPlaceOf(
+  loaded: LoadedConfig,
+  name: string | undefined,
+  { world, terminal, signal }: Omit<Surroundings, 'telling'>,
+): Promise<OpenPlace> {
+  const [chosen, repository] = chooseRepository(loaded, name)
+  const description = { url: repository.url }
+  const storage = await openStorage(description, world)
+  return {
+    name: chosen,
+    description,
+    storage,
+    encoding: { level: loaded.config.compression.level, recipients: recipientsOf(repository) },
+    identities: () => identitiesOf(loaded, chosen, repository, terminal, signal),
+  }
+}
+
+function chooseRepository(
+  { config, path }: LoadedConfig,
+  name: string | undefined,
+): readonly [string, RepositoryConfig] {
+  const entries = Object.entries(config.repositories)
+  const found = name === undefined ? entries[0] : entries.find(([known]) => known === name)
+  if (found) return found
+  const known = entries.map(([entry]) => entry).join(', ')
+  throw new Fault('USAGE', `no repository "${name ?? ''}" in ${path}`, { hint: `Give one of: ${known}.` })
+}
+
+function recipientsOf({ encryption }: RepositoryConfig): readonly string[] {
+  return encryption === 'none' ? [] : encryption.recipients
+}
+
+async function identitiesOf(
+  { path }: LoadedConfig,
+  name: string,
+  { encryption }: RepositoryConfig,
+  { environment }: Terminal,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (encryption === 'none' || encryption.identity === undefined) return []
+  const { readSecret } = await import('./config/secret-source.ts')
+  const key = `repositories.${name}.encryption.identity`
+  const text = await readSecret(encryption.identity, key, { environment, folder: dirname(path) }, signal)
+  // An identity file, as age-keygen writes it, has comments, and may hold several keys.
+  const lines = text
+    .reveal()
+    .split('\n')
+    .map(line => line.trim())
+  return lines.filter(line => line !== '' && !line.startsWith('#'))
+}
