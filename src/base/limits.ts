@@ -12,6 +12,18 @@ export const limits = {
   /** age's STREAM chunk; the age specification fixes it. */
   ageChunkSizeBytes: 64 * KiB,
   workersMax: 64,
+  /** Small files are copied in batches of one directory: so many files, or so many bytes. */
+  batchFilesMax: 256,
+  batchSizeBytesTarget: 4 * MiB,
+  /** A restore gives a worker so many raw bytes of a pack at a time, or so many files. */
+  restoreTaskSizeBytesTarget: 256 * MiB,
+  restoreTaskFilesMax: 4096,
+  /** Told to stop, a worker may clean up for so long before it is ended. */
+  workerStopMsMax: 10 * second,
+  /** Of each worker's JavaScript heap: buffers lie outside. */
+  workerHeapMiBMax: 256,
+  /** Workers tell their progress in steps of so many bytes. */
+  progressStepBytes: 8 * MiB,
 
   /** JSON objects that are read whole: backup.json, cluster.json, leases. */
   recordSizeBytesMax: 64 * MiB,
@@ -39,6 +51,8 @@ export const limits = {
   /** How often a page that fails its checksum is read again, and the pause between: a torn page heals within one write. */
   pageRereads: 5,
   pageRereadPauseMs: 20,
+  /** A file with more corrupt pages than this is not torn: its further pages are not read again. */
+  pageRereadsFileMax: 256,
 
   /** Files wait in archive_status and nothing was archived for so long: the archiver stands still. */
   archiverStallMsMax: 5 * minute,
@@ -53,7 +67,15 @@ export const limits = {
   walTextSizeBytesMax: 16 * MiB,
   walPageSizeBytesMin: 1 * KiB,
   walPageSizeBytesMax: 64 * KiB,
+  /** Segments are fetched ahead up to so many, and to so many bytes (but one at least). */
   walFetchAheadSegments: 16,
+  walFetchAheadBytesMax: 512 * MiB,
+  walFetchAheadParallel: 4,
+  walFetchAheadPollMs: 20,
+  /** After the end of the archive was met: the next segment may be pushed any time. */
+  walFetchAheadEndPauseMs: 1 * second,
+  /** The fetching process shows that it lives far more often than this. */
+  walFetchAheadSilenceMsMax: 10 * second,
   walFetchAheadIdleMs: 20 * second,
 
   /** Objects without a backup.json are left alone for so long. */

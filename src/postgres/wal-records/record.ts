@@ -10,42 +10,56 @@ export const recordHeaderSizeBytes = 24
 /** PostgreSQL 16 made this limit of XLogRecordMaxSize explicit; memory for one allocation ends there in older ones. */
 export const recordSizeBytesMax = 1020 * 1024 * 1024
 
-/** Of the word at offset 16, which holds xl_info and xl_rmid, these bits say what a record is. */
-const managerShift = 8
-const xlogManager = 0
-const transactionManager = 1
-/** The low four bits of xl_info belong to the WAL reader, and are the same for all kinds. */
-const xlogOperationMask = 0xf0
-const transactionOperationMask = 0x70
+/**
+ * The word at offset 16 holds xl_info and, above it, xl_rmid: the *kind word*. The manager with the number 0 keeps the
+ * log itself, the one with the number 1 the transactions. The low four bits belong to the reader of the log and are
+ * the same for all kinds.
+ */
+const xlogKindMask = 0xfff0
+const transactionKindMask = 0xff70
+/** Of the kind word: zero for these two managers, and for no other. */
+export const otherManagers = 0xfe00
 
-export const xlogOperation = {
-  checkpointShutdown: 0x00,
-  checkpointOnline: 0x10,
-  switch: 0x40,
-  backupEnd: 0x50,
-  restorePoint: 0x70,
-  endOfRecovery: 0x90,
+/** Operations of the log itself, as kind words without the bits that do not matter. */
+export const xlogKind = {
+  checkpointShutdown: 0x0000,
+  checkpointOnline: 0x0010,
+  switch: 0x0040,
+  backupEnd: 0x0050,
+  restorePoint: 0x0070,
+  endOfRecovery: 0x0090,
 } as const
 
-export const transactionOperation = {
-  commit: 0x00,
-  prepare: 0x10,
-  abort: 0x20,
-  commitPrepared: 0x30,
-  abortPrepared: 0x40,
+/** Operations of transactions, likewise. */
+export const transactionKind = {
+  commit: 0x0100,
+  prepare: 0x0110,
+  abort: 0x0120,
+  commitPrepared: 0x0130,
+  abortPrepared: 0x0140,
 } as const
 
-/** The operation when the record is one of the log's own (checkpoints, switches, restore points), else undefined. */
-export function xlogOperationOf(kindWord: number): number | undefined {
-  return managerOf(kindWord) === xlogManager ? kindWord & xlogOperationMask : undefined
+export const xlogKindOf = (kindWord: number): number => kindWord & xlogKindMask
+export const transactionKindOf = (kindWord: number): number => kindWord & transactionKindMask
+
+/** The rest of the segment is empty after this record. */
+export const isSwitch = (kindWord: number): boolean => (kindWord & xlogKindMask) === xlogKind.switch
+
+/** Whether a transaction ends here, by commit or abort, prepared before or not. */
+export function isTransactionEnd(kindWord: number): boolean {
+  switch (kindWord & transactionKindMask) {
+    case transactionKind.commit:
+    case transactionKind.abort:
+    case transactionKind.commitPrepared:
+    case transactionKind.abortPrepared:
+      return true
+    default:
+      return false
+  }
 }
 
-/** The operation when the record is a transaction's, else undefined. */
-export function transactionOperationOf(kindWord: number): number | undefined {
-  return managerOf(kindWord) === transactionManager ? kindWord & transactionOperationMask : undefined
-}
-
-const managerOf = (kindWord: number): number => (kindWord >>> managerShift) & 0xff
+/** Marks main data of less than 256 bytes, whose length stands in one byte. */
+export const shortMainData = 255
 
 /**
  * How far into a record its main data begins, when the record refers to no blocks, as commits and the log's own
@@ -55,7 +69,7 @@ export function mainDataOffset(view: DataView): number | undefined {
   let offset = recordHeaderSizeBytes
   while (offset < view.byteLength) {
     switch (view.getUint8(offset)) {
-      case 255: // main data of less than 256 bytes; its length in one byte
+      case shortMainData:
         return offset + 2
       case 254: // main data; its length in four bytes
         return offset + 5

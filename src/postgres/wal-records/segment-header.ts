@@ -5,23 +5,20 @@
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import { formatBytes } from '../../base/units.ts'
+import type { ClusterOfWal } from '../../wal/cluster.ts'
 import { parseSegmentName, segmentStartLsn } from '../../wal/segment.ts'
 import { formatLsn } from '../../wal/lsn.ts'
 import { decodeLongPageHeader, describePage, longPageHeaderSizeBytes, type LongPageHeader } from './page.ts'
 
-/** What a segment must say of itself. */
-export interface ExpectedSegment {
-  /** The segment's name; what follows the first 24 digits (`.partial`) does not matter. */
-  readonly name: string
-  readonly systemIdentifier: string
-  readonly segmentSizeBytes: number
-}
-
-/** CLUSTER_MISMATCH for another cluster's segment, WAL_INVALID for a file that is not what its name says. */
+/**
+ * CLUSTER_MISMATCH for another cluster's segment, WAL_INVALID for a file that is not what its name says. Only the
+ * first 24 digits of the name matter, so `.partial` files can be asked about, too.
+ */
 export function checkSegmentHeader(
   start: Uint8Array,
   sizeBytes: number,
-  { name, systemIdentifier, segmentSizeBytes }: ExpectedSegment,
+  name: string,
+  { systemIdentifier, walSegmentSizeBytes: segmentSizeBytes }: ClusterOfWal,
 ): LongPageHeader {
   const header = readSegmentHeader(start, name)
   if (header.systemIdentifier !== systemIdentifier)

@@ -1,0 +1,152 @@
+/**
+ * Fetches the next segments while PostgreSQL replays the last one. One process does it for a server that recovers:
+ * `wal get` starts it, and it ends by itself once nobody has asked for long.
+ */
+import { mkdir, open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { errnoOf } from '../base/fault.ts'
+import { limits } from '../base/limits.ts'
+import type { World } from '../base/world.ts'
+import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
+import { classifyWalFile, parseSegmentName, segmentName } from '../wal/segment.ts'
+import type { WalSource } from './wal-get.ts'
+import { isBeingFilled, partOf, readWanted, writeCluster } from './wal-spool.ts'
+
+export interface FetchAheadDeps {
+  readonly world: World
+  readonly source: WalSource
+}
+
+/** Fills the spool until it is idle, told to stop, or in trouble; leaves nothing behind. */
+export async function fetchAhead(deps: FetchAheadDeps, folder: string, signal: AbortSignal): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  if (!(await takeLock(folder, deps.world))) return
+  try {
+    await writeCluster(folder, deps.source.identity)
+    await removeUnfinished(dirname(dirname(folder)), deps.world)
+    await fillUntilIdle(deps, folder, signal)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+    await rmdir(dirname(folder)).catch(() => undefined)
+  }
+}
+
+async function takeLock(folder: string, world: World): Promise<boolean> {
+  const path = join(folder, 'lock')
+  if (!(await isBeingFilled(folder, world))) await rm(path, { force: true })
+  try {
+    await (await open(path, 'wx', 0o600)).close()
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** What `wal get` was writing when it was killed. */
+async function removeUnfinished(walFolder: string, { clock }: World): Promise<void> {
+  for (const name of await readdir(walFolder)) {
+    if (!/\.holdfast-\d+$/.test(name)) continue
+    const path = join(walFolder, name)
+    const info = await stat(path).catch(() => undefined)
+    if (info && clock.now() - info.mtimeMs > limits.storageRequestMsMax) await rm(path, { force: true })
+  }
+}
+
+async function fillUntilIdle({ world, source }: FetchAheadDeps, folder: string, signal: AbortSignal): Promise<void> {
+  const { clock } = world
+  const fetches = openFetches(source, folder, signal)
+  let lastWanted: string | undefined
+  let askedAt = clock.monotonicMs()
+  let pausedUntil = 0
+  try {
+    while (clock.monotonicMs() - askedAt < limits.walFetchAheadIdleMs) {
+      const now = new Date(clock.now())
+      await utimes(join(folder, 'lock'), now, now)
+      const wanted = await readWanted(folder)
+      if (wanted !== lastWanted) [lastWanted, askedAt, pausedUntil] = [wanted, clock.monotonicMs(), 0]
+      const names = namesAfter(wanted, source.identity.walSegmentSizeBytes)
+      await fetches.keepOnly(names)
+      if (fetches.takeEndMet()) pausedUntil = clock.monotonicMs() + limits.walFetchAheadEndPauseMs
+      if (clock.monotonicMs() >= pausedUntil) await fetches.start(names)
+      await clock.sleep(limits.walFetchAheadPollMs, signal)
+    }
+  } finally {
+    await fetches.end()
+  }
+}
+
+/** The segments that come next on this timeline. Where it is left for another one, `wal get` says so by what it wants. */
+function namesAfter(wanted: string | undefined, segmentSizeBytes: number): string[] {
+  if (wanted === undefined || classifyWalFile(wanted)?.kind !== 'segment') return []
+  const { timeline, number } = parseSegmentName(wanted, segmentSizeBytes)
+  const count = Math.min(limits.walFetchAheadSegments, Math.ceil(limits.walFetchAheadBytesMax / segmentSizeBytes))
+  return Array.from({ length: count }, (_, i) =>
+    segmentName({ timeline, number: number + BigInt(i + 1) }, segmentSizeBytes),
+  )
+}
+
+interface Fetches {
+  /** Removes what is not, or no longer, among the next segments. */
+  keepOnly(names: readonly string[]): Promise<void>
+  /** Starts as many as may run side by side. Throws what made one of the last ones fail. */
+  start(names: readonly string[]): Promise<void>
+  /** Whether a segment was not there since this was last asked. */
+  takeEndMet(): boolean
+  end(): Promise<void>
+}
+
+function openFetches(source: WalSource, folder: string, signal: AbortSignal): Fetches {
+  const underWay = new Map<string, Promise<void>>()
+  let failure: { readonly error: unknown } | undefined
+  let endMet = false
+  const fetchNow = async (name: string): Promise<void> => {
+    try {
+      if (!(await fetchOne(source, folder, name, signal))) endMet = true
+    } catch (error) {
+      failure ??= { error }
+    } finally {
+      underWay.delete(name)
+    }
+  }
+  return {
+    async keepOnly(names) {
+      for (const name of await readdir(folder)) {
+        if (classifyWalFile(name) && !names.includes(name)) await rm(join(folder, name), { force: true })
+      }
+    },
+    async start(names) {
+      if (failure) throw failure.error
+      const ready = new Set(await readdir(folder))
+      const missing = names.filter(name => !ready.has(name) && !underWay.has(name))
+      const room = limits.walFetchAheadParallel - underWay.size
+      for (const name of missing.slice(0, Math.max(0, room))) underWay.set(name, fetchNow(name))
+    },
+    takeEndMet() {
+      const met = endMet
+      endMet = false
+      return met
+    },
+    async end() {
+      await Promise.all(underWay.values())
+    },
+  }
+}
+
+/** Whole, synced and checked before it has its name. False: it is not in the archive. */
+async function fetchOne(source: WalSource, folder: string, name: string, signal: AbortSignal): Promise<boolean> {
+  const part = partOf(folder, name)
+  const handle = await open(part, 'w', 0o600)
+  try {
+    const bytes = await source.store.get(name, signal)
+    if (!bytes) return false
+    checkSegmentHeader(bytes, bytes.length, name, source.identity)
+    await handle.writeFile(bytes)
+    await handle.datasync()
+    await rename(part, join(folder, name))
+    return true
+  } finally {
+    await handle.close()
+    await rm(part, { force: true })
+  }
+}
