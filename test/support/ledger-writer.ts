@@ -45,6 +45,9 @@ export interface Ledger extends AsyncDisposable {
   /** Resolves when so many more transfers are in the journal than now. */
   more(count: number): Promise<void>
   restorePoint(name: string): Promise<RestorePoint>
+  /** Resolves when no transaction is open; the sessions wait until `resume`. */
+  pause(): Promise<void>
+  resume(): void
   /** Lets every session end its transaction. Throws what a session has thrown. */
   stop(): Promise<void>
 }
@@ -78,6 +81,10 @@ class Writer implements Ledger {
   readonly #clients: readonly pg.Client[]
   #waiting: (() => void)[] = []
   #stopped = false
+  /** While it is there, sessions wait for it before they begin. */
+  #gate: Promise<void> | undefined
+  #openGate: () => void = () => undefined
+  #writing = 0
   #failure: unknown
 
   constructor(server: TestServer, clients: readonly pg.Client[], seed: number) {
@@ -94,7 +101,10 @@ class Writer implements Ledger {
 
   async #write(client: pg.Client, session: number, random: Random): Promise<void> {
     for (let number = 1; !this.#stopped; number++) {
+      while (this.#gate) await this.#gate
+      this.#writing++
       this.journal.push(await transfer(client, session, number, random))
+      this.#writing--
       this.#wake()
       // A pace, so that the load leaves some of the machine to what it is a load for.
       await delay(random.integer(0, 4))
@@ -109,8 +119,13 @@ class Writer implements Ledger {
 
   async more(count: number): Promise<void> {
     const wanted = this.journal.length + count
-    while (this.journal.length < wanted) {
+    await this.#when(() => this.journal.length >= wanted)
+  }
+
+  async #when(isSo: () => boolean): Promise<void> {
+    for (;;) {
       this.#throwFailure()
+      if (isSo()) return
       await new Promise<void>(resolve => this.#waiting.push(resolve))
     }
   }
@@ -121,8 +136,19 @@ class Writer implements Ledger {
     return point
   }
 
+  async pause(): Promise<void> {
+    this.#gate = new Promise(resolve => (this.#openGate = resolve))
+    await this.#when(() => this.#writing === 0)
+  }
+
+  resume(): void {
+    this.#gate = undefined
+    this.#openGate()
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
+    this.resume()
     await this.#sessions.catch(() => undefined)
     await Promise.all(this.#clients.map(client => client.end().catch(() => undefined)))
     this.#throwFailure()
