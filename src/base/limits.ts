@@ -54,6 +54,9 @@ export const limits = {
   /** A file with more corrupt pages than this is not torn: its further pages are not read again. */
   pageRereadsFileMax: 256,
 
+  /** So many directory entries are looked at before other work of the process gets its turn. */
+  scanSliceFiles: 1000,
+
   /** Files wait in archive_status and nothing was archived for so long: the archiver stands still. */
   archiverStallMsMax: 5 * minute,
   /** So many files waiting are worth a warning. */
