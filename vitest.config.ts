@@ -1,12 +1,22 @@
+import { globSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
+
+const tests = globSync(['src/**/*.test.ts', 'test/**/*.test.ts'])
+
+/** Tests that run PostgreSQL or the built program get both from test/support; all others need nothing but Node. */
+const real = tests.filter(
+  path => /['/]support\//.test(readFileSync(path, 'utf8')) || path.startsWith('test/support/'),
+)
+const unit = tests.filter(path => !real.includes(path))
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
     retry: 0,
+    projects: [
+      { extends: true, test: { name: 'unit', include: unit, testTimeout: 30_000 } },
+      { extends: true, test: { name: 'real', include: real, testTimeout: 60_000, hookTimeout: 120_000 } },
+    ],
   },
 })

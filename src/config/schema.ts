@@ -56,7 +56,7 @@ const postgres = section({
 
 const backups = section({
   checkpoint: described(
-    words(['fast', 'spread'], 'fast'),
+    z._default(words(['fast', 'spread']), 'fast'),
     "How a backup begins: `fast` makes a checkpoint at once, `spread` waits for one at the server's own pace.",
   ),
   wal_stall: described(

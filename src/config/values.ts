@@ -24,7 +24,7 @@ export function described<Schema extends z.ZodMiniType>(
 }
 
 export function text(what: string, pattern: RegExp) {
-  return z.string().check(z.regex(pattern, { error: `is not ${what}` }), noVariables)
+  return z.string().check(z.regex(pattern, { error: `is not ${what}` }), noVariables, z.meta({ title: what }))
 }
 
 /** A name that becomes part of object keys and file names. */
@@ -36,14 +36,8 @@ export function path() {
   return text('an absolute path', /^\//)
 }
 
-export function words<const Words extends readonly [string, ...string[]]>(
-  choices: Words,
-  fallback: Words[number],
-) {
-  return z._default(
-    z.enum(choices),
-    fallback as z.core.util.NoUndefined<z.infer<z.ZodMiniEnum<z.core.util.ToEnum<Words[number]>>>>,
-  )
+export function words<const Words extends readonly [string, ...string[]]>(choices: Words) {
+  return z.enum(choices)
 }
 
 export function integer(min: number, max: number) {
@@ -53,29 +47,31 @@ export function integer(min: number, max: number) {
 /** `90s`, `5m`, `1h30m`: milliseconds in the program. */
 export function duration() {
   return z.pipe(
-    z.string().check(z.meta({ pattern: '^(\\d+(\\.\\d+)?\\s*(ms|s|m|h|d|w)\\s*)+$' })),
+    z.string().check(z.meta({ title: 'a duration', pattern: '^(\\d+(\\.\\d+)?\\s*(ms|s|m|h|d|w)\\s*)+$' })),
     z.transform(toMilliseconds),
   )
 }
 
 /** Text that may hold `${NAME}` of the environment, or `{ file: … }`, or `{ command: … }`. Read when it is needed. */
 export function secret() {
-  return z.union([
-    z.pipe(
-      z.string().check(z.minLength(1)),
-      z.transform((given): SecretSource => ({ kind: 'text', text: new Secret(given) })),
-    ),
-    z.pipe(
-      z.strictObject({
-        file: described(z.string(), 'A file that holds it; relative to the configuration file.'),
-      }),
-      z.transform(({ file }): SecretSource => ({ kind: 'file', file })),
-    ),
-    z.pipe(
-      z.strictObject({ command: described(z.string(), 'A shell command that prints it.') }),
-      z.transform(({ command }): SecretSource => ({ kind: 'command', command })),
-    ),
-  ])
+  return z
+    .union([
+      z.pipe(
+        z.string().check(z.minLength(1)),
+        z.transform((given): SecretSource => ({ kind: 'text', text: new Secret(given) })),
+      ),
+      z.pipe(
+        z.strictObject({
+          file: described(z.string(), 'A file that holds it; relative to the configuration file.'),
+        }),
+        z.transform(({ file }): SecretSource => ({ kind: 'file', file })),
+      ),
+      z.pipe(
+        z.strictObject({ command: described(z.string(), 'A shell command that prints it.') }),
+        z.transform(({ command }): SecretSource => ({ kind: 'command', command })),
+      ),
+    ])
+    .check(z.meta({ title: 'a secret' }))
 }
 
 /** Somebody who writes `${BUCKET}` outside of a secret should hear of it here, not from a bucket of that name. */
@@ -91,7 +87,7 @@ function toMilliseconds(given: string, context: z.core.ParsePayload): number {
 }
 
 function camelKeys<T extends object>(given: T): CamelKeys<T> {
-  const entries = Object.entries(given).map(([key, value]) => [
+  const entries = Object.entries(given).map(([key, value]: [string, unknown]) => [
     key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
     value,
   ])
