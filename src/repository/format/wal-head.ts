@@ -5,6 +5,9 @@
  * `holdfast.dev/wal`, which the `age` program passes over; in an unencrypted object as a zstd skippable frame,
  * which the `zstd` program passes over. docs/format.md is the law.
  */
+import { Fault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
+
 export interface WalHead {
   readonly name: string
   /** Decimal; absent for history files, which do not name their cluster. */
@@ -13,5 +16,81 @@ export interface WalHead {
   /** Of the raw bytes, hexadecimal: tells whether a second push brings the same file. */
   readonly sha256: string
   /** Earliest and latest time of a commit or abort record that begins in this segment; absent when there is none. */
-  readonly commits?: { readonly count: number; readonly earliest: string; readonly latest: string } | undefined
+  readonly commits?:
+    { readonly count: number; readonly earliest: string; readonly latest: string } | undefined
+}
+
+/** A type and its words, as pipeline/age.ts and pipeline/codec.ts store them. Words hold no spaces. */
+export interface Stanza {
+  readonly type: string
+  readonly args: readonly string[]
+}
+
+export const walHeadType = 'holdfast.dev/wal'
+
+export function encodeWalHead(head: WalHead): Stanza {
+  const { name, systemIdentifier, sizeBytes, sha256, commits } = head
+  const fields: readonly (readonly [string, string | undefined])[] = [
+    ['name', name],
+    ['system', systemIdentifier],
+    ['size', String(sizeBytes)],
+    ['sha256', sha256],
+    ['commits', commits && String(commits.count)],
+    ['earliest', commits?.earliest],
+    ['latest', commits?.latest],
+  ]
+  return {
+    type: walHeadType,
+    args: fields.flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`])),
+  }
+}
+
+/** The head among an object's clear stanzas. OBJECT_CORRUPT when it is not there or not what encodeWalHead writes. */
+export function decodeWalHead(stanzas: readonly Stanza[], what: string): WalHead {
+  const [stanza, ...more] = stanzas.filter(({ type }) => type === walHeadType)
+  if (!stanza || more.length > 0)
+    throw corrupt(what, `it has ${String(more.length + (stanza ? 1 : 0))} WAL heads instead of one`)
+  const fields = fieldsOf(stanza, what)
+  const take = (key: string, pattern: RegExp): string => {
+    const value = fields.get(key)
+    if (value === undefined || !pattern.test(value))
+      throw corrupt(what, `"${key}" in its head is ${value ?? 'missing'}`)
+    return value
+  }
+  const takeCount = (key: string): number => Number(take(key, /^\d{1,15}$/))
+  const head: WalHead = {
+    name: take('name', namePattern),
+    sizeBytes: takeCount('size'),
+    sha256: take('sha256', /^[0-9a-f]{64}$/),
+  }
+  if (head.sizeBytes > limits.walSegmentSizeBytesMax)
+    throw corrupt(what, `its head says ${String(head.sizeBytes)} bytes`)
+  const system = fields.has('system') ? { systemIdentifier: take('system', /^[1-9]\d{0,19}$/) } : {}
+  if (!fields.has('commits')) return { ...head, ...system }
+  const commits = {
+    count: takeCount('commits'),
+    earliest: take('earliest', timePattern),
+    latest: take('latest', timePattern),
+  }
+  return { ...head, ...system, commits }
+}
+
+const namePattern = /^[0-9A-F]{8}(\.history|[0-9A-F]{16}(\.partial|\.[0-9A-F]{8}\.backup)?)$/
+const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/
+
+/** Words of a later version are passed over; a word that stands twice is damage. */
+function fieldsOf({ args }: Stanza, what: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>()
+  for (const word of args) {
+    const at = word.indexOf('=')
+    if (at < 1 || fields.has(word.slice(0, at))) throw corrupt(what, `its head has the word "${word}"`)
+    fields.set(word.slice(0, at), word.slice(at + 1))
+  }
+  return fields
+}
+
+function corrupt(what: string, why: string): Fault {
+  return new Fault('OBJECT_CORRUPT', `${what} is damaged: ${why}`, {
+    hint: 'Run holdfast verify to see what else is damaged; another copy of the repository may still have this file.',
+  })
 }

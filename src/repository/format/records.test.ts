@@ -1,0 +1,151 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { isFault, type FaultCode } from '../../base/fault.ts'
+import { encodeBackupRecord, parseBackupRecord } from './backup-json.ts'
+import type { BackupRecord } from './backup-record.ts'
+import {
+  encodeClusterRecord,
+  encodeRepositoryRecord,
+  parseClusterRecord,
+  parseRepositoryRecord,
+} from './cluster-record.ts'
+import { encodeLeaseRecord, parseLeaseRecord } from './lease-record.ts'
+
+const vector = (name: string): Buffer =>
+  readFileSync(new URL(`../../../test/vectors/records/${name}`, import.meta.url))
+const roundTrip = {
+  backup: (bytes: Uint8Array) => encodeBackupRecord(parseBackupRecord(bytes, 'backup.json')),
+  repository: (bytes: Uint8Array) => encodeRepositoryRecord(parseRepositoryRecord(bytes, 'holdfast.json')),
+  cluster: (bytes: Uint8Array) => encodeClusterRecord(parseClusterRecord(bytes, 'cluster.json')),
+  lease: (bytes: Uint8Array) => encodeLeaseRecord(parseLeaseRecord(bytes, 'a lease')),
+}
+type RecordName = keyof typeof roundTrip
+const names: readonly RecordName[] = ['backup', 'repository', 'cluster', 'lease']
+
+interface Damage {
+  readonly record: RecordName
+  readonly change: Readonly<Record<string, unknown>>
+  readonly code: FaultCode
+  readonly says: string
+}
+const damages = JSON.parse(vector('damaged.json').toString()) as readonly Damage[]
+
+describe('records of the repository', () => {
+  test.each(names)('the good %s record is read and written again byte for byte', name => {
+    const bytes = vector(`${name}.json`)
+    expect(Buffer.from(roundTrip[name](bytes)).toString()).toBe(bytes.toString())
+  })
+
+  test.each(damages)('a $record record with $change is refused', ({ record, change, code, says }) => {
+    const value: unknown = JSON.parse(vector(`${record}.json`).toString())
+    for (const [path, wrong] of Object.entries(change)) setAt(value, path.split('.'), wrong)
+    const error = thrownBy(() => roundTrip[record](Buffer.from(JSON.stringify(value))))
+    expect(error).toSatisfy(thrown => isFault(thrown, code))
+    expect(String(error)).toContain(says)
+  })
+
+  test.each(names)('a %s record without one of its fields is refused, whichever it is', name => {
+    const good = JSON.parse(vector(`${name}.json`).toString()) as Record<string, unknown>
+    for (const field of Object.keys(good)) {
+      const { [field]: _, ...rest } = good
+      const error = thrownBy(() => roundTrip[name](Buffer.from(JSON.stringify(rest))))
+      expect(error, field).toSatisfy(thrown => isFault(thrown, 'OBJECT_CORRUPT'))
+    }
+  })
+
+  test.each(names)('a %s record that is cut anywhere is refused', name => {
+    const bytes = vector(`${name}.json`)
+    for (let length = 0; length < bytes.length - 2; length++) {
+      const error = thrownBy(() => roundTrip[name](bytes.subarray(0, length)))
+      expect(error).toSatisfy(thrown => isFault(thrown, 'OBJECT_CORRUPT'))
+    }
+  })
+
+  test.each(names)('any other bytes for a %s record give a fault, never a crash', name => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map(json => Buffer.from(json)),
+        ),
+        bytes => {
+          expect(thrownBy(() => roundTrip[name](bytes))).toSatisfy(thrown =>
+            isFault(thrown, 'OBJECT_CORRUPT', 'REPOSITORY_FORMAT'),
+          )
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  test('fields of a later version are passed over', () => {
+    const value = JSON.parse(vector('cluster.json').toString()) as Record<string, unknown>
+    const parsed = parseClusterRecord(Buffer.from(JSON.stringify({ ...value, later: 1 })), 'cluster.json')
+    expect(parsed).toEqual(value)
+  })
+
+  test('every backup record comes back as it was', () => {
+    const good = parseBackupRecord(vector('backup.json'), 'backup.json')
+    fc.assert(
+      fc.property(backupRecords(good), record => {
+        expect(parseBackupRecord(encodeBackupRecord(record), 'backup.json')).toEqual(record)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('what is not a backup record is not written', () => {
+    const good = parseBackupRecord(vector('backup.json'), 'backup.json')
+    expect(() => encodeBackupRecord({ ...good, timeline: -1 })).toThrow('timeline')
+  })
+})
+
+function backupRecords(good: BackupRecord): fc.Arbitrary<BackupRecord> {
+  const count = fc.maxSafeNat()
+  const hex = (length: number) =>
+    fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length })
+  const pack = fc.record({
+    name: fc.integer({ min: 1, max: 99_999 }).map(n => `data/${String(n).padStart(5, '0')}.tar.zst`),
+    sizeBytes: count,
+    sha256: hex(64),
+    files: count,
+    rawBytes: count,
+  })
+  return fc
+    .record({
+      label: fc.string({ unit: 'grapheme' }),
+      host: fc.string(),
+      fromStandby: fc.boolean(),
+      packs: fc.uniqueArray(pack, { selector: ({ name }) => name }),
+      warnings: fc.array(fc.string({ unit: 'grapheme' })),
+      durationMs: count,
+      checks: fc.record({
+        pagesChecked: count,
+        pagesTorn: count,
+        pagesCorrupt: count,
+        corrupt: fc.array(
+          fc.record({
+            path: fc.constantFrom('base/5/1', 'a..b', '.x/y', 'pg_tblspc/1/PG_15/5/6'),
+            blocks: fc.array(fc.nat()),
+          }),
+        ),
+      }),
+    })
+    .map(changed => ({ ...good, ...changed }))
+}
+
+function setAt(value: unknown, [first = '', ...rest]: readonly string[], wrong: unknown): void {
+  const holder = value as Record<string, unknown>
+  if (rest.length === 0) holder[first] = wrong
+  else setAt(holder[first], rest, wrong)
+}
+
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work()
+  } catch (error) {
+    return error
+  }
+  return undefined
+}
