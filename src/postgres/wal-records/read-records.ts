@@ -1,0 +1,123 @@
+/**
+ * Puts records together from the pages of one segment after the other, and checks what PostgreSQL checks. See
+ * XLogDecodeNextRecord, ValidXLogRecordHeader and ValidXLogRecord in src/backend/access/transam/xlogreader.c.
+ */
+import { formatLsn, type Lsn } from '../../wal/lsn.ts'
+import {
+  aligned,
+  decodeLongPageHeader,
+  decodePageHeader,
+  describePage,
+  pageContinuesRecord,
+  pageForgetsRecord,
+  type PageHeader,
+} from './page.ts'
+import { PendingRecord, type Crc32c } from './pending-record.ts'
+import { isSwitch, recordHeaderSizeBytes, recordSizeBytesMax } from './record.ts'
+import type { RecordPlace } from './wal-event.ts'
+
+export interface WholeRecord extends RecordPlace {
+  readonly kindWord: number
+  readonly postgresMajor: number
+  /** Without page headers; undefined when it lay over several pages and is of a kind that nobody asks for. */
+  readonly bytes: Uint8Array | undefined
+}
+
+/** What goes on from one segment to the next. */
+export interface ReadState {
+  readonly crc32c: Crc32c | undefined
+  /** A record that is not whole yet. */
+  pending: PendingRecord | undefined
+  previousStartLsn: Lsn | undefined
+  /** Why nothing can be read any more, whatever segments come. */
+  trouble: string | undefined
+}
+
+/** The whole records that end in this segment. Sets `state.trouble` and ends where PostgreSQL would read no further. */
+export function* readRecords(segment: Uint8Array, state: ReadState): Generator<WholeRecord> {
+  const view = new DataView(segment.buffer, segment.byteOffset, segment.byteLength)
+  const first = decodeLongPageHeader(view)
+  if (!first) {
+    state.trouble = 'a segment does not begin like one'
+    return
+  }
+  for (let pageStart = 0; pageStart < segment.length; pageStart += first.pageSizeBytes) {
+    const page = decodePageHeader(view, pageStart)
+    const pageLsn = first.lsn + BigInt(pageStart)
+    if (page?.lsn !== pageLsn) {
+      state.trouble = `there is ${page ? `a page of ${describePage(page)}` : 'no page'} at ${formatLsn(pageLsn)}`
+      return
+    }
+    const bytes = segment.subarray(pageStart, pageStart + first.pageSizeBytes)
+    for (const record of readPage(bytes, page, state)) {
+      const place = isSwitch(record.kindWord) ? { ...record, endLsn: first.lsn + BigInt(segment.length) } : record
+      yield place
+      if (place !== record) return
+    }
+    if (state.trouble !== undefined) return
+  }
+}
+
+function* readPage(bytes: Uint8Array, page: PageHeader, state: ReadState): Generator<WholeRecord> {
+  const continued = continuePending(bytes, page, state)
+  if (continued.record) yield continued.record
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let offset = continued.nextOffset
+  while (offset < bytes.length && state.trouble === undefined) {
+    const startLsn = page.lsn + BigInt(offset)
+    const lengthBytes = view.getUint32(offset, true)
+    if (lengthBytes < recordHeaderSizeBytes || lengthBytes > recordSizeBytesMax) {
+      state.trouble = lengthBytes === 0 ? `the WAL ends at ${formatLsn(startLsn)}` : `no record begins at ${formatLsn(startLsn)}`
+      return
+    }
+    const pending = new PendingRecord(startLsn, lengthBytes, state.crc32c)
+    pending.add(bytes.subarray(offset, Math.min(offset + lengthBytes, bytes.length)))
+    offset += aligned(lengthBytes)
+    if (!pending.isWhole) {
+      state.pending = pending
+      return
+    }
+    const record = finish(pending, page, page.lsn + BigInt(offset), state)
+    if (record) yield record
+  }
+}
+
+/** The rest, or the next part, of the record that an earlier page began. */
+function continuePending(
+  bytes: Uint8Array,
+  page: PageHeader,
+  state: ReadState,
+): { record: WholeRecord | undefined; nextOffset: number } {
+  const pending = page.flags & pageForgetsRecord ? undefined : state.pending
+  state.pending = undefined
+  if (page.flags & pageForgetsRecord) state.previousStartLsn = undefined
+  if (!(page.flags & pageContinuesRecord)) {
+    if (pending) state.trouble = `the record at ${formatLsn(pending.startLsn)} is not continued`
+    return { record: undefined, nextOffset: page.sizeBytes }
+  }
+  const end = Math.min(page.sizeBytes + page.remainingBytes, bytes.length)
+  const nextOffset = Math.min(aligned(end), bytes.length)
+  if (!pending) return { record: undefined, nextOffset }
+  if (pending.missingBytes !== page.remainingBytes) {
+    state.trouble = `the record at ${formatLsn(pending.startLsn)} goes on with ${String(page.remainingBytes)} bytes, not ${String(pending.missingBytes)}`
+    return { record: undefined, nextOffset }
+  }
+  pending.add(bytes.subarray(page.sizeBytes, end))
+  if (pending.isWhole) return { record: finish(pending, page, page.lsn + BigInt(nextOffset), state), nextOffset }
+  state.pending = pending
+  return { record: undefined, nextOffset }
+}
+
+function finish(pending: PendingRecord, page: PageHeader, endLsn: Lsn, state: ReadState): WholeRecord | undefined {
+  const { startLsn, previousLsn, kindWord, bytes } = pending
+  if (state.previousStartLsn !== undefined && previousLsn !== state.previousStartLsn) {
+    state.trouble = `the record at ${formatLsn(startLsn)} follows one at ${formatLsn(previousLsn)}, not the last one`
+    return undefined
+  }
+  if (!pending.isIntact) {
+    state.trouble = `the record at ${formatLsn(startLsn)} fails its checksum`
+    return undefined
+  }
+  state.previousStartLsn = startLsn
+  return { startLsn, endLsn, kindWord, bytes, postgresMajor: page.postgresMajor }
+}
