@@ -38,6 +38,11 @@ export const limits = {
 
   leaseTtlMs: 60 * second,
   leaseRenewMs: 15 * second,
+  /** A holder that could not renew for so long gives up, well before others may take the lease. */
+  leaseGiveUpMs: 45 * second,
+  /** A lease that ended longer ago than clocks of servers differ is taken without waiting. */
+  leaseClockSkewMsMax: 5 * minute,
+  leaseReleaseMsMax: 10 * second,
 
   postgresConnectMsMax: 10 * second,
   postgresStatementMsMax: 60 * second,
@@ -83,10 +88,13 @@ export const limits = {
 
   /** Objects without a backup.json are left alone for so long. */
   sweepGraceMs: 1 * day,
+  /** Backups that were copied whole, but whose WAL never arrived, are left alone for so long. */
+  sweepAwaitingGraceMs: 7 * day,
 
   serverStartMsMax: 10 * minute,
   toolMsMax: 5 * minute,
 } as const
 
 assert(limits.leaseRenewMs * 3 <= limits.leaseTtlMs, 'a lease survives two missed renewals')
+assert(limits.leaseGiveUpMs + limits.leaseRenewMs <= limits.leaseTtlMs, 'a holder gives up before others take over')
 assert(limits.frameSizeBytesMax % (32 * KiB) === 0, 'a frame holds whole pages of every block size')

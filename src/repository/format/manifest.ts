@@ -20,3 +20,17 @@ export interface ManifestFile {
   /** Where the file's bytes (not its tar header) begin in the pack's raw tar stream. */
   readonly offsetBytes: number
 }
+
+/** A directory of the backup; all of them are told, also the empty ones. Parents stand before their children. */
+export interface ManifestDirectory {
+  /** Relative to the data directory. */
+  readonly path: string
+  readonly mode: number
+}
+
+/** What stands before the files. */
+export interface ManifestHead {
+  /** The id of the backup. */
+  readonly backup: string
+  readonly directories: readonly ManifestDirectory[]
+}

@@ -1,0 +1,158 @@
+/** A worker that copies in: fetches ranges of packs, opens, decompresses, sums and writes files. */
+import { Fault } from '../../../base/fault.ts'
+import { limits } from '../../../base/limits.ts'
+import { crc32c, formatCrc32c } from '../../../pipeline/crc32c.ts'
+import type { ManifestFile } from '../../../repository/format/manifest.ts'
+import { createPackTools, inPack, openPack, type PackReader, type PackTools } from '../../../repository/packs/pack-reader.ts'
+import type { CopyInReport, CopyInSetup, PackObject } from '../messages.ts'
+import type { WorkerPort } from '../run-worker.ts'
+import { FileParts, frameRuns, type FilePart, type FrameRun } from './file-parts.ts'
+import { isRightAlready } from './kept-file.ts'
+import { TargetFile } from './target-file.ts'
+
+export async function runCopyIn(setup: CopyInSetup, port: WorkerPort, signal: AbortSignal): Promise<void> {
+  const tools = createPackTools()
+  const copier = new CopierIn(setup, port, tools)
+  try {
+    for (let task = await port.nextTask(); task; task = await port.nextTask()) {
+      if (task.kind !== 'copy-in') throw new Error(`assertion failed: ${task.kind} is a task for another job`)
+      await copier.copy(task.pack, task.files, signal)
+    }
+    port.post({ kind: 'copied-in', report: copier.report() })
+  } finally {
+    tools.close()
+  }
+}
+
+/** A file of which not all bytes have come by yet. */
+interface OpenFile {
+  readonly target: TargetFile
+  crc: number
+}
+
+class CopierIn {
+  readonly #setup: CopyInSetup
+  readonly #port: WorkerPort
+  readonly #tools: PackTools
+  #opened: { readonly number: number; readonly reader: PackReader } | undefined
+  #open: OpenFile | undefined
+  #report = { files: 0, bytes: 0, filesKept: 0, bytesKept: 0 }
+  #bytesUntold = 0
+
+  constructor(setup: CopyInSetup, port: WorkerPort, tools: PackTools) {
+    this.#setup = setup
+    this.#port = port
+    this.#tools = tools
+  }
+
+  report(): CopyInReport {
+    this.#tell(0, 0)
+    return this.#report
+  }
+
+  async copy(pack: PackObject, files: readonly ManifestFile[], signal: AbortSignal): Promise<void> {
+    const wanted = this.#setup.delta ? files.filter(file => !this.#keep(file)) : files
+    for (const file of wanted) if (file.sizeBytes === 0) await this.#writeEmpty(file)
+    const filled = wanted.filter(file => file.sizeBytes > 0)
+    if (filled.length === 0) return
+    const reader = await this.#reader(pack, signal)
+    this.#checkOffsets(pack, filled, reader)
+    for (const run of frameRuns(filled, reader.index, gapFramesMax)) {
+      try {
+        await this.#copyRun(pack, run, reader, signal)
+      } finally {
+        await this.#open?.target.abandon()
+        this.#open = undefined
+      }
+    }
+  }
+
+  async #copyRun(pack: PackObject, run: FrameRun, reader: PackReader, signal: AbortSignal): Promise<void> {
+    const parts = new FileParts(run.files)
+    let writing: Promise<void> = Promise.resolve()
+    try {
+      for await (const { frame, bytes, damage } of reader.frames(run.first, run.last, signal)) {
+        // The frame's buffer is used again for the next but one: by then its write is done.
+        await writing
+        if (!bytes) throw this.#damaged(pack, parts.nextPath(), damage)
+        for (const part of parts.of(frame.rawOffsetBytes, bytes)) {
+          await writing
+          writing = this.#write(pack, part)
+          writing.catch(() => undefined)
+        }
+        signal.throwIfAborted()
+      }
+      await writing
+    } finally {
+      await writing.catch(() => undefined)
+    }
+  }
+
+  /** The sum is taken before this returns; large parts are still being written then. */
+  async #write(pack: PackObject, { file, bytes, atBytes, isLast }: FilePart): Promise<void> {
+    const open = (this.#open ??= { target: TargetFile.open(this.#pathOf(file)), crc: 0 })
+    open.crc = crc32c(bytes, open.crc)
+    this.#tell(1, bytes.length)
+    if (bytes.length < writeAsyncSizeBytesMin) open.target.writeNow(bytes, atBytes)
+    else await open.target.write(bytes, atBytes)
+    if (!isLast) return
+    if (open.crc !== file.crc32c) {
+      throw this.#damaged(pack, file.path, `its CRC-32C is ${formatCrc32c(open.crc)} instead of ${formatCrc32c(file.crc32c)}`)
+    }
+    await open.target.finish(file, this.#setup.owner)
+    this.#open = undefined
+    this.#report.files++
+  }
+
+  async #writeEmpty(file: ManifestFile): Promise<void> {
+    await TargetFile.open(this.#pathOf(file)).finish(file, this.#setup.owner)
+    this.#report.files++
+  }
+
+  #keep(file: ManifestFile): boolean {
+    if (!isRightAlready(this.#pathOf(file), file, this.#setup.owner, this.#tools.raw[0])) return false
+    this.#report.filesKept++
+    this.#report.bytesKept += file.sizeBytes
+    this.#tell(0, file.sizeBytes)
+    return true
+  }
+
+  /** The pack that the last task was about stays open. */
+  async #reader(pack: PackObject, signal: AbortSignal): Promise<PackReader> {
+    if (this.#opened?.number === pack.number) return this.#opened.reader
+    const { keyPrefix, identities } = this.#setup
+    const source = { storage: this.#port.storage, key: `${keyPrefix}${pack.name}`, sizeBytes: pack.sizeBytes, identities }
+    const reader = await openPack(source, this.#tools, signal)
+    this.#opened = { number: pack.number, reader }
+    return reader
+  }
+
+  #checkOffsets(pack: PackObject, files: readonly ManifestFile[], { index }: PackReader): void {
+    const outside = files.find(file => file.offsetBytes + file.sizeBytes > index.rawBytes)
+    if (outside) throw this.#damaged(pack, outside.path, 'the manifest places it behind the end of the pack')
+  }
+
+  #damaged(pack: PackObject, path: string | undefined, why: unknown): unknown {
+    const where = `backup ${this.#setup.backup}, ${pack.name}${path === undefined ? '' : `, file ${path}`}`
+    const cause = typeof why === 'string' ? new Fault('OBJECT_CORRUPT', why, { hint: damageHint }) : why
+    return inPack(where, cause)
+  }
+
+  #pathOf(file: ManifestFile): string {
+    return `${this.#setup.targetDirectory}/${file.path}`
+  }
+
+  #tell(written: 0 | 1, bytes: number): void {
+    if (written === 1) this.#report.bytes += bytes
+    this.#bytesUntold += bytes
+    if (this.#bytesUntold < limits.progressStepBytes && bytes > 0) return
+    this.#port.post({ kind: 'advanced', bytes: this.#bytesUntold })
+    this.#bytesUntold = 0
+  }
+}
+
+const damageHint = 'Run `holdfast verify` to see what else is damaged, and restore from another repository or backup.'
+/** Frames between two wanted files that are read rather than skipped by another request. */
+const gapFramesMax = 4
+/** A shorter write takes less time than handing it to another thread. */
+const writeAsyncSizeBytesMin = 256 * 1024

@@ -1,0 +1,68 @@
+/** A worker that copies out: takes files from the queue until it is empty, and fills packs of its own. */
+import { limits } from '../../../base/limits.ts'
+import { createPageChecker } from '../../../pipeline/page-checksum.ts'
+import { createPackPress } from '../../../repository/packs/pack-press.ts'
+import type { CopyOutSetup } from '../messages.ts'
+import type { WorkerPort } from '../run-worker.ts'
+import { takeWork } from '../work-queue.ts'
+import { FileCopier } from './file-copier.ts'
+import { PackSeries } from './pack-series.ts'
+import { PageVerifier } from './page-verifier.ts'
+
+export async function runCopyOut(setup: CopyOutSetup, { world, storage, post }: WorkerPort, signal: AbortSignal): Promise<void> {
+  const tools = createCopyTools(setup)
+  const series = new PackSeries({
+    storage,
+    keyPrefix: setup.keyPrefix,
+    press: tools.press,
+    nextNumber: packNumbers(setup),
+    onPack: pack => {
+      post({ kind: 'packed', pack }, pack.entries.map(piece => piece.buffer))
+    },
+  })
+  const copier = new FileCopier({
+    dataDirectory: setup.dataDirectory,
+    series,
+    pages: setup.pages && new PageVerifier(tools.checker, setup.pages, world.clock),
+    clock: world.clock,
+    onProgress: bytes => {
+      post({ kind: 'advanced', bytes })
+    },
+  })
+  try {
+    for (const entry of setup.firstEntries ?? []) await series.addEmpty(entry, signal)
+    for (let work = takeWork(setup.queue); work; work = takeWork(setup.queue)) {
+      for (const name of work.names) {
+        signal.throwIfAborted()
+        await copier.copy(work.directory === '' ? name : `${work.directory}/${name}`, signal)
+      }
+    }
+    await series.finish()
+    post({ kind: 'copied-out', report: copier.report() })
+  } finally {
+    await series.abort()
+    tools.press.close()
+  }
+}
+
+/** The worker with the first entries fills pack 1, so that unpacking the packs in order makes the directories first. */
+function packNumbers({ packCounter, firstEntries }: CopyOutSetup): () => number {
+  const counter = new Uint32Array(packCounter)
+  let isFirst = firstEntries !== undefined
+  return () => {
+    const number = isFirst ? 1 : Atomics.add(counter, 0, 1) + 1
+    isFirst = false
+    return number
+  }
+}
+
+/** A press whose raw buffers lie where the page checker sees them. */
+export function createCopyTools({ encoding }: Pick<CopyOutSetup, 'encoding'>): {
+  readonly press: ReturnType<typeof createPackPress>
+  readonly checker: ReturnType<typeof createPageChecker>
+} {
+  const checker = createPageChecker({ count: 2, sizeBytes: limits.frameSizeBytesMax })
+  const [first, second] = checker.buffers
+  if (!first || !second) throw new Error('assertion failed: the checker gives as many buffers as asked for')
+  return { checker, press: createPackPress(encoding, [first, second]) }
+}

@@ -1,0 +1,114 @@
+/**
+ * A crew of worker threads. One that fails makes the whole fail: the others are told to stop, clean up, and are ended if
+ * they do not. Nothing is left running when `runCrew` returns or throws.
+ */
+import { Worker } from 'node:worker_threads'
+import { Fault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
+import type { Progress } from '../../base/progress.ts'
+import type { World } from '../../base/world.ts'
+import { decodeFailure, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts'
+
+/** What every operation with workers is given. */
+export interface WorkerHost {
+  readonly world: World
+  readonly progress: Progress
+  /** The entry of a worker thread: src/worker.ts, or what it was built into. */
+  readonly worker: URL
+}
+
+/** Messages that the crew does not handle itself. */
+export type CrewMessage = Exclude<FromWorker, { kind: 'advanced' | 'finished' | 'failed' }>
+
+export interface Crew {
+  readonly setups: readonly WorkerSetup[]
+  /** May answer; a promise that rejects makes the crew fail. */
+  readonly onMessage: (message: CrewMessage, reply: (answer: ToWorker) => void) => void | Promise<void>
+}
+
+/** Returns when all workers have finished. Throws what the first one failed of, or the signal's reason. */
+export async function runCrew(host: WorkerHost, crew: Crew, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const stop = new AbortController()
+  const members = crew.setups.map(setup => startMember(host, setup, crew.onMessage, error => { stop.abort(error) }))
+  const onStop = (): void => {
+    members.forEach(member => {
+      member.stop()
+    })
+  }
+  const onAbort = (): void => {
+    stop.abort(signal.reason)
+  }
+  stop.signal.addEventListener('abort', onStop)
+  signal.addEventListener('abort', onAbort)
+  try {
+    await Promise.all(members.map(member => member.ended))
+    stop.signal.throwIfAborted()
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+interface Member {
+  /** Resolves when the thread is gone. Never rejects: failures go to `fail`. */
+  readonly ended: Promise<void>
+  stop(): void
+}
+
+function startMember(
+  { world, progress, worker: entry }: WorkerHost,
+  setup: WorkerSetup,
+  onMessage: Crew['onMessage'],
+  fail: (error: unknown) => void,
+): Member {
+  const worker = new Worker(entry, {
+    workerData: setup,
+    resourceLimits: { maxOldGenerationSizeMb: limits.workerHeapMiBMax, maxYoungGenerationSizeMb: 16 },
+  })
+  const gone = new AbortController()
+  let finished = false
+  const post = (message: ToWorker): void => {
+    worker.postMessage(message)
+  }
+  worker.on('message', (message: FromWorker) => {
+    switch (message.kind) {
+      case 'advanced':
+        progress.advance(message.bytes)
+        break
+      case 'finished':
+        finished = true
+        break
+      case 'failed':
+        fail(decodeFailure(message.failure))
+        break
+      default:
+        Promise.resolve()
+          .then(() => onMessage(message, post))
+          .catch(fail)
+    }
+  })
+  worker.on('error', error => {
+    fail(workerDied(error))
+  })
+  const ended = new Promise<void>(resolve => {
+    worker.on('exit', status => {
+      gone.abort()
+      if (!finished) fail(workerDied(new Error(`it ended with status ${String(status)}`)))
+      resolve()
+    })
+  })
+  const stop = (): void => {
+    post({ kind: 'abort' })
+    world.clock.sleep(limits.workerStopMsMax, gone.signal).then(
+      () => worker.terminate(),
+      () => undefined,
+    )
+  }
+  return { ended, stop }
+}
+
+const workerDied = (error: unknown): Fault =>
+  new Fault('FAILED', 'a worker thread broke off', {
+    hint: 'Run the command again; if this happens again, report it with the text below.',
+    cause: error,
+  })

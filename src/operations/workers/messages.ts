@@ -1,0 +1,120 @@
+/**
+ * All that the main thread and its workers say to one another. A setup is given when a worker starts and says what it
+ * is for; everything is plain data.
+ */
+import { Fault, isFault, messageOf, type FaultCode } from '../../base/fault.ts'
+import type { Encoding } from '../../pipeline/codec.ts'
+import type { TarEntry } from '../../pipeline/tar.ts'
+import type { ManifestFile } from '../../repository/format/manifest.ts'
+import type { EntryLog } from '../../repository/packs/entry-log.ts'
+import type { StorageDescription } from '../../storage/open.ts'
+import type { CopyOutReport, PageRules } from './copy-out/report.ts'
+import type { CheckReport } from './check/report.ts'
+import type { WorkQueue } from './work-queue.ts'
+
+export type WorkerSetup = CopyOutSetup | CopyInSetup | CheckSetup
+
+export interface CopyOutSetup {
+  readonly job: 'copy-out'
+  readonly storage: StorageDescription
+  readonly dataDirectory: string
+  /** What the keys of packs begin with. */
+  readonly keyPrefix: string
+  readonly encoding: Encoding
+  readonly pages: PageRules | undefined
+  readonly queue: WorkQueue
+  /** One 32-bit number: that of the last pack begun; it starts at 1, which belongs to the worker with the first entries. */
+  readonly packCounter: SharedArrayBuffer
+  /** Directories and links, for the first pack; only one worker is given them. */
+  readonly firstEntries: readonly TarEntry[] | undefined
+}
+
+export interface CopyInSetup {
+  readonly job: 'copy-in'
+  readonly backup: string
+  readonly storage: StorageDescription
+  readonly identities: readonly string[]
+  readonly keyPrefix: string
+  readonly targetDirectory: string
+  readonly owner: FileOwner | undefined
+  /** Keep files whose bytes are right already. */
+  readonly delta: boolean
+}
+
+export interface CheckSetup {
+  readonly job: 'check'
+  readonly storage: StorageDescription
+  readonly identities: readonly string[]
+  readonly keyPrefix: string
+  readonly pages: PageRules | undefined
+}
+
+export interface FileOwner {
+  readonly userId: number
+  readonly groupId: number
+}
+
+/** The stored object that a task is about. */
+export interface PackObject {
+  readonly number: number
+  /** Relative to the backup's folder. */
+  readonly name: string
+  readonly sizeBytes: number
+  readonly sha256: string
+}
+
+export type ToWorker =
+  /** Files of one pack, in the order of their offsets. */
+  | { readonly kind: 'copy-in'; readonly pack: PackObject; readonly files: readonly ManifestFile[] }
+  /** Files of one pack in the order of their offsets, as lines of a manifest: there may be very many. */
+  | { readonly kind: 'check'; readonly pack: PackObject; readonly entries: EntryLog }
+  /** Nothing more to do: finish, and tell `finished`. */
+  | { readonly kind: 'finish' }
+  | { readonly kind: 'abort' }
+
+export type FromWorker =
+  /** Ready for another task. */
+  | { readonly kind: 'idle' }
+  /** So many more bytes are done. */
+  | { readonly kind: 'advanced'; readonly bytes: number }
+  | { readonly kind: 'packed'; readonly pack: FinishedPack }
+  | { readonly kind: 'copied-out'; readonly report: CopyOutReport }
+  | { readonly kind: 'copied-in'; readonly report: CopyInReport }
+  | { readonly kind: 'checked'; readonly report: CheckReport }
+  /** Everything is done and closed. */
+  | { readonly kind: 'finished' }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+
+/** A pack that is durable, and what lies in it. */
+export interface FinishedPack extends PackObject {
+  readonly files: number
+  readonly rawBytes: number
+  readonly entries: EntryLog
+}
+
+export interface CopyInReport {
+  readonly files: number
+  readonly bytes: number
+  /** Kept by a delta restore; not counted in `files` and `bytes`. */
+  readonly filesKept: number
+  readonly bytesKept: number
+}
+
+/** A thrown error, as plain data: classes do not survive the way between threads. */
+export interface Failure {
+  readonly code: FaultCode | undefined
+  readonly message: string
+  readonly hint: string
+  readonly stack: string | undefined
+}
+
+export function encodeFailure(error: unknown): Failure {
+  const stack = error instanceof Error ? error.stack : undefined
+  if (isFault(error)) return { code: error.code, message: error.message, hint: error.hint, stack }
+  return { code: undefined, message: messageOf(error), hint: '', stack }
+}
+
+export function decodeFailure({ code, message, hint, stack }: Failure): Error {
+  if (code === undefined) return new Error(message, { cause: stack })
+  return new Fault(code, message, { hint, cause: stack })
+}

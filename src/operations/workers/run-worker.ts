@@ -1,0 +1,94 @@
+/** What runs inside a worker thread: the job that its setup names, and the end of it, good or bad. */
+import type { MessagePort, Transferable } from 'node:worker_threads'
+import { Fault } from '../../base/fault.ts'
+import { unreachable } from '../../base/assert.ts'
+import type { World } from '../../base/world.ts'
+import type { StorageDescription } from '../../storage/open.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { runCheck } from './check/check-worker.ts'
+import { runCopyIn } from './copy-in/copy-in-worker.ts'
+import { runCopyOut } from './copy-out/copy-out-worker.ts'
+import { encodeFailure, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts'
+
+/** What a job is given: the world, its own storage, and the line to the main thread. */
+export interface WorkerPort {
+  readonly world: World
+  readonly storage: Storage
+  readonly post: (message: FromWorker, transfer?: readonly Transferable[]) => void
+  /** The next task; undefined when there are no more. Says that the worker is idle. */
+  readonly nextTask: () => Promise<Task | undefined>
+}
+
+export type Task = Exclude<ToWorker, { kind: 'finish' | 'abort' }>
+
+export interface WorkerSurroundings {
+  readonly world: World
+  readonly openStorage: (description: StorageDescription, world: World) => Promise<Storage>
+}
+
+export async function runWorker(setup: WorkerSetup, port: MessagePort, { world, openStorage }: WorkerSurroundings): Promise<void> {
+  const abort = new AbortController()
+  const inbox = new Inbox(port, abort)
+  try {
+    const storage = await openStorage(setup.storage, world)
+    try {
+      const post: WorkerPort['post'] = (message, transfer = []) => {
+        port.postMessage(message, transfer)
+      }
+      await runJob(setup, { world, storage, post, nextTask: () => inbox.nextTask() }, abort.signal)
+    } finally {
+      await storage.close()
+    }
+    port.postMessage({ kind: 'finished' } satisfies FromWorker)
+  } catch (error) {
+    port.postMessage({ kind: 'failed', failure: encodeFailure(error) } satisfies FromWorker)
+  } finally {
+    port.close()
+  }
+}
+
+function runJob(setup: WorkerSetup, port: WorkerPort, signal: AbortSignal): Promise<void> {
+  switch (setup.job) {
+    case 'copy-out':
+      return runCopyOut(setup, port, signal)
+    case 'copy-in':
+      return runCopyIn(setup, port, signal)
+    case 'check':
+      return runCheck(setup, port, signal)
+    default:
+      return unreachable(setup)
+  }
+}
+
+/** Holds at most one task that nobody has asked for yet. */
+class Inbox {
+  readonly #port: MessagePort
+  readonly #abort: AbortController
+  #arrived: PromiseWithResolvers<Task | undefined> | undefined
+
+  constructor(port: MessagePort, abort: AbortController) {
+    this.#port = port
+    this.#abort = abort
+    port.on('message', (message: ToWorker) => {
+      this.#receive(message)
+    })
+  }
+
+  nextTask(): Promise<Task | undefined> {
+    this.#abort.signal.throwIfAborted()
+    this.#arrived = Promise.withResolvers()
+    this.#port.postMessage({ kind: 'idle' } satisfies FromWorker)
+    return this.#arrived.promise
+  }
+
+  #receive(message: ToWorker): void {
+    if (message.kind === 'abort') {
+      const stopped = new Fault('INTERRUPTED', 'the work was stopped', { hint: 'Run the command again.' })
+      this.#abort.abort(stopped)
+      this.#arrived?.reject(stopped)
+      return
+    }
+    this.#arrived?.resolve(message.kind === 'finish' ? undefined : message)
+    this.#arrived = undefined
+  }
+}

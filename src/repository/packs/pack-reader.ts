@@ -1,0 +1,131 @@
+/**
+ * Reads a pack by range: any bytes of its raw tar stream, without the rest of the object. First the start of the object
+ * (its age header) and its end (the seek table) are read; then every range costs one request.
+ */
+import { Fault, isFault } from '../../base/fault.ts'
+import { KiB } from '../../base/units.ts'
+import { decodeSeekTable, seekTableSizeFromEnd } from '../../pipeline/seekable.ts'
+import { createFrameDecompressor } from '../../pipeline/zstd.ts'
+import { limits } from '../../base/limits.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { corruptPack } from './corrupt-pack.ts'
+import { FrameIndex } from './frame-index.ts'
+import { compressedFrameSizeBytesMax, frameStream, type FrameTools, type RawFrame } from './frame-stream.ts'
+import { openedStream } from './opened-stream.ts'
+import type { Pair } from './pack-press.ts'
+import { isHeaderWhole, layoutOf, type StoredLayout } from './stored-layout.ts'
+
+/** Buffers and a decompressor, used for pack after pack by one thread. */
+export interface PackTools extends FrameTools {
+  close(): void
+}
+
+export function createPackTools(raw: Pair = [newFrame(), newFrame()]): PackTools {
+  const decompressor = createFrameDecompressor()
+  return {
+    decompressor,
+    raw,
+    compressed: new Uint8Array(compressedFrameSizeBytesMax),
+    close: () => {
+      decompressor.close()
+    },
+  }
+}
+
+const newFrame = (): Uint8Array => new Uint8Array(limits.frameSizeBytesMax)
+
+export interface PackSource {
+  readonly storage: Storage
+  readonly key: string
+  /** Of the object as stored, as backup.json tells. */
+  readonly sizeBytes: number
+  readonly identities: readonly string[]
+}
+
+export interface PackReader {
+  readonly index: FrameIndex
+  readonly layout: StoredLayout
+  /** The frames `first` to `last`. Damaged ones are told, not thrown; what the storage throws comes through. */
+  frames(first: number, last: number, signal: AbortSignal): AsyncGenerator<RawFrame, void, undefined>
+  /** All frames, from a stream of the whole object as stored, which is read to its end. */
+  framesOfWhole(stored: AsyncIterable<Uint8Array>): AsyncGenerator<RawFrame, void, undefined>
+}
+
+/** OBJECT_MISSING, OBJECT_CORRUPT, KEY_WRONG or KEY_MISSING when the pack can not be opened at all. */
+export async function openPack(source: PackSource, tools: FrameTools, signal: AbortSignal): Promise<PackReader> {
+  const { storage, key } = source
+  try {
+    const layout = await layoutOf(await readStart(source, signal), source.sizeBytes, source.identities)
+    const index = new FrameIndex(decodeSeekTable(await readSeekTable(source, layout, signal)))
+    if (index.storedBytes > layout.plainBytes) throw corruptPack('the seek table names more than is stored')
+    return {
+      index,
+      layout,
+      frames: (first, last, framesSignal) => {
+        const startBytes = index.frame(first).storedOffsetBytes
+        const end = index.frame(last)
+        const range = layout.storedRange(startBytes, end.storedOffsetBytes + end.storedBytes)
+        const opened = openedStream(storage.get(key, range, framesSignal), layout, startBytes)
+        return frameStream(opened, index, { first, last, skipBytes: startBytes - layout.plainStart(startBytes) }, tools)
+      },
+      framesOfWhole: stored => {
+        const opened = openedStream(without(stored, layout.storedRange(0, 0).startBytes), layout, 0)
+        return frameStream(opened, index, { first: 0, last: index.count - 1, skipBytes: 0 }, tools)
+      },
+    }
+  } catch (error) {
+    throw inPack(key, error)
+  }
+}
+
+/** Puts the pack's name in front of what is damaged in it. */
+export function inPack(name: string, error: unknown): unknown {
+  if (!isFault(error, 'OBJECT_CORRUPT', 'KEY_WRONG', 'KEY_MISSING') || error.message.includes(name)) return error
+  return new Fault(error.code, `${name}: ${error.message}`, { hint: error.hint, cause: error })
+}
+
+const headerSizesBytes: readonly number[] = [4 * KiB, 256 * KiB]
+
+async function readStart(source: PackSource, signal: AbortSignal): Promise<Uint8Array> {
+  let start: Uint8Array = new Uint8Array(0)
+  for (const sizeBytes of headerSizesBytes) {
+    start = await readRange(source, 0, Math.min(sizeBytes, source.sizeBytes), signal)
+    if (isHeaderWhole(start)) return start
+  }
+  return start
+}
+
+/** Most tables are within the last two chunks; a longer one is read again, whole. */
+async function readSeekTable(source: PackSource, layout: StoredLayout, signal: AbortSignal): Promise<Uint8Array> {
+  const end = await readPlain(source, layout, Math.max(0, layout.plainBytes - 64 * KiB), signal)
+  const tableBytes = seekTableSizeFromEnd(end)
+  if (tableBytes > layout.plainBytes) throw corruptPack('the seek table is longer than the pack')
+  if (tableBytes <= end.length) return end.subarray(end.length - tableBytes)
+  return readPlain(source, layout, layout.plainBytes - tableBytes, signal)
+}
+
+/** The compressed stream from `startBytes` to its end. */
+async function readPlain(source: PackSource, layout: StoredLayout, startBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+  const range = layout.storedRange(startBytes, layout.plainBytes)
+  const parts: Uint8Array[] = []
+  for await (const piece of openedStream(source.storage.get(source.key, range, signal), layout, startBytes)) {
+    if (piece.damage) throw piece.damage
+    parts.push(Uint8Array.from(piece.bytes))
+  }
+  return Buffer.concat(parts).subarray(startBytes - layout.plainStart(startBytes))
+}
+
+async function readRange({ storage, key }: PackSource, startBytes: number, endBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  for await (const piece of storage.get(key, { startBytes, endBytes }, signal)) parts.push(Uint8Array.from(piece))
+  return Buffer.concat(parts)
+}
+
+/** The stream behind its first bytes. */
+async function* without(stream: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array, void, undefined> {
+  let skip = count
+  for await (const piece of stream) {
+    if (skip < piece.length) yield piece.subarray(skip)
+    skip = Math.max(0, skip - piece.length)
+  }
+}
