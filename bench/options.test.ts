@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { parseOptions } from './options.ts'
+
+test('without options everything but the many files is measured five times', () => {
+  const options = parseOptions([])
+  expect(options.runs).toBe(5)
+  expect([...options.suites]).toEqual(['backup', 'restore', 'wal', 'startup'])
+})
+
+test('--quick runs twice and writes no report', () => {
+  expect(parseOptions(['--quick'])).toMatchObject({ quick: true, runs: 2, report: false })
+})
+
+test('--only names suites, and --many-files adds to them', () => {
+  expect([...parseOptions(['--only', 'wal', '--many-files']).suites]).toEqual(['wal', 'many-files'])
+})
+
+test.each(['--only wall', '--runs 0', '--runs x', '--caches hot', '--fast'])('%s is refused', line => {
+  expect(() => parseOptions(line.split(' '))).toThrow()
+})

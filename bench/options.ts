@@ -1,0 +1,75 @@
+/** The command line of the bench, as typed values. */
+import { parseArgs } from 'node:util'
+
+export const suites = ['backup', 'restore', 'wal', 'startup', 'many-files'] as const
+export type Suite = (typeof suites)[number]
+
+/** Whether the source is in the page cache when a run begins. Both tools get the same. */
+export type Caches = 'warm' | 'cold'
+
+export interface BenchOptions {
+  /** Small data, for a look whether everything works. Its figures mean little. */
+  readonly quick: boolean
+  readonly runs: number
+  readonly suites: ReadonlySet<Suite>
+  readonly caches: Caches
+  /** Writes bench/results/<date>.md. */
+  readonly report: boolean
+}
+
+export const usage = `npm run bench -- [options]
+
+  --quick            small data: shows that everything works, its figures mean little
+  --runs N           alternating runs of each tool (5; 2 with --quick)
+  --only LIST        of ${suites.join(',')} (all but many-files)
+  --many-files       the same with 200,000 small files, too
+  --caches warm|cold whether the source is in the page cache when a run begins (warm)
+  --no-report        prints the table, writes no file (so does --quick)
+
+HOLDFAST_BENCH_DIR         where data, repositories and restores live (bench/.data)
+HOLDFAST_BENCH_PGBACKREST  another pgbackrest than the one on the path`
+
+export function parseOptions(args: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+      only: { type: 'string' },
+      'many-files': { type: 'boolean', default: false },
+      caches: { type: 'string', default: 'warm' },
+      'no-report': { type: 'boolean', default: false },
+    },
+  })
+  return {
+    quick: values.quick,
+    runs: parseRuns(values.runs ?? (values.quick ? '2' : '5')),
+    suites: parseSuites(values.only, values['many-files']),
+    caches: parseCaches(values.caches),
+    report: !values['no-report'] && !values.quick,
+  }
+}
+
+function parseRuns(text: string): number {
+  const runs = Number(text)
+  if (!Number.isInteger(runs) || runs < 1 || runs > 100)
+    throw new Error(`--runs: ${text} is not a number from 1 to 100`)
+  return runs
+}
+
+function parseSuites(only: string | undefined, manyFiles: boolean): ReadonlySet<Suite> {
+  const chosen =
+    only === undefined ? suites.filter(suite => suite !== 'many-files') : only.split(',').map(parseSuite)
+  return new Set(manyFiles ? [...chosen, 'many-files' as const] : chosen)
+}
+
+function parseSuite(text: string): Suite {
+  const suite = suites.find(known => known === text)
+  if (suite === undefined) throw new Error(`--only: ${text} is none of ${suites.join(', ')}`)
+  return suite
+}
+
+function parseCaches(text: string): Caches {
+  if (text === 'warm' || text === 'cold') return text
+  throw new Error(`--caches: ${text} is neither warm nor cold`)
+}

@@ -1,0 +1,158 @@
+/**
+ * `npm run bench`: Holdfast and pgBackRest side by side, on the same data, in one run. docs/benchmarks.md says what is
+ * measured and how to read it.
+ */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { systemWorld } from '../src/base/world.ts'
+import { formatBytes } from '../src/base/units.ts'
+import { findClientTool, findProgram } from '../test/support/tools.ts'
+import { runBaseBackups } from './base-backup.ts'
+import { makeOwned, runSettings, withServer } from './cluster.ts'
+import {
+  mainShape,
+  manyFilesShape,
+  prepareData,
+  quickManyFilesShape,
+  quickShape,
+  type BenchData,
+} from './data.ts'
+import { canDropCaches, remove, treeSize } from './disk.ts'
+import { baseBackupRows, startupRows, walRows, type Row } from './figures.ts'
+import { openHoldfast } from './holdfast.ts'
+import { describeMachine, measureLimits } from './machine.ts'
+import { parseOptions, usage, type BenchOptions } from './options.ts'
+import { openPgBackRest } from './pgbackrest.ts'
+import { renderLimits, renderReport, renderTable } from './report.ts'
+import { runStartup } from './startup.ts'
+import type { BackupTool } from './tool.ts'
+import { runWal } from './wal.ts'
+
+interface Bench {
+  readonly options: BenchOptions
+  readonly directory: string
+  readonly scratch: string
+  readonly tools: readonly BackupTool[]
+  readonly pgBackRestProgram: string
+  /** Prints a line and keeps it for the report. */
+  readonly say: (text: string) => void
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args.includes('--help')) {
+    console.log(usage)
+    return
+  }
+  const options = parseOptions(args)
+  const pgBackRestProgram = findPrograms()
+  if (options.caches === 'cold' && !canDropCaches())
+    throw new Error('--caches cold: only root can empty the page cache')
+  const directory = process.env['HOLDFAST_BENCH_DIR'] ?? fileURLToPath(new URL('.data', import.meta.url))
+  const scratch = join(directory, 'scratch')
+  remove(scratch)
+  for (const folder of [directory, scratch]) makeOwned(folder)
+  const log: string[] = []
+  const say = (text: string): void => {
+    console.error(text)
+    log.push(text)
+  }
+  const tools = [
+    openHoldfast(join(scratch, 'holdfast')),
+    openPgBackRest(pgBackRestProgram, join(scratch, 'pgbackrest')),
+  ]
+  try {
+    await report({ options, directory, scratch, tools, pgBackRestProgram, say }, args, log)
+  } finally {
+    remove(scratch)
+  }
+}
+
+async function report(bench: Bench, args: readonly string[], log: readonly string[]): Promise<void> {
+  const { options, directory, scratch, tools, say } = bench
+  const data = await prepareData(
+    join(directory, 'data'),
+    options.quick ? 'quick' : 'main',
+    options.quick ? quickShape : mainShape,
+    say,
+  )
+  const rows = await withServer(data.cluster, runSettings, () => runSuites(bench, data))
+  const manyFiles = options.suites.has('many-files') ? await runManyFiles(bench) : []
+  const size = treeSize(join(data.cluster.dataDirectory, 'base'))
+  const page = {
+    date: new Date(systemWorld().clock.now()).toISOString().slice(0, 10),
+    command: ['npm run bench --', ...args].join(' '),
+    machine: describeMachine(directory),
+    facts: [
+      ...tools.map(tool => `${tool.name} ${tool.version}: ${tool.settings}`),
+      `Data: ${formatBytes(size.sizeBytes)} in ${String(size.files)} files: ${JSON.stringify(data.shape)}`,
+      `${String(options.runs)} alternating runs of each; before each \`sync\`, then ${options.caches === 'warm' ? 'the source is read once (warm page cache)' : 'the page cache is emptied'}`,
+    ],
+    rows: [...rows, ...manyFiles],
+    limits: renderLimits(
+      await measureLimits(data.cluster.dataDirectory, scratch, data.cluster.as),
+      size.sizeBytes,
+    ),
+    log,
+  }
+  console.log(`\n${renderTable(page.rows)}\n\n${page.limits}`)
+  if (options.report) writeReport(page.date, renderReport(page))
+}
+
+async function runSuites(bench: Bench, data: BenchData): Promise<Row[]> {
+  const { options, scratch, tools, say } = bench
+  const { suites, runs, caches } = options
+  const rows: Row[] = []
+  if (suites.has('backup') || suites.has('restore')) {
+    const settings = { runs, caches, restore: suites.has('restore'), scratch }
+    rows.push(...baseBackupRows(await runBaseBackups(data.cluster, tools, settings, say), { targets: true }))
+  }
+  if (suites.has('wal'))
+    rows.push(
+      ...walRows(await runWal(data.cluster, tools, runs, { scratch, segments: data.walSegments }, say)),
+    )
+  if (suites.has('startup'))
+    rows.push(...startupRows(await runStartup(data, tools, bench.pgBackRestProgram, scratch)))
+  return rows
+}
+
+async function runManyFiles({ options, directory, scratch, tools, say }: Bench): Promise<Row[]> {
+  const [name, shape] = options.quick
+    ? (['quick-many-files', quickManyFilesShape] as const)
+    : (['many-files', manyFilesShape] as const)
+  const data = await prepareData(join(directory, 'data'), name, shape, say)
+  const { files } = treeSize(join(data.cluster.dataDirectory, 'base'))
+  const settings = { runs: Math.min(options.runs, 3), caches: options.caches, restore: true, scratch }
+  const runs = await withServer(data.cluster, runSettings, () =>
+    runBaseBackups(data.cluster, tools, settings, say),
+  )
+  return baseBackupRows(runs, { targets: false, suffix: `, ${String(files)} files` })
+}
+
+/** The path of pgbackrest; throws with what to install when something is missing. */
+function findPrograms(): string {
+  const pgBackRest = process.env['HOLDFAST_BENCH_PGBACKREST'] ?? findProgram('pgbackrest').path
+  const missing = [
+    pgBackRest === undefined ? 'pgbackrest' : undefined,
+    findClientTool('pgbench', 15).path === undefined ? 'postgresql-15' : undefined,
+    findProgram('zstd').path === undefined ? 'zstd' : undefined,
+  ].filter(name => name !== undefined)
+  if (pgBackRest !== undefined && missing.length === 0) return pgBackRest
+  throw new Error(
+    `the bench needs Debian packages that are not here: sudo apt-get install ${missing.join(' ')}`,
+  )
+}
+
+/** A second report of the same day gets a number. */
+function writeReport(date: string, text: string): void {
+  const folder = fileURLToPath(new URL('results', import.meta.url))
+  mkdirSync(folder, { recursive: true })
+  const nameOf = (number: number): string =>
+    join(folder, `${date}${number === 1 ? '' : `-${String(number)}`}.md`)
+  let number = 1
+  while (existsSync(nameOf(number))) number++
+  writeFileSync(nameOf(number), text)
+  console.error(`written: ${nameOf(number)}`)
+}
+
+await main(process.argv.slice(2))
