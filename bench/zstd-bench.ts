@@ -5,12 +5,14 @@ export interface ZstdSpeed {
   readonly decompressBytesPerSecond: number
 }
 
-/** It rewrites its line as it measures, so the last figures count. Its MB are millions of bytes. */
+/** It writes its line anew as it measures, with both speeds or only the first: the last that has both counts. */
 export function parseZstdBench(output: string): ZstdSpeed {
-  const found = /([\d.]+) MB\/s,?\s+([\d.]+) MB\/s/
-  const [, compress, decompress] = found.exec(output.slice(output.lastIndexOf('(x'))) ?? []
-  if (compress === undefined || decompress === undefined)
+  // Its MB are millions of bytes.
+  const both = [...output.matchAll(/([\d.]+) MB\/s, +([\d.]+) MB\/s/g)]
+  const [, compress, decompress] = both[both.length - 1] ?? []
+  if (compress === undefined || decompress === undefined) {
     throw new Error(`zstd -b printed no speed: ${output.slice(-200)}`)
+  }
   return {
     compressBytesPerSecond: Number(compress) * 1e6,
     decompressBytesPerSecond: Number(decompress) * 1e6,
