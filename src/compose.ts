@@ -36,6 +36,11 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
   const resources = new AsyncDisposableStack()
   let loaded: Promise<LoadedConfig> | undefined
   const config = (): Promise<LoadedConfig> => (loaded ??= findAndLoad(globals.config, terminal))
+  const openPlace = async (name?: string): Promise<OpenPlace> => {
+    const place = await openPlaceOf(await config(), name, { world, terminal, signal })
+    resources.defer(() => place.storage.close())
+    return place
+  }
   return {
     world,
     terminal,
@@ -46,10 +51,16 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
     program,
     log: silentLog,
     configPath: globals.config,
-    async openPlace(name) {
-      const place = await openPlaceOf(await config(), name, { world, terminal, signal })
-      resources.defer(() => place.storage.close())
-      return place
+    openPlace,
+    async openRepository(name) {
+      const { openRepository } = await import('./repository/repository.ts')
+      const [
+        place,
+        {
+          config: { cluster },
+        },
+      ] = await Promise.all([openPlace(name), config()])
+      return { ...place, repository: await openRepository(place.storage, cluster, signal) }
     },
     async connect() {
       const {

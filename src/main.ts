@@ -1,25 +1,58 @@
 /**
  * The process: argv in, exit status out. The only file that knows `process`: streams, environment, signals, exit.
+ *
+ * Nothing is imported before the exit status for a failure is settled: PostgreSQL takes a `wal get` that ends with 1
+ * to 125 for the end of the archive, and promotes. A chunk that is missing because the package is just being
+ * replaced must not look like that.
  */
-import { Fault } from './base/fault.ts'
-import { version } from './base/version.ts'
 import type { Stream, Terminal } from './cli/terminal.ts'
 
 const words = process.argv.slice(2)
-if (words.length === 1 && words[0] === '--version') process.stdout.write(`${version}\n`)
-else await start()
 
-async function start(): Promise<void> {
-  const stop = stopOnSignals()
+/** For what goes wrong outside of a command; `statusOfFailure` in cli/run.ts is for what goes wrong inside. */
+const statusOfBreakdown = words.includes('get') ? 126 : 1
+// Also when the event loop runs dry while something is still awaited: Node would end with 13.
+process.exitCode = statusOfBreakdown
+process.on('uncaughtException', breakDown)
+
+try {
+  await start()
+} catch (error) {
+  breakDown(error)
+}
+
+async function start(): Promise<never> {
+  if (words.length === 1 && words[0] === '--version') {
+    const { version } = await import('./base/version.ts')
+    process.stdout.write(`${version}\n`)
+    process.exit(0)
+  }
+  const [{ main }, { Fault }] = await Promise.all([import('./compose.ts'), import('./base/fault.ts')])
+  const stop = stopOnSignals(
+    name =>
+      new Fault('INTERRUPTED', `stopped by ${name}`, {
+        hint: 'Run the command again: what was under way has been cleaned up.',
+      }),
+  )
   // A reader that has seen enough (`holdfast list | head`) is no failure.
   process.stdout.on('error', () => process.exit(0))
-  const { main } = await import('./compose.ts')
-  const status = await main(words, terminalOfProcess(), stop.signal)
+  const status = await main(words, terminalOfProcess(stop.signal), stop.signal)
   process.exit(status === 0 ? 0 : (stop.status() ?? status))
 }
 
+function breakDown(error: unknown): never {
+  const stack = error instanceof Error ? error.stack : String(error)
+  process.stderr.write(
+    `error: unexpected: ${stack ?? ''}\nhint: Please report this, with what \`holdfast --version\` says.\n`,
+  )
+  process.exit(statusOfBreakdown)
+}
+
 /** The first signal asks the command to end and clean up; the second ends the process at once. */
-function stopOnSignals(): { readonly signal: AbortSignal; readonly status: () => number | undefined } {
+function stopOnSignals(reasonOf: (name: string) => Error): {
+  readonly signal: AbortSignal
+  readonly status: () => number | undefined
+} {
   const controller = new AbortController()
   let status: number | undefined
   for (const [name, number] of [
@@ -30,21 +63,17 @@ function stopOnSignals(): { readonly signal: AbortSignal; readonly status: () =>
     process.on(name, () => {
       if (status !== undefined) process.exit(status)
       status = 128 + number
-      controller.abort(
-        new Fault('INTERRUPTED', `stopped by ${name}`, {
-          hint: 'Run the command again; nothing was left half-done.',
-        }),
-      )
+      controller.abort(reasonOf(name))
     })
   }
   return { signal: controller.signal, status: () => status }
 }
 
-function terminalOfProcess(): Terminal {
+function terminalOfProcess(signal: AbortSignal): Terminal {
   return {
     out: streamOf(process.stdout),
     err: streamOf(process.stderr),
-    ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
+    ask: process.stdin.isTTY && process.stderr.isTTY ? question => ask(question, signal) : undefined,
     environment: process.env,
     workingDirectory: process.cwd(),
   }
@@ -60,12 +89,7 @@ function streamOf(stream: NodeJS.WriteStream): Stream {
   }
 }
 
-async function ask(question: string): Promise<string> {
-  const { createInterface } = await import('node:readline/promises')
-  const reader = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return await reader.question(question)
-  } finally {
-    reader.close()
-  }
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const { askAt } = await import('./cli/ask.ts')
+  return askAt(process.stdin, process.stderr, question, () => process.kill(process.pid, 'SIGINT'), signal)
 }

@@ -1,8 +1,10 @@
 /** docs/reference/commands.md, from the tables of the commands. */
 import { flagOf, type Command, type OptionTable } from '../../src/cli/command.ts'
-import { commands } from '../../src/cli/commands.ts'
+import { commands as allCommands } from '../../src/cli/commands.ts'
 import { globalOptions, shortFlags } from '../../src/cli/global-options.ts'
 import { fenced, generatedNote, page, table } from './markdown.ts'
+
+const commands = allCommands.filter(({ hidden }) => hidden !== true)
 
 export function commandsPage(): string {
   return page(

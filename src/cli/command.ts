@@ -49,8 +49,8 @@ interface CommandText {
   /** Paragraphs for `--help` and the reference page. */
   readonly description?: string
   readonly examples: readonly Example[]
-  /** The exit status for what was thrown, where it is not the fault's own. */
-  readonly failureStatus?: (error: unknown) => number
+  /** Works, and is not listed: for the program's own use. */
+  readonly hidden?: boolean
 }
 
 export interface Command extends CommandText {

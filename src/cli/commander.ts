@@ -74,7 +74,9 @@ function addCommand(
   write: (text: string) => void,
 ): void {
   const name = command.words.at(-1) ?? ''
-  const made = base(parent.command(name), write).summary(command.summary).description(descriptionOf(command))
+  const made = base(parent.command(name, { hidden: command.hidden ?? false }), write)
+    .summary(command.summary)
+    .description(descriptionOf(command))
   for (const { placeholder, required, doc } of Object.values(command.arguments)) {
     made.argument(required ? `<${placeholder}>` : `[${placeholder}]`, doc)
   }

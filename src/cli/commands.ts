@@ -7,6 +7,7 @@ import { list } from './commands/list.ts'
 import { restore } from './commands/restore.ts'
 import { show } from './commands/show.ts'
 import { verify } from './commands/verify.ts'
+import { walFetchAhead } from './commands/wal-fetch-ahead.ts'
 import { walGet } from './commands/wal-get.ts'
 import { walPush } from './commands/wal-push.ts'
 import { walStatus } from './commands/wal-status.ts'
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   walPush,
   walGet,
   walStatus,
+  walFetchAhead,
 ]
 
 /** First words that stand before several commands. */

@@ -5,6 +5,7 @@ import type { World } from '../base/world.ts'
 import type { LoadedConfig } from '../config/config.ts'
 import type { Encoding } from '../pipeline/codec.ts'
 import type { Server } from '../postgres/connection.ts'
+import type { Repository } from '../repository/repository.ts'
 import type { StorageDescription } from '../storage/open.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Output } from './output.ts'
@@ -24,7 +25,9 @@ export interface CommandContext {
   /** Finds and reads the configuration, once. */
   readonly config: () => Promise<LoadedConfig>
   /** Opens the storage of a repository of the configuration; the first when not told which. */
-  readonly openPlace: (repository?: string) => Promise<OpenPlace>
+  readonly openPlace: (name?: string) => Promise<OpenPlace>
+  /** The same, and the repository in it; REPOSITORY_MISSING when there is none. */
+  readonly openRepository: (name?: string) => Promise<OpenRepository>
   readonly connect: () => Promise<Server>
   /** Undefined when the configuration names no primary. */
   readonly connectPrimary: () => Promise<Server | undefined>
@@ -49,4 +52,8 @@ export interface OpenPlace {
   readonly encoding: Encoding
   /** The secret keys; none when the configuration names none. */
   readonly identities: () => Promise<readonly string[]>
+}
+
+export interface OpenRepository extends OpenPlace {
+  readonly repository: Repository
 }

@@ -30,7 +30,6 @@ interface Run {
 
 export async function run(words: readonly string[], options: RunOptions): Promise<number> {
   let telling = tellingOf(globalsIn(words), options)
-  let failureStatus: Command['failureStatus']
   try {
     const parsed = (await parseQuickly(words)) ?? (await parseFully(words))
     if (typeof parsed === 'string') {
@@ -38,11 +37,10 @@ export async function run(words: readonly string[], options: RunOptions): Promis
       return 0
     }
     telling = tellingOf(parsed.globals, options)
-    failureStatus = parsed.command.failureStatus
     return await carryOut(parsed, telling, options)
   } catch (error) {
     telling.output.failure(error)
-    return failureStatus?.(error) ?? statusOf(error)
+    return statusOfFailure(words, error)
   }
 }
 
@@ -71,6 +69,11 @@ function tellingOf(globals: GlobalOptions, { terminal, clock }: RunOptions): Tel
   return { globals, output, progress }
 }
 
-function statusOf(error: unknown): number {
-  return isFault(error) ? error.exit : 1
+/**
+ * PostgreSQL takes a restore_command that ends with 1 to 125 for the end of the archive, and promotes; above 125 it
+ * stops. So a `wal get` that could not tell ends with 126, even when it is its own words that are wrong.
+ */
+function statusOfFailure(words: readonly string[], error: unknown): number {
+  const couldNotTell = words.includes('wal') && words.includes('get')
+  return couldNotTell ? 126 : isFault(error) ? error.exit : 1
 }

@@ -67,8 +67,8 @@ const backups = section({
 
 const wal = section({
   fetch_ahead: described(
-    z._default(integer(0, 256), limits.walFetchAheadSegments),
-    'How many segments `wal get` fetches ahead of the one PostgreSQL asks for; 0 turns it off.',
+    z._default(z.boolean(), true),
+    'Whether `wal get` has the next segments fetched while PostgreSQL replays the last one.',
   ),
 })
 

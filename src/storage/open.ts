@@ -1,8 +1,11 @@
 /** Opens the storage that a URL names. The one place that knows which schemes there are. */
 import { fileURLToPath } from 'node:url'
 import { Fault, messageOf } from '../base/fault.ts'
+import { retryWith } from '../base/retry.ts'
+import { second } from '../base/units.ts'
 import type { World } from '../base/world.ts'
 import type { Storage } from './storage.ts'
+import { withRetry } from './with-retry.ts'
 
 /** All that is needed to open a storage, as plain data: it is sent to worker threads, which open their own. */
 export interface StorageDescription {
@@ -21,10 +24,12 @@ const drivers: Readonly<Record<string, OpenDriver>> = {
   },
 }
 
+const retryRule = { attemptsMax: 5, pauseMsFirst: 200, pauseMsMax: 5 * second }
+
 export async function openStorage(description: StorageDescription, world: World): Promise<Storage> {
   const url = parseUrl(description.url)
   const open = drivers[url.protocol]
-  if (open) return open(url, description, world)
+  if (open) return withRetry(await open(url, description, world), retryWith(world, retryRule))
   throw new Fault(
     'CONFIG_INVALID',
     `storage of the kind ${url.protocol}// is not supported: ${description.url}`,

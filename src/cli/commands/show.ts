@@ -12,10 +12,17 @@ export const show = defineCommand({
   examples: [
     {
       command: 'holdfast show 20260301T020000Z-full',
-      doc: 'Times, WAL positions, sizes, checks and settings of this backup.',
+      doc: 'Times, WAL positions, sizes, checks and warnings of this backup.',
     },
   ],
-  run() {
-    throw new Error('show is not wired yet')
+  async run({ openRepository, output, signal }, given) {
+    const [{ findBackup }, { backupListing }] = await Promise.all([
+      import('../find-backup.ts'),
+      import('../describe-backup.ts'),
+    ])
+    const { repository } = await openRepository(given.repository)
+    const record = await findBackup(repository, given.id, signal)
+    output.result(record, () => backupListing(record))
+    return undefined
   },
 })

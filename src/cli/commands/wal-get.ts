@@ -1,9 +1,9 @@
 /** `holdfast wal get NAME DEST`: PostgreSQL's restore_command. Loaded for every segment, so it imports little. */
-import { argument, defineCommand } from '../command.ts'
+import { argument, defineCommand, flag, value } from '../command.ts'
+import type { CommandContext } from '../context.ts'
+import { asText } from '../usage.ts'
+import { openWalSource, walSourceName } from '../wal-source.ts'
 import { repositoryOption } from './common.ts'
-
-/** Above 125 PostgreSQL stops recovery; anything less it takes for the end of the archive, and promotes. */
-const couldNotTell = 126
 
 export const walGet = defineCommand({
   words: ['wal', 'get'],
@@ -15,15 +15,51 @@ export const walGet = defineCommand({
     name: argument('NAME', 'The file, as PostgreSQL gives it in %f.'),
     destination: argument('DEST', 'Where to put it, as PostgreSQL gives it in %p.'),
   },
-  options: { repository: repositoryOption },
+  options: {
+    requireThrough: value(
+      'SEGMENT',
+      asText,
+      'Segments up to this one are known to be there: one that is missing is an error.',
+    ),
+    allowPartial: flag('Take the .partial file where a timeline ended in the middle of a segment.'),
+    repository: repositoryOption,
+  },
   examples: [
     {
       command: "restore_command = '/usr/bin/holdfast --config /etc/holdfast/holdfast.yaml wal get %f %p'",
       doc: 'In postgresql.conf; `holdfast restore` writes it.',
     },
   ],
-  failureStatus: () => couldNotTell,
-  run() {
-    throw new Error('wal get is not wired yet')
+  async run(context, given) {
+    const { getWal, walGetExit } = await import('../../operations/wal-get.ts')
+    const { world, output, signal } = context
+    const deps = {
+      world,
+      source: await walSourceName(context, given.repository),
+      openSource: () => openWalSource(context, given.repository),
+      startFetchAhead: await fetchAheadStarter(context, given.repository),
+    }
+    const result = await getWal(deps, given, signal)
+    if (output.rule.json || output.rule.verbose)
+      output.result({ name: given.name, result }, () => `${given.name}: ${result}`)
+    return walGetExit[result]
   },
 })
+
+/** Starts this program once more, in a session of its own: it outlives this command, and serves those that follow. */
+async function fetchAheadStarter(
+  { config, program }: CommandContext,
+  repository: string | undefined,
+): Promise<((spoolFolder: string) => void) | undefined> {
+  const loaded = await config()
+  if (!loaded.config.wal.fetchAhead) return undefined
+  const { spawn } = await import('node:child_process')
+  const named = repository === undefined ? [] : ['--repository', repository]
+  return spoolFolder => {
+    const words = ['--config', loaded.path, 'wal', 'fetch-ahead', ...named, spoolFolder]
+    const child = spawn(program.launcher, words, { detached: true, stdio: 'ignore' })
+    // Fetching ahead is a help, not a need.
+    child.on('error', () => undefined)
+    child.unref()
+  }
+}

@@ -1,0 +1,81 @@
+/** Backups in words, for people. */
+import { formatBytes, formatDuration } from '../base/units.ts'
+import { formatMicros, parseTime } from '../wal/time.ts'
+import type { BackupRecord } from '../repository/format/backup-record.ts'
+import { counted, listingOf, tableOf, type Column } from './table.ts'
+
+const columns: readonly Column<BackupRecord>[] = [
+  { head: 'ID', of: ({ id }) => id },
+  { head: 'ENDED', of: ({ endedAt }) => timeOf(endedAt) },
+  { head: 'TOOK', of: ({ durationMs }) => formatDuration(durationMs), align: 'right' },
+  { head: 'DATA', of: ({ sizes }) => formatBytes(sizes.rawBytes), align: 'right' },
+  { head: 'STORED', of: ({ sizes }) => formatBytes(sizes.storedBytes), align: 'right' },
+  { head: 'TIMELINE', of: ({ timeline }) => String(timeline), align: 'right' },
+  { head: 'WAL', of: ({ startLsn, stopLsn }) => `${startLsn} to ${stopLsn}` },
+  { head: 'STATE', of: stateOf },
+  { head: 'LABEL', of: ({ label }) => label },
+]
+
+export function backupTable(records: readonly BackupRecord[]): string {
+  return tableOf(
+    records,
+    columns.filter(({ head }) => head !== 'LABEL' || records.some(({ label }) => label !== '')),
+  )
+}
+
+export function backupListing(record: BackupRecord): string {
+  const { postgres, sizes, checks } = record
+  return listingOf([
+    ['backup', record.id],
+    ['state', stateOf(record)],
+    ['label', record.label],
+    ['parent', record.parent ?? undefined],
+    ['cluster', `${record.cluster} (system identifier ${record.systemIdentifier})`],
+    ['server', `PostgreSQL ${postgres.version} on ${record.host}${record.fromStandby ? ', a standby' : ''}`],
+    ['started', timeOf(record.startedAt)],
+    ['ended', `${timeOf(record.endedAt)}, after ${formatDuration(record.durationMs)}`],
+    ['WAL', `${record.startLsn} to ${record.stopLsn} on timeline ${String(record.timeline)}`],
+    ['segments', `${record.startWal} to ${record.stopWal}`],
+    ['data', `${formatBytes(sizes.rawBytes)} in ${counted(sizes.files, 'file')}`],
+    [
+      'stored',
+      `${formatBytes(sizes.storedBytes)} in ${counted(record.packs.length, 'pack')} (zstd level ${String(record.compression.level)})`,
+    ],
+    ['encryption', encryptionOf(record)],
+    ['pages', pagesOf(checks)],
+    ...checks.corrupt.map(
+      ({ path, blocks }) =>
+        ['corrupt', `${path}: ${counted(blocks.length, 'block')} (${someOf(blocks)})`] as const,
+    ),
+    ...record.tablespaces.map(
+      ({ name, location, sizeBytes }) =>
+        ['tablespace', `${name} at ${location}, ${formatBytes(sizeBytes)}`] as const,
+    ),
+    ...record.warnings.map(warning => ['warning', warning] as const),
+    ['made by', record.tool],
+  ])
+}
+
+function stateOf({ checks }: BackupRecord): string {
+  return checks.pagesCorrupt === 0 ? 'good' : `damaged: ${counted(checks.pagesCorrupt, 'corrupt page')}`
+}
+
+function encryptionOf({ recipients }: BackupRecord): string {
+  return recipients.length === 0 ? 'none' : `to ${recipients.join(', ')}`
+}
+
+function pagesOf({ pagesChecked, pagesTorn, pagesCorrupt }: BackupRecord['checks']): string {
+  if (pagesChecked === 0) return 'not checked: the cluster has no page checksums'
+  const torn = pagesTorn === 0 ? '' : `, ${counted(pagesTorn, 'torn page')} that WAL repairs`
+  return `${counted(pagesChecked, 'page')} checked, ${pagesCorrupt === 0 ? 'all good' : `${counted(pagesCorrupt, 'corrupt page')}`}${torn}`
+}
+
+function someOf(blocks: readonly number[]): string {
+  return blocks.length > 10 ? `${blocks.slice(0, 10).join(', ')}, …` : blocks.join(', ')
+}
+
+/** Records hold ISO 8601; people get seconds and the offset. */
+function timeOf(iso: string): string {
+  const micros = parseTime(iso)
+  return micros === undefined ? iso : formatMicros(Math.floor(micros / 1e6) * 1e6)
+}

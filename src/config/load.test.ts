@@ -1,0 +1,119 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { loadConfig, parseConfig } from './load.ts'
+
+const smallest = `
+cluster: gathr
+postgres: { connection: host=/run/postgresql }
+repositories:
+  main: { url: 'file:///srv/backups', encryption: none }
+`
+
+function mistakesOf(text: string): string {
+  try {
+    parseConfig(text, 'holdfast.yaml')
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+  return 'none'
+}
+
+describe('a configuration that is right', () => {
+  test('has its defaults filled in', () => {
+    expect(parseConfig(smallest, 'holdfast.yaml')).toMatchObject({
+      cluster: 'gathr',
+      repositories: { main: { url: 'file:///srv/backups', encryption: 'none' } },
+      compression: { level: 3 },
+      workers: 'auto',
+      backups: { checkpoint: 'fast', walStall: 300_000 },
+      wal: { fetchAhead: true },
+    })
+  })
+
+  test('is frozen', () => {
+    const config = parseConfig(smallest, 'holdfast.yaml')
+    expect(Object.isFrozen(config)).toBe(true)
+    expect(Object.isFrozen(config.repositories['main'])).toBe(true)
+  })
+
+  test('takes a duration as people write it', () => {
+    expect(parseConfig(`${smallest}backups: { wal_stall: 1h30m }`, 'x').backups.walStall).toBe(5_400_000)
+  })
+
+  test('keeps the order of repositories: the first is the usual one', () => {
+    const text = smallest.replace('  main:', '  zebra: { url: file:///z, encryption: none }\n  main:')
+    expect(Object.keys(parseConfig(text, 'x').repositories)).toEqual(['zebra', 'main'])
+  })
+
+  test('never shows a secret', () => {
+    const config = parseConfig(smallest.replace('host=', 'password=hunter2 host='), 'x')
+    expect(JSON.stringify(config)).not.toContain('hunter2')
+  })
+})
+
+describe('a mistake is named with its place', () => {
+  test.each([
+    [
+      'an unknown key, with the nearest known one',
+      'workrs: 3',
+      'holdfast.yaml:6:1: workrs is not a known key; did you mean "workers"?',
+    ],
+    [
+      'an unknown key like no other',
+      'zzz: 3',
+      /6:1: zzz is not a known key; known here: cluster, postgres, /,
+    ],
+    ['a number out of range', 'compression: { level: 99 }', /6:23: compression\.level must be at most 19/],
+    [
+      'a word that is none of the choices',
+      'backups: { checkpoint: slow }',
+      /backups\.checkpoint must be "fast" or "spread"/,
+    ],
+    ['a value of none of the forms', 'workers: lots', /6:10: workers must be "auto" or a number/],
+    ['no duration', 'backups: { wal_stall: soon }', /wal_stall is not a duration such as 90s, 5m or 1h30m/],
+    ['a key given twice', 'cluster: again', /6:1: Map keys must be unique/],
+    ['a section that is no mapping', 'wal: 3', /6:6: wal must be a mapping/],
+  ])('%s', (_, line, message) => {
+    expect(mistakesOf(`${smallest}${line}\n`)).toMatch(message)
+  })
+
+  test('what is missing is told where it should be', () => {
+    expect(mistakesOf('cluster: gathr\nrepositories: {}\npostgres:\n  data_directory: /x\n')).toContain(
+      'holdfast.yaml:4:3: postgres.connection is missing',
+    )
+  })
+
+  test('in the encryption of a repository, the form that was meant is checked', () => {
+    const text = smallest.replace('encryption: none', 'encryption: { recipients: [nonsense], identiti: x }')
+    expect(mistakesOf(text)).toContain('repositories.main.encryption.recipients[0] is not an age recipient')
+    expect(mistakesOf(text)).toContain(
+      'repositories.main.encryption.identiti is not a known key; did you mean "identity"?',
+    )
+  })
+
+  test('several are told at once, in the order of the file', () => {
+    expect(mistakesOf('workers: 0\ncluster: Gathr\n')).toMatch(
+      /has 4 mistakes\n.*:1:1: postgres.*\n.*:1:1: repo.*\n.*:1:10: workers.*\n.*:2:10: cluster/,
+    )
+  })
+
+  test('an empty file misses everything', () => {
+    expect(mistakesOf('')).toMatch(/cluster is missing.*\n.*postgres is missing.*\n.*repositories is missing/)
+  })
+
+  test('a variable outside of a secret is refused, not taken literally', () => {
+    expect(mistakesOf(smallest.replace('/srv/backups', '/srv/${NAME}'))).toMatch(
+      /url has \$\{…\}, which is replaced in secrets only/,
+    )
+  })
+})
+
+test('a file that does not exist is told apart from one that can not be read', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-config-'))
+  await expect(loadConfig(join(folder, 'none.yaml'))).rejects.toMatchObject({ code: 'CONFIG_MISSING' })
+  await expect(loadConfig(folder)).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+  writeFileSync(join(folder, 'holdfast.yaml'), smallest)
+  expect((await loadConfig(join(folder, 'holdfast.yaml'))).config.cluster).toBe('gathr')
+})
