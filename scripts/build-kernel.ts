@@ -14,7 +14,7 @@ export const generatedUrl = new URL('../src/pipeline/kernel/page-checksum.genera
 /** The text of the generated file, from the kernel's source as it is now. */
 export async function generateKernel(): Promise<string> {
   let binary: Uint8Array | undefined
-  const { error, stderr } = await asc.main(
+  const { error } = await asc.main(
     [
       'kernel.ts',
       '--outFile',
@@ -37,8 +37,7 @@ export async function generateKernel(): Promise<string> {
       listFiles: () => [],
     },
   )
-  if (error || !binary)
-    throw new Error(`the kernel does not compile: ${error?.message ?? ''}\n${stderr.toString()}`)
+  if (error || !binary) throw new Error(`the kernel does not compile: ${error?.message ?? ''}`)
   return [
     '/** Made by scripts/build-kernel.ts from page-checksum.as.ts; do not edit. A WebAssembly module in base64. */',
     `export const pageChecksumWasm =`,

@@ -18,7 +18,13 @@ export interface PageChecker {
 }
 
 interface KernelExports {
-  readonly verify: (pages: number, pageBytes: number, pageCount: number, block: number, failures: number) => number
+  readonly verify: (
+    pages: number,
+    pageBytes: number,
+    pageCount: number,
+    block: number,
+    failures: number,
+  ) => number
 }
 
 const wasmPageSizeBytes = 65_536
@@ -26,7 +32,10 @@ const pageSizeBytesMin = 1024
 let compiled: WebAssembly.Module | undefined
 
 /** One checker with its own memory, for one thread. */
-export function createPageChecker(buffer: { readonly count: number; readonly sizeBytes: number }): PageChecker {
+export function createPageChecker(buffer: {
+  readonly count: number
+  readonly sizeBytes: number
+}): PageChecker {
   // Each buffer begins at a WebAssembly page, and is thus aligned for everything; results lie behind the last.
   const strideBytes = Math.ceil(buffer.sizeBytes / wasmPageSizeBytes) * wasmPageSizeBytes
   const failuresAt = strideBytes * buffer.count
@@ -43,7 +52,13 @@ export function createPageChecker(buffer: { readonly count: number; readonly siz
     failures(pages, pageSizeBytes, firstBlock) {
       assert(pages.buffer === memory.buffer, 'pages lie in the memory of the kernel')
       assert(pages.length % pageSizeBytes === 0, 'pages are whole')
-      const count = verify(pages.byteOffset, pageSizeBytes, pages.length / pageSizeBytes, firstBlock, failuresAt)
+      const count = verify(
+        pages.byteOffset,
+        pageSizeBytes,
+        pages.length / pageSizeBytes,
+        firstBlock,
+        failuresAt,
+      )
       return count === 0 ? none : Array.from(failed.subarray(0, count))
     },
   }

@@ -67,9 +67,14 @@ function splitName(path: string): Name | undefined {
   return { prefix: path.slice(0, cut), name: path.slice(cut + 1) }
 }
 
-const isPlain = (text: string, sizeMax: number): boolean => text.length <= sizeMax && !/[^\x20-\x7e]/.test(text)
+const isPlain = (text: string, sizeMax: number): boolean =>
+  text.length <= sizeMax && !/[^\x20-\x7e]/.test(text)
 
-function encodeBlock(entry: Omit<TarEntry, 'kind'> & { kind: keyof typeof typeFlags }, { prefix, name }: Name, link: string): Buffer {
+function encodeBlock(
+  entry: Omit<TarEntry, 'kind'> & { kind: keyof typeof typeFlags },
+  { prefix, name }: Name,
+  link: string,
+): Buffer {
   const block = Buffer.alloc(tarBlockSizeBytes)
   block.write(name, 0, nameSizeBytes, 'latin1')
   writeOctal(block, entry.mode & 0o7777, 100, 8)
@@ -108,9 +113,17 @@ function encodeWithPax(entry: TarEntry): Uint8Array {
       (entry.sizeBytes > sizeBytesMax ? paxRecord('size', String(entry.sizeBytes)) : ''),
   )
   const short = path.replaceAll(/[^\x20-\x7e]/g, '_').slice(-nameSizeBytes)
-  const pax = encodeBlock({ ...entry, kind: 'pax', mode: 0o600, sizeBytes: records.length }, { prefix: '', name: 'PaxHeaders/entry' }, '')
+  const pax = encodeBlock(
+    { ...entry, kind: 'pax', mode: 0o600, sizeBytes: records.length },
+    { prefix: '', name: 'PaxHeaders/entry' },
+    '',
+  )
   // Programs that know pax take size, name and target from the records; a size over 8 GiB can not be told here.
-  const own = encodeBlock({ ...entry, sizeBytes: entry.sizeBytes > sizeBytesMax ? 0 : entry.sizeBytes }, { prefix: '', name: short }, '')
+  const own = encodeBlock(
+    { ...entry, sizeBytes: entry.sizeBytes > sizeBytesMax ? 0 : entry.sizeBytes },
+    { prefix: '', name: short },
+    '',
+  )
   return Buffer.concat([pax, records, Buffer.alloc(tarPaddingBytes(records.length)), own])
 }
 
@@ -153,7 +166,11 @@ export function decodeTarHeader(block: Uint8Array): TarHeader | undefined {
 
 function kindOf(block: Buffer): TarHeader['kind'] | undefined {
   if (block.every(byte => byte === 0)) return 'end'
-  if (readText(block, 257, 5) !== 'ustar' || readOctal(block, checksumAt, checksumSizeBytes) !== checksumOf(block)) return undefined
+  if (
+    readText(block, 257, 5) !== 'ustar' ||
+    readOctal(block, checksumAt, checksumSizeBytes) !== checksumOf(block)
+  )
+    return undefined
   switch (String.fromCharCode(block[156] ?? 0)) {
     case typeFlags.file:
       return 'file'
@@ -182,7 +199,7 @@ const readOctal = (block: Buffer, at: number, width: number): number => {
 /** Reads the records that follow a header of type `x`; undefined when they are damaged. */
 export function decodePaxRecords(records: Uint8Array): Readonly<Record<string, string>> | undefined {
   const found: Record<string, string> = {}
-  for (let at = 0; at < records.length; ) {
+  for (let at = 0; at < records.length;) {
     const digits = /^\d{1,9} /.exec(Buffer.from(records.subarray(at, at + 10)).toString('latin1'))?.[0]
     const length = Number(digits)
     if (digits === undefined || length <= digits.length || at + length > records.length) return undefined

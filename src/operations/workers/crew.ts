@@ -30,7 +30,11 @@ export interface Crew {
 export async function runCrew(host: WorkerHost, crew: Crew, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
   const stop = new AbortController()
-  const members = crew.setups.map(setup => startMember(host, setup, crew.onMessage, error => { stop.abort(error) }))
+  const members = crew.setups.map(setup =>
+    startMember(host, setup, crew.onMessage, error => {
+      stop.abort(error)
+    }),
+  )
   const onStop = (): void => {
     members.forEach(member => {
       member.stop()

@@ -26,7 +26,11 @@ export interface WorkerSurroundings {
   readonly openStorage: (description: StorageDescription, world: World) => Promise<Storage>
 }
 
-export async function runWorker(setup: WorkerSetup, port: MessagePort, { world, openStorage }: WorkerSurroundings): Promise<void> {
+export async function runWorker(
+  setup: WorkerSetup,
+  port: MessagePort,
+  { world, openStorage }: WorkerSurroundings,
+): Promise<void> {
   const abort = new AbortController()
   const inbox = new Inbox(port, abort)
   try {

@@ -60,7 +60,8 @@ export class WorkQueueBuilder {
     this.#names.addText(name)
     batch.files++
     batch.sizeBytes += sizeBytes
-    if (batch.files >= limits.batchFilesMax || batch.sizeBytes >= limits.batchSizeBytesTarget) this.#closeBatch()
+    if (batch.files >= limits.batchFilesMax || batch.sizeBytes >= limits.batchSizeBytesTarget)
+      this.#closeBatch()
   }
 
   close(): WorkQueue {
@@ -101,7 +102,9 @@ export function takeWork(queue: WorkQueue): WorkPiece | undefined {
   const index = Atomics.add(new Uint32Array(queue.cursor), 0, 1)
   if (index * 8 >= queue.pieces.byteLength) return undefined
   const [start = 0, end = 0] = new Uint32Array(queue.pieces, index * 8, 2)
-  const [directory = '', ...names] = Buffer.from(queue.names, start, end - start - 1).toString().split('\0')
+  const [directory = '', ...names] = Buffer.from(queue.names, start, end - start - 1)
+    .toString()
+    .split('\0')
   return { directory, names }
 }
 

@@ -11,7 +11,8 @@
  */
 import type { ManifestDirectory, ManifestFile } from './manifest.ts'
 
-export const manifestOpening = (backup: string): string => `{"format":1,"backup":${JSON.stringify(backup)},"directories":[`
+export const manifestOpening = (backup: string): string =>
+  `{"format":1,"backup":${JSON.stringify(backup)},"directories":[`
 export const manifestMiddle = '],"files":['
 export const manifestEnd = ']}'
 
@@ -45,9 +46,25 @@ export function decodeManifestDirectory(line: string): ManifestDirectory | undef
 export function decodeManifestFile(line: string): ManifestFile | undefined {
   const value = parseObject(line)
   const { path, sizeBytes, modifiedMs, mode, crc32c, pack, offsetBytes } = value ?? {}
-  if (!isSafePath(path) || !isCount(sizeBytes) || !Number.isSafeInteger(modifiedMs) || !isCount(mode)) return undefined
-  if (typeof crc32c !== 'string' || !/^[0-9a-f]{8}$/.test(crc32c) || !isCount(pack) || pack < 1 || !isCount(offsetBytes)) return undefined
-  return { path, sizeBytes, modifiedMs: Number(modifiedMs), mode, crc32c: Number.parseInt(crc32c, 16), pack, offsetBytes }
+  if (!isSafePath(path) || !isCount(sizeBytes) || !Number.isSafeInteger(modifiedMs) || !isCount(mode))
+    return undefined
+  if (
+    typeof crc32c !== 'string' ||
+    !/^[0-9a-f]{8}$/.test(crc32c) ||
+    !isCount(pack) ||
+    pack < 1 ||
+    !isCount(offsetBytes)
+  )
+    return undefined
+  return {
+    path,
+    sizeBytes,
+    modifiedMs: Number(modifiedMs),
+    mode,
+    crc32c: Number.parseInt(crc32c, 16),
+    pack,
+    offsetBytes,
+  }
 }
 
 /** A path that stays inside the directory that it is relative to, whoever wrote it. */
@@ -56,7 +73,8 @@ function isSafePath(path: unknown): path is string {
   return path.split('/').every(part => part !== '' && part !== '.' && part !== '..')
 }
 
-const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 
 function parseObject(line: string): Readonly<Record<string, unknown>> | undefined {
   try {

@@ -47,7 +47,7 @@ export function* readEntryLog(log: EntryLog): Iterable<string> {
 /** The lines again, one by one. */
 export function* readEntryLines(log: EntryLog): Iterable<string> {
   for (const text of readEntryLog(log)) {
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const end = text.indexOf('\n', at)
       yield text.slice(at, end)
       at = end + 1

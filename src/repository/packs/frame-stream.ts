@@ -57,15 +57,22 @@ export async function* frameStream(
       damage = undefined
     }
   }
-  for (; next <= last; next++) yield { frame: index.frame(next), bytes: undefined, damage: corruptPack('the pack is cut off') }
+  for (; next <= last; next++)
+    yield { frame: index.frame(next), bytes: undefined, damage: corruptPack('the pack is cut off') }
 }
 
-function rawFrame(frame: Frame, stored: Uint8Array, damage: Fault | undefined, { decompressor, raw }: FrameTools): RawFrame {
+function rawFrame(
+  frame: Frame,
+  stored: Uint8Array,
+  damage: Fault | undefined,
+  { decompressor, raw }: FrameTools,
+): RawFrame {
   if (damage) return { frame, bytes: undefined, damage }
   const into = raw[frame.index % 2 === 0 ? 0 : 1]
   try {
     const rawBytes = decompressor.decompress(stored, into)
-    if (rawBytes !== frame.rawBytes) throw corruptPack(`frame ${String(frame.index)} does not have the size that the seek table tells`)
+    if (rawBytes !== frame.rawBytes)
+      throw corruptPack(`frame ${String(frame.index)} does not have the size that the seek table tells`)
     return { frame, bytes: into.subarray(0, rawBytes), damage: undefined }
   } catch (error) {
     if (!isFault(error, 'OBJECT_CORRUPT')) throw error

@@ -57,7 +57,7 @@ async function* readFiles(
   key: string,
 ): AsyncGenerator<readonly ManifestFile[], void, undefined> {
   let ended = false
-  for (let lines: readonly string[] = first; ; ) {
+  for (let lines: readonly string[] = first; ;) {
     const files: ManifestFile[] = []
     for (const line of lines) {
       if (ended) throw corrupt(key, 'something follows its end')

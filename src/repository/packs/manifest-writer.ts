@@ -2,7 +2,12 @@
 import { createHash } from 'node:crypto'
 import { encodeStream, type Encoding } from '../../pipeline/codec.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { encodeManifestDirectory, manifestEnd, manifestMiddle, manifestOpening } from '../format/manifest-lines.ts'
+import {
+  encodeManifestDirectory,
+  manifestEnd,
+  manifestMiddle,
+  manifestOpening,
+} from '../format/manifest-lines.ts'
 import type { ManifestHead } from '../format/manifest.ts'
 import { Fault } from '../../base/fault.ts'
 import { readEntryLog, type EntryLog } from './entry-log.ts'
@@ -38,8 +43,10 @@ export async function writeManifest(
 }
 
 /** Async only because stages of a stream are. */
-// eslint-disable-next-line @typescript-eslint/require-await
-async function* textOf(head: ManifestHead, logs: readonly EntryLog[]): AsyncGenerator<Uint8Array, void, undefined> {
+async function* textOf(
+  head: ManifestHead,
+  logs: readonly EntryLog[],
+): AsyncGenerator<Uint8Array, void, undefined> {
   yield Buffer.from(`${manifestOpening(head.backup)}\n`)
   yield Buffer.from(`${head.directories.map(encodeManifestDirectory).join(',\n')}\n${manifestMiddle}\n`)
   let first = true

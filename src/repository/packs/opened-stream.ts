@@ -62,7 +62,8 @@ async function* chunksOf(stored: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
       carried = 0
       yield carry
     }
-    for (; at + storedChunkSizeBytes <= piece.length; at += storedChunkSizeBytes) yield piece.subarray(at, at + storedChunkSizeBytes)
+    for (; at + storedChunkSizeBytes <= piece.length; at += storedChunkSizeBytes)
+      yield piece.subarray(at, at + storedChunkSizeBytes)
     carry.set(piece.subarray(at))
     carried = piece.length - at
   }

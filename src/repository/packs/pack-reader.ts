@@ -52,7 +52,11 @@ export interface PackReader {
 }
 
 /** OBJECT_MISSING, OBJECT_CORRUPT, KEY_WRONG or KEY_MISSING when the pack can not be opened at all. */
-export async function openPack(source: PackSource, tools: FrameTools, signal: AbortSignal): Promise<PackReader> {
+export async function openPack(
+  source: PackSource,
+  tools: FrameTools,
+  signal: AbortSignal,
+): Promise<PackReader> {
   const { storage, key } = source
   try {
     const layout = await layoutOf(await readStart(source, signal), source.sizeBytes, source.identities)
@@ -66,7 +70,12 @@ export async function openPack(source: PackSource, tools: FrameTools, signal: Ab
         const end = index.frame(last)
         const range = layout.storedRange(startBytes, end.storedOffsetBytes + end.storedBytes)
         const opened = openedStream(storage.get(key, range, framesSignal), layout, startBytes)
-        return frameStream(opened, index, { first, last, skipBytes: startBytes - layout.plainStart(startBytes) }, tools)
+        return frameStream(
+          opened,
+          index,
+          { first, last, skipBytes: startBytes - layout.plainStart(startBytes) },
+          tools,
+        )
       },
       framesOfWhole: stored => {
         const opened = openedStream(without(stored, layout.storedRange(0, 0).startBytes), layout, 0)
@@ -80,7 +89,8 @@ export async function openPack(source: PackSource, tools: FrameTools, signal: Ab
 
 /** Puts the pack's name in front of what is damaged in it. */
 export function inPack(name: string, error: unknown): unknown {
-  if (!isFault(error, 'OBJECT_CORRUPT', 'KEY_WRONG', 'KEY_MISSING') || error.message.includes(name)) return error
+  if (!isFault(error, 'OBJECT_CORRUPT', 'KEY_WRONG', 'KEY_MISSING') || error.message.includes(name))
+    return error
   return new Fault(error.code, `${name}: ${error.message}`, { hint: error.hint, cause: error })
 }
 
@@ -96,7 +106,11 @@ async function readStart(source: PackSource, signal: AbortSignal): Promise<Uint8
 }
 
 /** Most tables are within the last two chunks; a longer one is read again, whole. */
-async function readSeekTable(source: PackSource, layout: StoredLayout, signal: AbortSignal): Promise<Uint8Array> {
+async function readSeekTable(
+  source: PackSource,
+  layout: StoredLayout,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const end = await readPlain(source, layout, Math.max(0, layout.plainBytes - 64 * KiB), signal)
   const tableBytes = seekTableSizeFromEnd(end)
   if (tableBytes > layout.plainBytes) throw corruptPack('the seek table is longer than the pack')
@@ -105,7 +119,12 @@ async function readSeekTable(source: PackSource, layout: StoredLayout, signal: A
 }
 
 /** The compressed stream from `startBytes` to its end. */
-async function readPlain(source: PackSource, layout: StoredLayout, startBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+async function readPlain(
+  source: PackSource,
+  layout: StoredLayout,
+  startBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const range = layout.storedRange(startBytes, layout.plainBytes)
   const parts: Uint8Array[] = []
   for await (const piece of openedStream(source.storage.get(source.key, range, signal), layout, startBytes)) {
@@ -115,14 +134,23 @@ async function readPlain(source: PackSource, layout: StoredLayout, startBytes: n
   return Buffer.concat(parts).subarray(startBytes - layout.plainStart(startBytes))
 }
 
-async function readRange({ storage, key }: PackSource, startBytes: number, endBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+async function readRange(
+  { storage, key }: PackSource,
+  startBytes: number,
+  endBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
-  for await (const piece of storage.get(key, { startBytes, endBytes }, signal)) parts.push(Uint8Array.from(piece))
+  for await (const piece of storage.get(key, { startBytes, endBytes }, signal))
+    parts.push(Uint8Array.from(piece))
   return Buffer.concat(parts)
 }
 
 /** The stream behind its first bytes. */
-async function* without(stream: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array, void, undefined> {
+async function* without(
+  stream: AsyncIterable<Uint8Array>,
+  count: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
   let skip = count
   for await (const piece of stream) {
     if (skip < piece.length) yield piece.subarray(skip)

@@ -92,7 +92,10 @@ export class PackWriter {
 
   /** Says that the first `bytes` of `room()` are filled. */
   async advance(bytes: number): Promise<void> {
-    assert(bytes <= this.#entryBytesLeft && bytes <= this.#room, 'an entry gets no more bytes than its header promised')
+    assert(
+      bytes <= this.#entryBytesLeft && bytes <= this.#room,
+      'an entry gets no more bytes than its header promised',
+    )
     this.#used += bytes
     this.#entryBytesLeft -= bytes
     if (this.#room === 0) await this.#closeFrame()
@@ -115,7 +118,11 @@ export class PackWriter {
       await this.#write(output.subarray(0, this.#sealer.finish(output)))
     }
     await this.#writing
-    return { sizeBytes: this.#storedBytes, sha256: this.#digest.digest('hex'), rawBytes: this.#rawBytesBefore }
+    return {
+      sizeBytes: this.#storedBytes,
+      sha256: this.#digest.digest('hex'),
+      rawBytes: this.#rawBytesBefore,
+    }
   }
 
   /** Waits for the write under way, so that the caller can abort the writer. Never throws. */

@@ -13,7 +13,10 @@ export interface StoredLayout {
   /** Length of the compressed stream. */
   readonly plainBytes: number
   /** The part of the object to fetch for these bytes of the compressed stream. */
-  storedRange(startBytes: number, endBytes: number): { readonly startBytes: number; readonly endBytes: number }
+  storedRange(
+    startBytes: number,
+    endBytes: number,
+  ): { readonly startBytes: number; readonly endBytes: number }
   /** Which byte of the compressed stream the first byte of that part gives. */
   plainStart(startBytes: number): number
   /** Cuts at `storedPieceSizeBytes` and opens each: see opened-stream.ts. Undefined when there is no seal. */
@@ -21,8 +24,14 @@ export interface StoredLayout {
 }
 
 /** `start` are the object's first bytes, enough for the whole header; `sizeBytes` is the length of the object. */
-export async function layoutOf(start: Uint8Array, sizeBytes: number, identities: readonly string[]): Promise<StoredLayout> {
-  return isAge(start) ? sealedLayout(await createOpener(start, identities), sizeBytes) : plainLayout(sizeBytes)
+export async function layoutOf(
+  start: Uint8Array,
+  sizeBytes: number,
+  identities: readonly string[],
+): Promise<StoredLayout> {
+  return isAge(start)
+    ? sealedLayout(await createOpener(start, identities), sizeBytes)
+    : plainLayout(sizeBytes)
 }
 
 /** Whether `start` is enough for `layoutOf`. */

@@ -22,7 +22,11 @@ export interface CheckPacksRequest {
 }
 
 /** Damage is reported, all of it; only what keeps the check from being made is thrown. */
-export async function checkPacks(host: WorkerHost, request: CheckPacksRequest, signal: AbortSignal): Promise<CheckReport> {
+export async function checkPacks(
+  host: WorkerHost,
+  request: CheckPacksRequest,
+  signal: AbortSignal,
+): Promise<CheckReport> {
   const unnamed: Damage[] = []
   const tasks = tasksOf(request.files, packsByNumber(request.packs), unnamed)
   let report = emptyCheckReport
@@ -60,7 +64,8 @@ async function* tasksOf(
     const pack = left.get(current ?? 0)
     const entries = log.take()
     if (pack) yield { pack, entries }
-    else if (current !== undefined) damage.push({ object: `pack ${String(current)}`, message: 'backup.json does not name it' })
+    else if (current !== undefined)
+      damage.push({ object: `pack ${String(current)}`, message: 'backup.json does not name it' })
     left.delete(current ?? 0)
   }
   for await (const group of files) {
@@ -74,7 +79,13 @@ async function* tasksOf(
   for (const pack of left.values()) yield { pack, entries: [] }
 }
 
-function setupsOf({ workers, storage, identities, keyPrefix, pages }: CheckPacksRequest): readonly CheckSetup[] {
+function setupsOf({
+  workers,
+  storage,
+  identities,
+  keyPrefix,
+  pages,
+}: CheckPacksRequest): readonly CheckSetup[] {
   const setup: CheckSetup = { job: 'check', storage, identities, keyPrefix, pages }
   return Array.from({ length: Math.max(1, workers) }, () => setup)
 }

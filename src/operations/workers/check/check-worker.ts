@@ -13,7 +13,11 @@ import type { WorkerPort } from '../run-worker.ts'
 import { PackWalk, type PageCheck } from './pack-walk.ts'
 import { addCheckReports, emptyCheckReport, type CheckReport, type Damage } from './report.ts'
 
-export async function runCheck(setup: CheckSetup, { storage, post, nextTask }: WorkerPort, signal: AbortSignal): Promise<void> {
+export async function runCheck(
+  setup: CheckSetup,
+  { storage, post, nextTask }: WorkerPort,
+  signal: AbortSignal,
+): Promise<void> {
   const checker = createPageChecker({ count: 2, sizeBytes: limits.frameSizeBytesMax })
   const [first, second] = checker.buffers
   if (!first || !second) throw new Error('assertion failed: the checker gives as many buffers as asked for')
@@ -47,40 +51,73 @@ export async function checkPack(job: CheckJob, signal: AbortSignal): Promise<Che
   const { pack, setup, storage } = job
   const object = pack.name
   try {
-    const source = { storage, key: `${setup.keyPrefix}${pack.name}`, sizeBytes: pack.sizeBytes, identities: setup.identities }
+    const source = {
+      storage,
+      key: `${setup.keyPrefix}${pack.name}`,
+      sizeBytes: pack.sizeBytes,
+      identities: setup.identities,
+    }
     const stored = await storage.stat(source.key, signal)
     if (!stored) return lost(job, [{ object, message: 'the object is missing' }])
-    const sizeDamage = stored.sizeBytes === pack.sizeBytes ? [] : [{ object, message: `it has ${String(stored.sizeBytes)} bytes instead of ${String(pack.sizeBytes)}` }]
+    const sizeDamage =
+      stored.sizeBytes === pack.sizeBytes
+        ? []
+        : [
+            {
+              object,
+              message: `it has ${String(stored.sizeBytes)} bytes instead of ${String(pack.sizeBytes)}`,
+            },
+          ]
     const reader = await openPack(source, job.tools, signal)
     const walk = new PackWalk(filesOf(job.entries), job.pages)
     const digest = createHash('sha256')
-    for await (const frame of reader.framesOfWhole(hashed(storage.get(source.key, undefined, signal), digest))) walk.take(frame)
+    for await (const frame of reader.framesOfWhole(
+      hashed(storage.get(source.key, undefined, signal), digest),
+    ))
+      walk.take(frame)
     walk.end(reader.index.rawBytes)
     const { damage, ...found } = walk.findings
     const sha256 = digest.digest('hex')
-    const hashDamage = sha256 === pack.sha256 ? [] : [{ object, message: `its SHA-256 is ${sha256} instead of ${pack.sha256}` }]
-    return { ...emptyCheckReport, ...found, packs: 1, damage: [...sizeDamage, ...hashDamage, ...damage.map(entry => ({ object, ...entry }))] }
+    const hashDamage =
+      sha256 === pack.sha256
+        ? []
+        : [{ object, message: `its SHA-256 is ${sha256} instead of ${pack.sha256}` }]
+    return {
+      ...emptyCheckReport,
+      ...found,
+      packs: 1,
+      damage: [...sizeDamage, ...hashDamage, ...damage.map(entry => ({ object, ...entry }))],
+    }
   } catch (error) {
-    if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) return lost(job, [{ object, message: messageOf(error) }])
+    if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING'))
+      return lost(job, [{ object, message: messageOf(error) }])
     throw error
   }
 }
 
 /** No file of the pack can be restored. */
 function lost({ pack, entries }: CheckJob, damage: readonly Damage[]): CheckReport {
-  const files = Array.from(filesOf(entries), ({ path }) => ({ object: pack.name, path, message: 'its pack can not be read' }))
+  const files = Array.from(filesOf(entries), ({ path }) => ({
+    object: pack.name,
+    path,
+    message: 'its pack can not be read',
+  }))
   return { ...emptyCheckReport, packs: 1, damage: [...damage, ...files] }
 }
 
 function* filesOf(entries: EntryLog): Generator<ManifestFile, void, undefined> {
   for (const line of readEntryLines(entries)) {
     const file = decodeManifestFile(line)
-    if (!file) throw new Error('assertion failed: entry logs hold lines that were checked when the manifest was read')
+    if (!file)
+      throw new Error('assertion failed: entry logs hold lines that were checked when the manifest was read')
     yield file
   }
 }
 
-async function* hashed(stream: AsyncIterable<Uint8Array>, digest: Hash): AsyncGenerator<Uint8Array, void, undefined> {
+async function* hashed(
+  stream: AsyncIterable<Uint8Array>,
+  digest: Hash,
+): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const piece of stream) {
     digest.update(piece)
     yield piece

@@ -8,7 +8,7 @@ import { crc32c, formatCrc32c } from '../../../pipeline/crc32c.ts'
 import { pageLsn, type PageChecker } from '../../../pipeline/page-checksum.ts'
 import type { ManifestFile } from '../../../repository/format/manifest.ts'
 import type { RawFrame } from '../../../repository/packs/frame-stream.ts'
-import { relationSegmentOf } from '../copy-out/relation-segment.ts'
+import { firstBlockOf, relationFileAt } from '../../../postgres/data-directory/relation-file.ts'
 import type { PageRules } from '../copy-out/report.ts'
 import { checkTarGap } from './tar-gap.ts'
 
@@ -27,7 +27,7 @@ export interface PageCheck {
 
 export class PackWalk {
   readonly findings: WalkFindings = { files: 0, bytes: 0, pagesChecked: 0, corrupt: [], damage: [] }
-  readonly #files: Iterator<ManifestFile>
+  readonly #files: Iterator<ManifestFile, void>
   readonly #pages: PageCheck | undefined
   #before: ManifestFile | undefined
   #current: ManifestFile | undefined
@@ -37,7 +37,7 @@ export class PackWalk {
   #damage: string | undefined
   #blocks: number[] = []
 
-  constructor(files: Iterator<ManifestFile>, pages: PageCheck | undefined) {
+  constructor(files: Iterator<ManifestFile, void>, pages: PageCheck | undefined) {
     this.#files = files
     this.#pages = pages
     this.#current = this.#nextFile()
@@ -46,9 +46,12 @@ export class PackWalk {
   /** Takes the next frame. */
   take({ frame, bytes, damage }: RawFrame): void {
     const end = frame.rawOffsetBytes + frame.rawBytes
-    for (let at = frame.rawOffsetBytes; at < end; ) {
+    for (let at = frame.rawOffsetBytes; at < end;) {
       const file = this.#current
-      const stop = Math.min(end, file ? (at < file.offsetBytes ? file.offsetBytes : file.offsetBytes + file.sizeBytes) : end)
+      const stop = Math.min(
+        end,
+        file ? (at < file.offsetBytes ? file.offsetBytes : file.offsetBytes + file.sizeBytes) : end,
+      )
       const part = bytes?.subarray(at - frame.rawOffsetBytes, stop - frame.rawOffsetBytes)
       if (!file || at < file.offsetBytes) this.#takeGap(part, damage?.message)
       else this.#takeData(file, part, at - file.offsetBytes, damage?.message)
@@ -61,7 +64,10 @@ export class PackWalk {
   end(rawBytes: number): void {
     for (; this.#current; this.#current = this.#nextFile()) {
       const lack = this.#current.offsetBytes + this.#current.sizeBytes - rawBytes
-      this.findings.damage.push({ path: this.#current.path, message: `the pack ends ${String(lack)} bytes before its end` })
+      this.findings.damage.push({
+        path: this.#current.path,
+        message: `the pack ends ${String(lack)} bytes before its end`,
+      })
       this.#gap = undefined
     }
     const wrong = this.#gap && checkTarGap(Buffer.concat(this.#gap), this.#before, undefined)
@@ -74,7 +80,12 @@ export class PackWalk {
     this.#damage ??= damage
   }
 
-  #takeData(file: ManifestFile, part: Uint8Array | undefined, atBytes: number, damage: string | undefined): void {
+  #takeData(
+    file: ManifestFile,
+    part: Uint8Array | undefined,
+    atBytes: number,
+    damage: string | undefined,
+  ): void {
     if (atBytes === 0) this.#beginFile(file)
     this.#damage ??= damage
     if (!part) return
@@ -91,7 +102,11 @@ export class PackWalk {
 
   /** Ends the current file when all of it has come by; empty files right behind it, too. */
   #endFiles(atBytes: number): void {
-    for (let file = this.#current; file && atBytes >= file.offsetBytes + file.sizeBytes; file = this.#current) {
+    for (
+      let file = this.#current;
+      file && atBytes >= file.offsetBytes + file.sizeBytes;
+      file = this.#current
+    ) {
       if (file.sizeBytes === 0) {
         if (atBytes < file.offsetBytes) return
         this.#beginFile(file)
@@ -115,14 +130,18 @@ export class PackWalk {
   }
 
   #checkPages(file: ManifestFile, part: Uint8Array, atBytes: number): void {
-    const segment = this.#pages && relationSegmentOf(file.path)
-    if (!this.#pages || segment === undefined) return
+    const relation = this.#pages && relationFileAt(file.path)
+    if (!this.#pages || !relation) return
     const { checker, rules } = this.#pages
     const pageBytes = rules.blockSizeBytes
     const pages = part.subarray(0, part.length - (part.length % pageBytes))
     const block = atBytes / pageBytes
     this.findings.pagesChecked += pages.length / pageBytes
-    for (const index of checker.failures(pages, pageBytes, segment * rules.segmentBlocks + block)) {
+    for (const index of checker.failures(
+      pages,
+      pageBytes,
+      firstBlockOf(relation, rules.segmentBlocks) + block,
+    )) {
       const lsn = pageLsn(pages.subarray(index * pageBytes))
       // Changed while the backup ran, and perhaps torn: WAL replay writes it anew.
       const isRepaired = lsn >= rules.startLsn && (rules.stopLsn === undefined || lsn <= rules.stopLsn)
@@ -131,7 +150,7 @@ export class PackWalk {
   }
 
   #nextFile(): ManifestFile | undefined {
-    const { done, value } = this.#files.next()
-    return done === true ? undefined : value
+    const next = this.#files.next()
+    return next.done === true ? undefined : next.value
   }
 }

@@ -19,7 +19,14 @@ export interface Damage {
   readonly message: string
 }
 
-export const emptyCheckReport: CheckReport = { packs: 0, files: 0, bytes: 0, pagesChecked: 0, corrupt: [], damage: [] }
+export const emptyCheckReport: CheckReport = {
+  packs: 0,
+  files: 0,
+  bytes: 0,
+  pagesChecked: 0,
+  corrupt: [],
+  damage: [],
+}
 
 export function addCheckReports(a: CheckReport, b: CheckReport): CheckReport {
   return {

@@ -2,16 +2,26 @@
  * Checks what stands between the data of two files in a pack: padding, headers of directories and links, and the header of
  * the file that follows (with pax records, where it needs them).
  */
-import { decodePaxRecords, decodeTarHeader, tarBlockSizeBytes, tarPaddingBytes } from '../../../pipeline/tar.ts'
+import {
+  decodePaxRecords,
+  decodeTarHeader,
+  tarBlockSizeBytes,
+  tarPaddingBytes,
+} from '../../../pipeline/tar.ts'
 import type { ManifestFile } from '../../../repository/format/manifest.ts'
 
 /**
  * `gap` begins where the data of the file `before` ends (or at the start of the pack) and ends where the data of
  * `next` begins (or at the end of the pack). Returns what is wrong.
  */
-export function checkTarGap(gap: Uint8Array, before: ManifestFile | undefined, next: ManifestFile | undefined): string | undefined {
+export function checkTarGap(
+  gap: Uint8Array,
+  before: ManifestFile | undefined,
+  next: ManifestFile | undefined,
+): string | undefined {
   const padding = before ? tarPaddingBytes(before.sizeBytes) : 0
-  if (padding > gap.length || gap.subarray(0, padding).some(byte => byte !== 0)) return 'the padding after its data is damaged'
+  if (padding > gap.length || gap.subarray(0, padding).some(byte => byte !== 0))
+    return 'the padding after its data is damaged'
   const rest = gap.subarray(padding)
   if (rest.length % tarBlockSizeBytes !== 0) return 'its header does not begin where the archive says'
   return next ? checkHeaders(rest, next) : checkEnd(rest)
@@ -19,7 +29,7 @@ export function checkTarGap(gap: Uint8Array, before: ManifestFile | undefined, n
 
 function checkHeaders(blocks: Uint8Array, next: ManifestFile): string | undefined {
   let pax: Readonly<Record<string, string>> = {}
-  for (let at = 0; at < blocks.length; ) {
+  for (let at = 0; at < blocks.length;) {
     const header = decodeTarHeader(blocks.subarray(at, at + tarBlockSizeBytes))
     at += tarBlockSizeBytes
     if (!header || header.kind === 'end') return 'a tar header before its data is damaged'
@@ -43,5 +53,7 @@ function checkHeaders(blocks: Uint8Array, next: ManifestFile): string | undefine
 
 function checkEnd(blocks: Uint8Array): string | undefined {
   const end = blocks.subarray(Math.max(0, blocks.length - 2 * tarBlockSizeBytes))
-  return end.length === 2 * tarBlockSizeBytes && end.every(byte => byte === 0) ? undefined : 'the end of the archive is missing'
+  return end.length === 2 * tarBlockSizeBytes && end.every(byte => byte === 0)
+    ? undefined
+    : 'the end of the archive is missing'
 }

@@ -3,7 +3,13 @@ import { Fault } from '../../../base/fault.ts'
 import { limits } from '../../../base/limits.ts'
 import { crc32c, formatCrc32c } from '../../../pipeline/crc32c.ts'
 import type { ManifestFile } from '../../../repository/format/manifest.ts'
-import { createPackTools, inPack, openPack, type PackReader, type PackTools } from '../../../repository/packs/pack-reader.ts'
+import {
+  createPackTools,
+  inPack,
+  openPack,
+  type PackReader,
+  type PackTools,
+} from '../../../repository/packs/pack-reader.ts'
 import type { CopyInReport, CopyInSetup, PackObject } from '../messages.ts'
 import type { WorkerPort } from '../run-worker.ts'
 import { FileParts, frameRuns, type FilePart, type FrameRun } from './file-parts.ts'
@@ -97,7 +103,11 @@ class CopierIn {
     else await open.target.write(bytes, atBytes)
     if (!isLast) return
     if (open.crc !== file.crc32c) {
-      throw this.#damaged(pack, file.path, `its CRC-32C is ${formatCrc32c(open.crc)} instead of ${formatCrc32c(file.crc32c)}`)
+      throw this.#damaged(
+        pack,
+        file.path,
+        `its CRC-32C is ${formatCrc32c(open.crc)} instead of ${formatCrc32c(file.crc32c)}`,
+      )
     }
     await open.target.finish(file, this.#setup.owner)
     this.#open = undefined
@@ -121,7 +131,12 @@ class CopierIn {
   async #reader(pack: PackObject, signal: AbortSignal): Promise<PackReader> {
     if (this.#opened?.number === pack.number) return this.#opened.reader
     const { keyPrefix, identities } = this.#setup
-    const source = { storage: this.#port.storage, key: `${keyPrefix}${pack.name}`, sizeBytes: pack.sizeBytes, identities }
+    const source = {
+      storage: this.#port.storage,
+      key: `${keyPrefix}${pack.name}`,
+      sizeBytes: pack.sizeBytes,
+      identities,
+    }
     const reader = await openPack(source, this.#tools, signal)
     this.#opened = { number: pack.number, reader }
     return reader
@@ -151,7 +166,8 @@ class CopierIn {
   }
 }
 
-const damageHint = 'Run `holdfast verify` to see what else is damaged, and restore from another repository or backup.'
+const damageHint =
+  'Run `holdfast verify` to see what else is damaged, and restore from another repository or backup.'
 /** Frames between two wanted files that are read rather than skipped by another request. */
 const gapFramesMax = 4
 /** A shorter write takes less time than handing it to another thread. */

@@ -34,7 +34,11 @@ export interface CopyInRequest {
 }
 
 /** Every file has the checksum that the manifest tells, and all is durable, when this returns. */
-export async function copyIn(host: WorkerHost, request: CopyInRequest, signal: AbortSignal): Promise<CopyInReport> {
+export async function copyIn(
+  host: WorkerHost,
+  request: CopyInRequest,
+  signal: AbortSignal,
+): Promise<CopyInReport> {
   await makeDirectories(request.targetDirectory, request.directories, request.owner)
   const tasks = tasksOf(request.files, packsByNumber(request.packs), request.select ?? (() => true))
   let report: CopyInReport = { files: 0, bytes: 0, filesKept: 0, bytesKept: 0 }
@@ -57,8 +61,26 @@ export async function copyIn(host: WorkerHost, request: CopyInRequest, signal: A
   return report
 }
 
-function setupsOf({ workers, backup, storage, identities, keyPrefix, targetDirectory, owner, delta }: CopyInRequest): readonly CopyInSetup[] {
-  const setup: CopyInSetup = { job: 'copy-in', backup, storage, identities, keyPrefix, targetDirectory, owner, delta }
+function setupsOf({
+  workers,
+  backup,
+  storage,
+  identities,
+  keyPrefix,
+  targetDirectory,
+  owner,
+  delta,
+}: CopyInRequest): readonly CopyInSetup[] {
+  const setup: CopyInSetup = {
+    job: 'copy-in',
+    backup,
+    storage,
+    identities,
+    keyPrefix,
+    targetDirectory,
+    owner,
+    delta,
+  }
   return Array.from({ length: Math.max(1, workers) }, () => setup)
 }
 

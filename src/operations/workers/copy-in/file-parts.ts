@@ -13,12 +13,16 @@ export interface FrameRun {
  * Groups files (all of one pack, in the order of their offsets, none empty) into runs of frames. Where few frames lie
  * between two files, reading on is cheaper than another request.
  */
-export function frameRuns(files: readonly ManifestFile[], index: FrameIndex, gapFramesMax: number): readonly FrameRun[] {
+export function frameRuns(
+  files: readonly ManifestFile[],
+  index: FrameIndex,
+  gapFramesMax: number,
+): readonly FrameRun[] {
   const runs: { first: number; last: number; files: ManifestFile[] }[] = []
   for (const file of files) {
     const first = index.frameAt(file.offsetBytes)
     const last = index.frameAt(file.offsetBytes + file.sizeBytes - 1)
-    const run = runs.at(-1)
+    const run = runs[runs.length - 1]
     if (run && first <= run.last + 1 + gapFramesMax) {
       run.last = Math.max(run.last, last)
       run.files.push(file)
@@ -53,7 +57,11 @@ export class FileParts {
 
   *of(rawOffsetBytes: number, bytes: Uint8Array): Iterable<FilePart> {
     const rawEnd = rawOffsetBytes + bytes.length
-    for (let file = this.#files[this.#next]; file && file.offsetBytes < rawEnd; file = this.#files[this.#next]) {
+    for (
+      let file = this.#files[this.#next];
+      file && file.offsetBytes < rawEnd;
+      file = this.#files[this.#next]
+    ) {
       const start = Math.max(file.offsetBytes, rawOffsetBytes)
       const end = Math.min(file.offsetBytes + file.sizeBytes, rawEnd)
       const isLast = end === file.offsetBytes + file.sizeBytes

@@ -6,13 +6,18 @@ import { closeSource, openSource, readSource } from '../copy-out/source-file.ts'
 import type { FileOwner } from '../messages.ts'
 
 /** Reads the whole file, by way of `buffer`. Mode and owner are set right in passing. */
-export function isRightAlready(path: string, file: ManifestFile, owner: FileOwner | undefined, buffer: Uint8Array): boolean {
+export function isRightAlready(
+  path: string,
+  file: ManifestFile,
+  owner: FileOwner | undefined,
+  buffer: Uint8Array,
+): boolean {
   const source = openSource(path)
   if (!source) return false
   try {
     if (source.sizeBytes !== file.sizeBytes) return false
     let crc = 0
-    for (let atBytes = 0; atBytes < file.sizeBytes; ) {
+    for (let atBytes = 0; atBytes < file.sizeBytes;) {
       const got = readSource(source, buffer, atBytes)
       if (got === 0) return false
       crc = crc32c(buffer.subarray(0, got), crc)

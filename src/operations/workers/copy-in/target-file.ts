@@ -1,5 +1,15 @@
 /** A file as it is written by a restore. Large parts are written by the thread pool while the next are decompressed. */
-import { closeSync, constants, fchmodSync, fchownSync, fdatasync, futimesSync, openSync, write, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fdatasync,
+  futimesSync,
+  openSync,
+  write,
+  writeSync,
+} from 'node:fs'
 import { promisify } from 'node:util'
 import { Fault, errnoOf, messageOf } from '../../../base/fault.ts'
 import { limits } from '../../../base/limits.ts'
@@ -21,19 +31,23 @@ export class TargetFile {
   }
 
   static open(path: string): TargetFile {
-    return new TargetFile(path, attempt(path, () => openSync(path, flags, 0o600)))
+    return new TargetFile(
+      path,
+      attempt(path, () => openSync(path, flags, 0o600)),
+    )
   }
 
   writeNow(bytes: Uint8Array, atBytes: number): void {
     attempt(this.#path, () => {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done, bytes.length - done, atBytes + done)
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, atBytes + done)
     })
   }
 
   /** Returns before the bytes are written; they must stay as they are until the promise settles. */
   async write(bytes: Uint8Array, atBytes: number): Promise<void> {
     try {
-      for (let done = 0; done < bytes.length; ) {
+      for (let done = 0; done < bytes.length;) {
         done += (await writeAsync(this.#fd, bytes, done, bytes.length - done, atBytes + done)).bytesWritten
       }
     } catch (error) {

@@ -33,7 +33,9 @@ export async function* tasksOf(
   for await (const group of files) {
     for (const file of group) {
       if (!select(file)) continue
-      const isFull = chosenBytes + file.sizeBytes > limits.restoreTaskSizeBytesTarget || chosen.length >= limits.restoreTaskFilesMax
+      const isFull =
+        chosenBytes + file.sizeBytes > limits.restoreTaskSizeBytesTarget ||
+        chosen.length >= limits.restoreTaskFilesMax
       if (chosen.length > 0 && (isFull || chosen[0]?.pack !== file.pack)) {
         yield taskOf(chosen, packs)
         chosen = []

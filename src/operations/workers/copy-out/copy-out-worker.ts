@@ -9,7 +9,11 @@ import { FileCopier } from './file-copier.ts'
 import { PackSeries } from './pack-series.ts'
 import { PageVerifier } from './page-verifier.ts'
 
-export async function runCopyOut(setup: CopyOutSetup, { world, storage, post }: WorkerPort, signal: AbortSignal): Promise<void> {
+export async function runCopyOut(
+  setup: CopyOutSetup,
+  { world, storage, post }: WorkerPort,
+  signal: AbortSignal,
+): Promise<void> {
   const tools = createCopyTools(setup)
   const series = new PackSeries({
     storage,
@@ -17,14 +21,16 @@ export async function runCopyOut(setup: CopyOutSetup, { world, storage, post }: 
     press: tools.press,
     nextNumber: packNumbers(setup),
     onPack: pack => {
-      post({ kind: 'packed', pack }, pack.entries.map(piece => piece.buffer))
+      post(
+        { kind: 'packed', pack },
+        pack.entries.map(piece => piece.buffer),
+      )
     },
   })
   const copier = new FileCopier({
     dataDirectory: setup.dataDirectory,
     series,
     pages: setup.pages && new PageVerifier(tools.checker, setup.pages, world.clock),
-    clock: world.clock,
     onProgress: bytes => {
       post({ kind: 'advanced', bytes })
     },

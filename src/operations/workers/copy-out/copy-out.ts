@@ -28,7 +28,11 @@ export interface CopyOutResult {
 }
 
 /** Everything is durable when this returns. */
-export async function copyOut(host: WorkerHost, request: CopyOutRequest, signal: AbortSignal): Promise<CopyOutResult> {
+export async function copyOut(
+  host: WorkerHost,
+  request: CopyOutRequest,
+  signal: AbortSignal,
+): Promise<CopyOutResult> {
   const packs: FinishedPack[] = []
   let report = emptyReport
   host.progress.phase('copying files', request.queue.totalBytes)
@@ -46,7 +50,16 @@ export async function copyOut(host: WorkerHost, request: CopyOutRequest, signal:
   return { packs: packs.toSorted((a, b) => a.number - b.number), report }
 }
 
-function setupsOf({ workers, entries, storage, dataDirectory, keyPrefix, encoding, pages, queue }: CopyOutRequest): readonly CopyOutSetup[] {
+function setupsOf({
+  workers,
+  entries,
+  storage,
+  dataDirectory,
+  keyPrefix,
+  encoding,
+  pages,
+  queue,
+}: CopyOutRequest): readonly CopyOutSetup[] {
   const packCounter = new SharedArrayBuffer(4)
   new Uint32Array(packCounter)[0] = 1
   return Array.from({ length: Math.max(1, workers) }, (_, i) => ({

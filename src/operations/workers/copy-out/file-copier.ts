@@ -1,9 +1,8 @@
 /** Copies files of the data directory into packs: reads, checks pages, sums, and takes down where each file lies. */
 import { limits } from '../../../base/limits.ts'
-import type { Clock } from '../../../base/world.ts'
 import { crc32c } from '../../../pipeline/crc32c.ts'
 import type { PackWriter } from '../../../repository/packs/pack-writer.ts'
-import { relationSegmentOf } from './relation-segment.ts'
+import { relationFileAt } from '../../../postgres/data-directory/relation-file.ts'
 import type { PackSeries } from './pack-series.ts'
 import type { PageVerifier } from './page-verifier.ts'
 import { emptyReport, type CopyOutReport } from './report.ts'
@@ -14,7 +13,6 @@ export interface FileCopierOptions {
   readonly series: PackSeries
   /** Undefined: the cluster has no data checksums. */
   readonly pages: PageVerifier | undefined
-  readonly clock: Clock
   readonly onProgress: (bytes: number) => void
 }
 
@@ -41,7 +39,15 @@ export class FileCopier {
     try {
       const { sizeBytes, modifiedMs, mode, userId, groupId } = source
       const pack = await series.writer(signal)
-      const offsetBytes = await pack.beginEntry({ kind: 'file', path, sizeBytes, modifiedMs, mode, userId, groupId })
+      const offsetBytes = await pack.beginEntry({
+        kind: 'file',
+        path,
+        sizeBytes,
+        modifiedMs,
+        mode,
+        userId,
+        groupId,
+      })
       const crc = await this.#copyBytes(path, source, pack, signal)
       await pack.endEntry()
       await series.record({ path, sizeBytes, modifiedMs, mode, crc32c: crc, offsetBytes })
@@ -73,7 +79,7 @@ export class FileCopier {
     let shrunk = false
     let ahead: Promise<number> | undefined
     try {
-      for (let atBytes = 0; atBytes < source.sizeBytes; ) {
+      for (let atBytes = 0; atBytes < source.sizeBytes;) {
         const room = pack.room()
         const got = ahead ? await ahead : readSource(source, room, atBytes)
         // While this slice is compressed, the next is read.
@@ -101,9 +107,9 @@ export class FileCopier {
 
   #verifierFor(path: string, source: SourceFile): PageVerifier | undefined {
     const { pages } = this.#options
-    const segment = pages && relationSegmentOf(path)
-    if (segment === undefined) return undefined
-    pages?.beginFile(path, segment, (into, atBytes) => readSource(source, into, atBytes))
+    const file = pages && relationFileAt(path)
+    if (!file) return undefined
+    pages.beginFile(path, file, (into, atBytes) => readSource(source, into, atBytes))
     return pages
   }
 

@@ -52,7 +52,6 @@ export function openLastPack(world: World, request: LastPackRequest): LastPack {
     dataDirectory: request.dataDirectory,
     series,
     pages: undefined,
-    clock: world.clock,
     onProgress: () => undefined,
   })
   return {
@@ -79,14 +78,18 @@ interface Series {
   readonly owner: FileOwner
 }
 
-async function addMade({ series, world, owner }: Series, file: MadeFile, signal: AbortSignal): Promise<number> {
+async function addMade(
+  { series, world, owner }: Series,
+  file: MadeFile,
+  signal: AbortSignal,
+): Promise<number> {
   const { path, mode, sizeBytes, bytes } = file
   const pack = await series.writer(signal)
   const modifiedMs = world.clock.now()
   const offsetBytes = await pack.beginEntry({ kind: 'file', path, sizeBytes, modifiedMs, mode, ...owner })
   let crc = 0
   for (const piece of bytes) {
-    for (let rest = piece; rest.length > 0; ) {
+    for (let rest = piece; rest.length > 0;) {
       const room = pack.room().subarray(0, rest.length)
       assert(room.length > 0, `${path} has as many bytes as were said`)
       room.set(rest.subarray(0, room.length))

@@ -60,7 +60,8 @@ export class PackSeries {
     if (!pack) throw new Error('assertion failed: a pack is open')
     this.#entries.add(encodeManifestFile({ ...file, pack: pack.number }))
     pack.files++
-    if (pack.writer.storedBytes >= limits.packSizeBytesTarget || pack.files >= limits.packFilesMax) await this.#close(pack)
+    if (pack.writer.storedBytes >= limits.packSizeBytesTarget || pack.files >= limits.packFilesMax)
+      await this.#close(pack)
   }
 
   /** All packs are durable afterwards. */
@@ -97,7 +98,13 @@ export class PackSeries {
     const entries = this.#entries.take()
     this.#open = undefined
     await this.#committing
-    this.#committing = this.#commit(pack, { ...summary, number: pack.number, name: pack.name, files: pack.files, entries })
+    this.#committing = this.#commit(pack, {
+      ...summary,
+      number: pack.number,
+      name: pack.name,
+      files: pack.files,
+      entries,
+    })
     // Whoever awaits it next is told of a failure; until then it is no unhandled rejection.
     this.#committing.catch(() => undefined)
   }

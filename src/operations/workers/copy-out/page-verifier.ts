@@ -8,6 +8,7 @@
 import { limits } from '../../../base/limits.ts'
 import type { Clock } from '../../../base/world.ts'
 import { pageLsn, type PageChecker } from '../../../pipeline/page-checksum.ts'
+import { firstBlockOf, type RelationFile } from '../../../postgres/data-directory/relation-file.ts'
 import type { PageRules, RecentPage } from './report.ts'
 
 /** Reads the bytes at `atBytes` of the file again; returns how many there were. */
@@ -30,7 +31,13 @@ interface CheckedFile {
 }
 
 export class PageVerifier {
-  readonly findings: PageFindings = { pagesChecked: 0, pagesTorn: 0, pagesCorrupt: 0, corrupt: [], recent: [] }
+  readonly findings: PageFindings = {
+    pagesChecked: 0,
+    pagesTorn: 0,
+    pagesCorrupt: 0,
+    corrupt: [],
+    recent: [],
+  }
   readonly #checker: PageChecker
   readonly #rules: PageRules
   readonly #clock: Clock
@@ -43,9 +50,8 @@ export class PageVerifier {
     this.#clock = clock
   }
 
-  /** `segment` is the number behind the point in the file's name. */
-  beginFile(path: string, segment: number, reread: Reread): void {
-    this.#file = { path, firstBlock: segment * this.#rules.segmentBlocks, reread, corruptBlocks: 0 }
+  beginFile(path: string, file: RelationFile, reread: Reread): void {
+    this.#file = { path, firstBlock: firstBlockOf(file, this.#rules.segmentBlocks), reread, corruptBlocks: 0 }
   }
 
   /** Checks the whole pages of `slice`, which lies in one of the checker's buffers and is the file's bytes from `atBytes` on. */
@@ -61,7 +67,13 @@ export class PageVerifier {
   }
 
   /** `failed` are indexes of pages within `pages`; `block` is the file's block that the first of them is. */
-  async #judge(file: CheckedFile, pages: Uint8Array, block: number, failed: readonly number[], signal: AbortSignal): Promise<void> {
+  async #judge(
+    file: CheckedFile,
+    pages: Uint8Array,
+    block: number,
+    failed: readonly number[],
+    signal: AbortSignal,
+  ): Promise<void> {
     let left = failed
     for (let attempt = 0; attempt < limits.pageRereads && left.length > 0; attempt++) {
       if (file.corruptBlocks > limits.pageRereadsFileMax) break
@@ -89,9 +101,10 @@ export class PageVerifier {
     this.findings.pagesCorrupt++
     file.corruptBlocks++
     if (this.#listed++ >= limits.corruptPagesListedMax) return
-    const last = this.findings.corrupt.at(-1)
+    const { corrupt } = this.findings
+    const last = corrupt[corrupt.length - 1]
     if (last?.path === file.path) last.blocks.push(block)
-    else this.findings.corrupt.push({ path: file.path, blocks: [block] })
+    else corrupt.push({ path: file.path, blocks: [block] })
   }
 
   #page(pages: Uint8Array, index: number): Uint8Array {

@@ -87,7 +87,10 @@ function listed(pages: readonly CorruptPages[]): readonly CorruptPages[] {
   const result: CorruptPages[] = []
   let room = limits.corruptPagesListedMax as number
   for (const [path, parts] of byPath) {
-    const blocks = parts.flatMap(part => part.blocks).toSorted((a, b) => a - b).slice(0, room)
+    const blocks = parts
+      .flatMap(part => part.blocks)
+      .toSorted((a, b) => a - b)
+      .slice(0, room)
     if (blocks.length > 0) result.push({ path, blocks })
     room -= blocks.length
   }

@@ -69,7 +69,11 @@ export function readSource({ fd, path }: SourceFile, into: Uint8Array, atBytes: 
 }
 
 /** The same, in a thread of the pool. The file must stay open until the promise settles. */
-export async function readSourceAhead({ fd, path }: SourceFile, into: Uint8Array, atBytes: number): Promise<number> {
+export async function readSourceAhead(
+  { fd, path }: SourceFile,
+  into: Uint8Array,
+  atBytes: number,
+): Promise<number> {
   try {
     let done = 0
     while (done < into.length) {
