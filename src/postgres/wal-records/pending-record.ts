@@ -2,7 +2,7 @@
 import { assert } from '../../base/assert.ts'
 import type { Lsn } from '../../wal/lsn.ts'
 import { recordHeaderSizeBytes } from './record.ts'
-import { isEventKind } from './wal-event.ts'
+import { isEventKind } from './decode-event.ts'
 
 /** Continues a CRC-32C over more bytes; `before` is 0 at the start. */
 export type Crc32c = (bytes: Uint8Array, before: number) => number

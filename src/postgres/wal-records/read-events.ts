@@ -1,15 +1,16 @@
 /**
- * Reads consecutive segments as recovery does, and tells what it meets: see wal-event.ts.
+ * Reads consecutive segments as recovery does, and tells what it meets: see src/wal/events.ts.
  *
  * Records are put together over pages and segments; what PostgreSQL would not replay ends the reading, and the last
  * event says where and why. Checked are the page headers, the chain of records (each names the one before), and, when
  * a CRC-32C is given, the bytes of each record.
  */
+import type { ReadEvent, RecordPlace, WalEvent } from '../../wal/events.ts'
 import type { Lsn } from '../../wal/lsn.ts'
 import type { Crc32c } from './pending-record.ts'
 import { readRecords, type ReadState, type WholeRecord } from './read-records.ts'
 import { isSwitch } from './record.ts'
-import { decodeEvent, type RecordPlace, type WalEvent } from './wal-event.ts'
+import { decodeEvent } from './decode-event.ts'
 
 export interface ReadOptions {
   /** Also tell of the first record that begins at or after this position, whatever it is. */
@@ -17,18 +18,6 @@ export interface ReadOptions {
   /** `crc32c(bytes, before)`: continues a checksum. Without it the bytes of records are not checked. */
   readonly crc32c?: Crc32c | undefined
 }
-
-export type ReadEvent =
-  | WalEvent
-  | (RecordPlace & { readonly kind: 'watched' })
-  /** Always the last one. */
-  | {
-      readonly kind: 'end'
-      /** The last whole record; undefined when there was none. */
-      readonly lastRecord: RecordPlace | undefined
-      /** Why it is the last: `undefined` when simply no more segments were given. */
-      readonly trouble: string | undefined
-    }
 
 /** `segments` are the contents of consecutive segments, beginning anywhere. */
 export async function* readWalEvents(
@@ -42,11 +31,11 @@ export async function* readWalEvents(
     for (const record of readRecords(segment, state)) {
       const place = { startLsn: record.startLsn, endLsn: record.endLsn }
       lastRecord = place
+      const event = eventOf(record, place)
       if (stillWatching && watchLsn !== undefined && place.startLsn >= watchLsn) {
         stillWatching = false
-        yield { kind: 'watched', ...place }
+        yield { kind: 'watched', ...place, event }
       }
-      const event = eventOf(record, place)
       if (event) yield event
     }
     if (state.trouble !== undefined) break

@@ -2,6 +2,7 @@
  * Puts records together from the pages of one segment after the other, and checks what PostgreSQL checks. See
  * XLogDecodeNextRecord, ValidXLogRecordHeader and ValidXLogRecord in src/backend/access/transam/xlogreader.c.
  */
+import type { RecordPlace } from '../../wal/events.ts'
 import { formatLsn, type Lsn } from '../../wal/lsn.ts'
 import {
   aligned,
@@ -14,7 +15,6 @@ import {
 } from './page.ts'
 import { PendingRecord, type Crc32c } from './pending-record.ts'
 import { isSwitch, recordHeaderSizeBytes, recordSizeBytesMax } from './record.ts'
-import type { RecordPlace } from './wal-event.ts'
 
 export interface WholeRecord extends RecordPlace {
   readonly kindWord: number

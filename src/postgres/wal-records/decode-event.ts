@@ -1,45 +1,7 @@
-/** What recovery looks for in the WAL: where transactions end, what has a name, where histories part. */
-import type { Lsn } from '../../wal/lsn.ts'
-import type { Micros } from '../../wal/time.ts'
-import { microsFromPostgres } from '../../wal/time.ts'
+/** Decodes the records that events are made of. See src/wal/events.ts for what they mean. */
+import type { RecordPlace, WalEvent } from '../../wal/events.ts'
+import { microsFromPostgres, type Micros } from '../../wal/time.ts'
 import { mainDataOffset, transactionKind, transactionKindOf, xlogKind, xlogKindOf } from './record.ts'
-
-/** Where a record lies: from its first byte to the first byte after it (both as PostgreSQL prints them). */
-export interface RecordPlace {
-  readonly startLsn: Lsn
-  readonly endLsn: Lsn
-}
-
-export type WalEvent =
-  | (RecordPlace & TransactionEnd)
-  | (RecordPlace & { readonly kind: 'prepare'; readonly xid: number })
-  | (RecordPlace & { readonly kind: 'restore point'; readonly name: string; readonly time: Micros })
-  | (RecordPlace & {
-      readonly kind: 'checkpoint'
-      readonly isShutdown: boolean
-      readonly redoLsn: Lsn
-      readonly timeline: number
-      readonly previousTimeline: number
-      /** All of it, with the epoch that the ids in other records lack. */
-      readonly nextXid: bigint
-    })
-  | (RecordPlace & {
-      readonly kind: 'end of recovery'
-      readonly time: Micros
-      readonly timeline: number
-      readonly previousTimeline: number
-    })
-  /** A base backup that began at `backupStartLsn` is consistent from here on. */
-  | (RecordPlace & { readonly kind: 'backup end'; readonly backupStartLsn: Lsn })
-  /** The rest of the segment is empty. */
-  | (RecordPlace & { readonly kind: 'switch' })
-
-export interface TransactionEnd {
-  readonly kind: 'commit' | 'abort'
-  /** Of the top-level transaction: the low 32 bits. */
-  readonly xid: number
-  readonly time: Micros
-}
 
 /** Undefined for a record that is none of these. `record` is the whole record, without page headers. */
 export function decodeEvent(record: Uint8Array, place: RecordPlace, postgresMajor: number): WalEvent | undefined {
