@@ -47,12 +47,12 @@ export const quickShape: DataShape = {
   smallTablesCopies: 1,
   walSegments: 4,
 }
-/** 200,000 files of 8 and 16 KiB: two for each table. */
+/** 200,000 files of 8 to 24 KiB: four for each table. */
 export const manyFilesShape: DataShape = {
   version: 1,
   pgbenchScale: 1,
   documents: 1000,
-  smallTables: 20_000,
+  smallTables: 10_000,
   smallTablesCopies: 5,
   walSegments: 0,
 }
@@ -101,17 +101,19 @@ async function make(cluster: Cluster, shape: DataShape, say: (text: string) => v
     await runScript(cluster, 'postgres', 'documents.sql', { documents: shape.documents })
     say('small tables')
     await makeSmallTables(cluster, shape)
-    // So that no later reading changes pages (hint bits), and runs see the same files.
-    for (const database of ['postgres', 'tenants_1'])
-      await query(cluster, 'vacuum (freeze, analyze)', database)
+    await query(cluster, vacuum)
     await query(cluster, 'checkpoint')
   })
   if (shape.walSegments > 0) await makeWal(cluster, shape, say)
 }
 
+/** So that no later reading changes pages (hint bits), and runs see the same files. */
+const vacuum = 'vacuum (freeze, analyze)'
+
 async function makeSmallTables(cluster: Cluster, shape: DataShape): Promise<void> {
   await query(cluster, 'create database tenants_1')
   await runScript(cluster, 'tenants_1', 'small-tables.sql', { tables: shape.smallTables })
+  await query(cluster, vacuum, 'tenants_1')
   for (let copy = 2; copy <= shape.smallTablesCopies; copy++) {
     await query(cluster, `create database tenants_${String(copy)} template tenants_1 strategy file_copy`)
   }
@@ -131,7 +133,7 @@ async function makeWal(cluster: Cluster, shape: DataShape, say: (text: string) =
       )
     }
     await archiveOneSegment(cluster)
-    await query(cluster, 'vacuum (freeze)')
+    await query(cluster, vacuum)
     await query(cluster, 'checkpoint')
   })
   for (const extra of readdirSync(folder).sort().slice(shape.walSegments)) rmSync(join(folder, extra))
