@@ -10,6 +10,7 @@ import { delimiter, join } from 'node:path'
 export type ClientTool =
   | 'pg_amcheck'
   | 'pg_basebackup'
+  | 'pg_checksums'
   | 'pg_combinebackup'
   | 'pg_controldata'
   | 'pg_dump'
