@@ -15,9 +15,10 @@ import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import type { WalHead } from '../repository/format/wal-head.ts'
 import type { WalStore } from '../repository/wal-store.ts'
 import type { ClusterOfWal } from '../wal/cluster.ts'
+import { formatLsn } from '../wal/lsn.ts'
 import { classifyWalFile, type WalFile } from '../wal/segment.ts'
 import { isoMicros } from '../wal/time.ts'
-import { parseHistory } from '../wal/timeline.ts'
+import { parseHistory, type TimelineSwitch } from '../wal/timeline.ts'
 
 export interface WalPushDeps {
   readonly identity: ClusterOfWal
@@ -82,7 +83,7 @@ function checkContent(file: WalFile, bytes: Uint8Array, identity: ClusterOfWal):
       checkSegmentHeader(bytes, bytes.length, file.name, identity)
       return
     case 'history':
-      if (!parseHistory(textOf(bytes))?.every(({ timeline }) => timeline < file.timeline)) throw garbled(file)
+      if (!isHistoryOf(file.timeline, parseHistory(textOf(bytes)))) throw garbled(file)
       return
     case 'backup':
       if (!/^START WAL LOCATION: [0-9A-F]+\/[0-9A-F]+ /m.test(textOf(bytes))) throw garbled(file)
@@ -92,13 +93,23 @@ function checkContent(file: WalFile, bytes: Uint8Array, identity: ClusterOfWal):
   }
 }
 
+/** Timelines are numbered in the order in which they are made, and each but the first comes from another. */
+function isHistoryOf(timeline: number, switches: readonly TimelineSwitch[] | undefined): boolean {
+  return switches !== undefined && switches.length > 0 && switches.every(ancestor => ancestor.timeline < timeline)
+}
+
 function headOf(file: WalFile, bytes: Uint8Array, { systemIdentifier }: ClusterOfWal): WalHead {
   const head = { name: file.name, sizeBytes: bytes.length, sha256: hash('sha256', bytes, 'hex') }
+  if (file.kind === 'history') return { ...head, ancestors: ancestorsIn(bytes) }
   if (!isSegment(file)) return head
   const times = scanCommitTimes(bytes)
   if (!times) return { ...head, systemIdentifier }
   const { count, earliest, latest } = times
   return { ...head, systemIdentifier, commits: { count, earliest: isoMicros(earliest), latest: isoMicros(latest) } }
+}
+
+function ancestorsIn(bytes: Uint8Array): WalHead['ancestors'] {
+  return parseHistory(textOf(bytes))?.map(({ timeline, endLsn }) => ({ timeline, endLsn: formatLsn(endLsn) }))
 }
 
 const isSegment = ({ kind }: WalFile): boolean => kind === 'segment' || kind === 'partial'

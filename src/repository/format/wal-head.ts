@@ -18,6 +18,14 @@ export interface WalHead {
   /** Earliest and latest time of a commit or abort record that begins in this segment; absent when there is none. */
   readonly commits?:
     { readonly count: number; readonly earliest: string; readonly latest: string } | undefined
+  /** Of a history file: the timelines that this one comes from, oldest first, and where each was left. */
+  readonly ancestors?: readonly Ancestor[] | undefined
+}
+
+export interface Ancestor {
+  readonly timeline: number
+  /** As PostgreSQL prints it: `0/5000028`. */
+  readonly endLsn: string
 }
 
 /** A type and its words, as pipeline/age.ts and pipeline/codec.ts store them. Words hold no spaces. */
@@ -29,7 +37,7 @@ export interface Stanza {
 export const walHeadType = 'holdfast.dev/wal'
 
 export function encodeWalHead(head: WalHead): Stanza {
-  const { name, systemIdentifier, sizeBytes, sha256, commits } = head
+  const { name, systemIdentifier, sizeBytes, sha256, commits, ancestors } = head
   const fields: readonly (readonly [string, string | undefined])[] = [
     ['name', name],
     ['system', systemIdentifier],
@@ -38,6 +46,7 @@ export function encodeWalHead(head: WalHead): Stanza {
     ['commits', commits && String(commits.count)],
     ['earliest', commits?.earliest],
     ['latest', commits?.latest],
+    ['ancestors', ancestors?.map(({ timeline, endLsn }) => `${String(timeline)}@${endLsn}`).join(',')],
   ]
   return {
     type: walHeadType,
@@ -66,6 +75,7 @@ export function decodeWalHead(stanzas: readonly Stanza[], what: string): WalHead
   if (head.sizeBytes > limits.walSegmentSizeBytesMax)
     throw corrupt(what, `its head says ${String(head.sizeBytes)} bytes`)
   const system = fields.has('system') ? { systemIdentifier: take('system', /^[1-9]\d{0,19}$/) } : {}
+  if (fields.has('ancestors')) return { ...head, ...system, ancestors: ancestorsOf(take('ancestors', ancestorsPattern)) }
   if (!fields.has('commits')) return { ...head, ...system }
   const commits = {
     count: takeCount('commits'),
@@ -77,6 +87,15 @@ export function decodeWalHead(stanzas: readonly Stanza[], what: string): WalHead
 
 const namePattern = /^[0-9A-F]{8}(\.history|[0-9A-F]{16}(\.partial|\.[0-9A-F]{8}\.backup)?)$/
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/
+
+const ancestorsPattern = /^\d{1,10}@[0-9A-F]{1,8}\/[0-9A-F]{1,8}(,\d{1,10}@[0-9A-F]{1,8}\/[0-9A-F]{1,8})*$/
+
+function ancestorsOf(word: string): readonly Ancestor[] {
+  return word.split(',').map(pair => {
+    const [timeline = '', endLsn = ''] = pair.split('@')
+    return { timeline: Number(timeline), endLsn }
+  })
+}
 
 /** Words of a later version are passed over; a word that stands twice is damage. */
 function fieldsOf({ args }: Stanza, what: string): ReadonlyMap<string, string> {
