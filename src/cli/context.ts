@@ -28,9 +28,9 @@ export interface CommandContext {
   readonly openPlace: (name?: string) => Promise<OpenPlace>
   /** The same, and the repository in it; REPOSITORY_MISSING when there is none. */
   readonly openRepository: (name?: string) => Promise<OpenRepository>
-  readonly connect: () => Promise<Server>
-  /** Undefined when the configuration names no primary. */
-  readonly connectPrimary: () => Promise<Server | undefined>
+  readonly connect: (signal: AbortSignal) => Promise<Server>
+  /** Only when the configuration names one. */
+  readonly connectPrimary: (signal: AbortSignal) => Promise<Server>
 }
 
 /** Where this program's own parts lie. */
