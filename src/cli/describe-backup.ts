@@ -23,27 +23,6 @@ export function backupTable(records: readonly BackupRecord[]): string {
   )
 }
 
-/** What a backup that has just been made comes to. */
-export function backupSummary(record: BackupRecord): string {
-  const { sizes, durationMs } = record
-  const rate = formatBytes((sizes.rawBytes * 1000) / Math.max(1, durationMs))
-  return listingOf([
-    ['backup', record.id],
-    ['state', stateOf(record)],
-    [
-      'data',
-      `${formatBytes(sizes.rawBytes)} in ${counted(sizes.files, 'file')}, in ${formatDuration(durationMs)} (${rate}/s)`,
-    ],
-    [
-      'stored',
-      `${formatBytes(sizes.storedBytes)}, ${(sizes.rawBytes / Math.max(1, sizes.storedBytes)).toFixed(1)} times smaller`,
-    ],
-    ['pages', pagesOf(record.checks)],
-    ['WAL', `${record.startLsn} to ${record.stopLsn} on timeline ${String(record.timeline)}, stored`],
-    ...record.warnings.map(warning => ['warning', warning] as const),
-  ])
-}
-
 export function backupListing(record: BackupRecord): string {
   const { postgres, sizes, checks } = record
   return listingOf([
@@ -75,29 +54,6 @@ export function backupListing(record: BackupRecord): string {
     ...record.warnings.map(warning => ['warning', warning] as const),
     ['made by', record.tool],
   ])
-}
-
-/** What `backup` says at its end. */
-export function backupSummary(record: BackupRecord): string {
-  const { sizes, durationMs, checks } = record
-  const rate = formatBytes(sizes.rawBytes / Math.max(0.001, durationMs / 1000))
-  return [
-    `backup ${record.id}`,
-    `  ${formatBytes(sizes.rawBytes)} in ${counted(sizes.files, 'file')}, stored in ${formatBytes(sizes.storedBytes)}, in ${formatDuration(durationMs)} (${rate}/s)`,
-    `  pages: ${pagesOf(checks)}`,
-    `  consistent from ${record.stopLsn} on timeline ${String(record.timeline)}; its WAL is in the repository`,
-  ].join('\n')
-}
-
-/** Warnings about pages that are corrupt in the source. */
-export function corruptionLines({ id, checks }: BackupRecord): readonly string[] {
-  const files = checks.corrupt.map(
-    ({ path, blocks }) => `corrupt pages in ${path}: ${counted(blocks.length, 'block')} (${someOf(blocks)})`,
-  )
-  return [
-    ...files,
-    `backup ${id} is complete, but ${counted(checks.pagesCorrupt, 'page')} of the source fail their checksum: look into the disk of this server, and keep older backups`,
-  ]
 }
 
 function stateOf({ checks }: BackupRecord): string {

@@ -1,12 +1,7 @@
 /** `holdfast backup` */
-import { hostname } from 'node:os'
-import { Fault } from '../../base/fault.ts'
-import type { BackupRecord } from '../../repository/format/backup-record.ts'
-import { archiveCommandOf } from '../archive-command.ts'
+import { faultCatalogue } from '../../base/fault.ts'
 import { defineCommand, flag, value } from '../command.ts'
-import type { CommandContext } from '../context.ts'
 import { asChoice, asText } from '../usage.ts'
-import { workerCount } from '../workers.ts'
 import { repositoryOption } from './common.ts'
 
 export const backup = defineCommand({
@@ -35,57 +30,19 @@ export const backup = defineCommand({
     },
   ],
   async run(context, given) {
-    const [{ backUp }, { backupSummary }] = await Promise.all([
-      import('../../operations/backup/backup.ts'),
-      import('../describe-backup.ts'),
-    ])
-    const { config, path } = await context.config()
-    const request = {
-      label: given.label ?? '',
-      fast: (given.checkpoint ?? config.backups.checkpoint) === 'fast',
-      dataDirectory: config.postgres.dataDirectory,
-      workers: workerCount(config.workers),
-      walStallMsMax: config.backups.walStall,
-      host: hostname(),
-      archiveCommand: archiveCommandOf(context.program, path),
-    }
-    const record = await backUp(await depsOf(context, given.repository), request, context.signal)
-    context.progress.end()
-    context.output.result(record, () => backupSummary(record))
-    if (record.checks.pagesCorrupt > 0) throw damagedPages(record)
-    return undefined
+    const { output, signal } = context
+    const [{ backUp }, { backupDeps, backupRequest }, { backupSummary, corruptionLines }] = await Promise.all(
+      [
+        import('../../operations/backup/backup.ts'),
+        import('../backup-setup.ts'),
+        import('../describe-backup.ts'),
+      ],
+    )
+    const deps = await backupDeps(context, given.repository)
+    const record = await backUp(deps, await backupRequest(context, given), signal)
+    output.result(record, () => backupSummary(record))
+    if (record.checks.pagesCorrupt === 0) return undefined
+    for (const line of corruptionLines(record)) output.warn(line)
+    return faultCatalogue.BACKUP_DAMAGED_PAGES.exit
   },
 })
-
-async function depsOf(context: CommandContext, name: string | undefined) {
-  const { world, progress, log, program, connect, connectPrimary } = context
-  const { openWalStore } = await import('../../repository/wal-store.ts')
-  const { config } = await context.config()
-  const { repository, description: storage, encoding } = await context.openRepository(name)
-  const wal = openWalStore(repository, { encoding, identities: [] })
-  const hasPrimary = config.postgres.primary !== undefined
-  return {
-    world,
-    progress,
-    log,
-    repository,
-    storage,
-    encoding,
-    wal,
-    connect,
-    worker: program.worker,
-    connectPrimary: hasPrimary ? connectPrimary : undefined,
-  }
-}
-
-function damagedPages({ id, checks }: BackupRecord): Fault {
-  const [first] = checks.corrupt
-  const example = first === undefined ? '' : `, the first in ${first.path}, block ${String(first.blocks[0])}`
-  return new Fault(
-    'BACKUP_DAMAGED_PAGES',
-    `${id} is complete, but ${String(checks.pagesCorrupt)} pages of the source are corrupt${example}`,
-    {
-      hint: `Run \`holdfast show ${id}\` for the list; look for an older good backup of these pages, and at the disk of the server.`,
-    },
-  )
-}
