@@ -1,6 +1,7 @@
 /** Wires the real world together: what the commands are given when the program runs for people. */
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { assert } from './base/assert.ts'
 import { Fault } from './base/fault.ts'
 import { silentLog } from './base/log.ts'
 import { systemWorld, type World } from './base/world.ts'
@@ -8,7 +9,6 @@ import type { CommandContext, OpenPlace, Program } from './cli/context.ts'
 import { run, type Telling } from './cli/run.ts'
 import type { Terminal } from './cli/terminal.ts'
 import type { LoadedConfig, RepositoryConfig } from './config/config.ts'
-import type { SecretSource } from './config/secret-source.ts'
 import type { Server } from './postgres/connection.ts'
 import { openStorage } from './storage/open.ts'
 
@@ -62,23 +62,8 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
       ] = await Promise.all([openPlace(name), config()])
       return { ...place, repository: await openRepository(place.storage, cluster, signal) }
     },
-    async connect() {
-      const {
-        config: { postgres },
-        path,
-      } = await config()
-      return resources.use(
-        await connectBy(postgres.connection, 'postgres.connection', path, { terminal, signal }),
-      )
-    },
-    async connectPrimary() {
-      const {
-        config: { postgres },
-        path,
-      } = await config()
-      if (postgres.primary === undefined) return undefined
-      return resources.use(await connectBy(postgres.primary, 'postgres.primary', path, { terminal, signal }))
-    },
+    connect: async stop => connectBy(await config(), 'connection', terminal, stop),
+    connectPrimary: async stop => connectBy(await config(), 'primary', terminal, stop),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }
@@ -100,16 +85,18 @@ async function findAndLoad(given: string | undefined, terminal: Terminal): Promi
 }
 
 async function connectBy(
-  source: SecretSource,
-  key: string,
-  configPath: string,
-  { terminal: { environment }, signal }: Pick<Surroundings, 'terminal' | 'signal'>,
+  { config: { postgres }, path }: LoadedConfig,
+  which: 'connection' | 'primary',
+  { environment }: Terminal,
+  signal: AbortSignal,
 ): Promise<Server> {
+  const source = postgres[which]
+  assert(source !== undefined, 'only a server that the configuration names is connected to')
   const [{ readSecret }, { connect }] = await Promise.all([
     import('./config/secret-source.ts'),
     import('./postgres/connection.ts'),
   ])
-  const text = await readSecret(source, key, { environment, folder: dirname(configPath) }, signal)
+  const text = await readSecret(source, `postgres.${which}`, { environment, folder: dirname(path) }, signal)
   return connect(text.reveal(), { environment }, signal)
 }
 

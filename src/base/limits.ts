@@ -12,6 +12,8 @@ export const limits = {
   /** age's STREAM chunk; the age specification fixes it. */
   ageChunkSizeBytes: 64 * KiB,
   workersMax: 64,
+  /** With `workers: auto`: more seldom pays, and the database wants its cores. */
+  workersAutoMax: 8,
   /** Small files are copied in batches of one directory: so many files, or so many bytes. */
   batchFilesMax: 256,
   batchSizeBytesTarget: 4 * MiB,
@@ -92,6 +94,10 @@ export const limits = {
   sweepAwaitingGraceMs: 7 * day,
 
   serverStartMsMax: 10 * minute,
+  serverStopMsMax: 5 * minute,
+  /** A recovering server whose log says nothing for so long stands still. Each segment replayed is a line there. */
+  recoveryStallMsMax: 1 * hour,
+  recoveryPollMs: 100,
   toolMsMax: 5 * minute,
 } as const
 

@@ -22,7 +22,7 @@ export interface Output {
   failure(error: unknown): void
 }
 
-/** `clear` takes a progress bar out of the way before something is written. */
+/** `clear` ends what progress shows before something is written. */
 export function createOutput(out: Stream, err: Stream, rule: OutputRule, clear: () => void): Output {
   const line = (text: string): void => {
     clear()
