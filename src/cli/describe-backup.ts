@@ -56,6 +56,29 @@ export function backupListing(record: BackupRecord): string {
   ])
 }
 
+/** What `backup` says at its end. */
+export function backupSummary(record: BackupRecord): string {
+  const { sizes, durationMs, checks } = record
+  const rate = formatBytes(sizes.rawBytes / Math.max(0.001, durationMs / 1000))
+  return [
+    `backup ${record.id}`,
+    `  ${formatBytes(sizes.rawBytes)} in ${counted(sizes.files, 'file')}, stored in ${formatBytes(sizes.storedBytes)}, in ${formatDuration(durationMs)} (${rate}/s)`,
+    `  pages: ${pagesOf(checks)}`,
+    `  consistent from ${record.stopLsn} on timeline ${String(record.timeline)}; its WAL is in the repository`,
+  ].join('\n')
+}
+
+/** Warnings about pages that are corrupt in the source. */
+export function corruptionLines({ id, checks }: BackupRecord): readonly string[] {
+  const files = checks.corrupt.map(
+    ({ path, blocks }) => `corrupt pages in ${path}: ${counted(blocks.length, 'block')} (${someOf(blocks)})`,
+  )
+  return [
+    ...files,
+    `backup ${id} is complete, but ${counted(checks.pagesCorrupt, 'page')} of the source fail their checksum: look into the disk of this server, and keep older backups`,
+  ]
+}
+
 function stateOf({ checks }: BackupRecord): string {
   return checks.pagesCorrupt === 0 ? 'good' : `damaged: ${counted(checks.pagesCorrupt, 'corrupt page')}`
 }
