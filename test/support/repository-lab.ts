@@ -21,12 +21,18 @@ export interface LabOptions extends Omit<ServerOptions, 'archiveCommand'> {
   readonly config?: Readonly<Record<string, unknown>> | undefined
 }
 
+/** What the tests have to do with of a configuration file. */
+export interface LabConfig extends Readonly<Record<string, unknown>> {
+  readonly repositories: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
 export interface Lab extends AsyncDisposable {
   readonly server: TestServer
   readonly cluster: string
   readonly configPath: string
   readonly identityPath: string
   readonly repositoryDirectory: string
+  readonly config: LabConfig
   /** Runs `holdfast --config … ARGS` to its end, whatever that is. */
   run(args: readonly string[], options?: RunOptions): Promise<Run>
   /** The same, and fails the test unless the status is 0. */
@@ -39,6 +45,8 @@ export interface Lab extends AsyncDisposable {
   archiveAll(): Promise<void>
   /** Writes another configuration beside the lab's and returns its path. */
   writeConfig(name: string, changes: Readonly<Record<string, unknown>>): string
+  /** Writes another configuration whose repository is changed by `change`. */
+  writeRepositoryConfig(name: string, change: Readonly<Record<string, unknown>>): string
 }
 
 export async function openLab(options: LabOptions): Promise<Lab> {
@@ -61,14 +69,14 @@ class RepositoryLab implements Lab {
   readonly configPath: string
   readonly identityPath: string
   readonly repositoryDirectory: string
-  readonly #config: Readonly<Record<string, unknown>>
+  readonly config: LabConfig
 
   constructor(server: TestServer, options: LabOptions) {
     this.server = server
     this.identityPath = join(server.root, 'identity.txt')
     this.repositoryDirectory = options.repositoryDirectory ?? join(server.root, 'repository')
     makeOwned(this.repositoryDirectory)
-    this.#config = {
+    this.config = {
       cluster: this.cluster,
       postgres: { connection: server.connectionString, bin_directory: server.binDirectory },
       repositories: {
@@ -94,8 +102,12 @@ class RepositoryLab implements Lab {
 
   writeConfig(name: string, changes: Readonly<Record<string, unknown>>): string {
     const path = join(this.server.root, name)
-    this.#write(path, stringify({ ...this.#config, ...changes }))
+    this.#write(path, stringify({ ...this.config, ...changes }))
     return path
+  }
+
+  writeRepositoryConfig(name: string, change: Readonly<Record<string, unknown>>): string {
+    return this.writeConfig(name, { repositories: { main: { ...this.config.repositories['main'], ...change } } })
   }
 
   #write(path: string, text: string): void {

@@ -5,13 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 60_000,
+  { timeoutMs = 60_000, everyMs = 20 }: { timeoutMs?: number; everyMs?: number } = {},
 ): Promise<T> {
   const endsAt = performance.now() + timeoutMs
   for (;;) {
     const answer = await ask()
     if (answer !== undefined && answer !== false) return answer
     if (performance.now() > endsAt) throw new Error(`waited ${String(timeoutMs)} ms in vain until ${what}`)
-    await delay(20)
+    await delay(everyMs)
   }
 }

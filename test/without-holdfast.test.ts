@@ -1,0 +1,147 @@
+/**
+ * Your data does not depend on this program: docs/without-holdfast.md, carried out to the letter, by a shell that finds
+ * `age`, `zstd`, `tar` and coreutils on its path and nothing else; PostgreSQL's programs are called where they lie.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { BackupRecord } from '../src/repository/format/backup-record.ts'
+import { commandsOf } from './support/document.ts'
+import { expectLedger } from './support/ledger-check.ts'
+import { createLedger, startLedger, type Transfer } from './support/ledger-writer.ts'
+import { serverUser } from './support/postgres-binaries.ts'
+import { makeOwned, makeRoot, serverOn, type TestServer } from './support/postgres-server.ts'
+import { findProgram, requireTool } from './support/tools.ts'
+import { copyOfRepository, keysOf } from './support/repository-files.ts'
+import { openLab, type Lab } from './support/repository-lab.ts'
+
+interface Scene {
+  readonly lab: Lab
+  readonly backup: BackupRecord
+  readonly journal: readonly Transfer[]
+  /** As a person writes it. */
+  readonly until: string
+  readonly lengthThen: number
+}
+
+interface Rescue extends AsyncDisposable {
+  /** The server that the commands have started, to ask it. */
+  readonly server: TestServer
+  readonly output: string
+  readonly status: number | null
+}
+
+describe.each(['age', 'none'] as const)('a repository with encryption %s', encryption => {
+  let scene: Scene
+
+  beforeAll(async () => {
+    scene = await playScene(encryption)
+  })
+
+  afterAll(() => scene.lab[Symbol.asyncDispose]())
+
+  test('gives a running server at a moment in the past', async () => {
+    await using rescue = await followDocument(scene, { UNTIL: scene.until })
+    expect(rescue.output).not.toContain('STOP')
+    expect(rescue.output).toContain('backup successfully verified')
+    expect(rescue.status, rescue.output).toBe(0)
+    const expected = scene.journal.slice(0, scene.lengthThen).filter(transfer => transfer.committed)
+    await expectLedger(rescue.server, expected, scene.until)
+    expect(await rescue.server.value('SELECT count(*) FROM in_space')).toBe('1000')
+    expect(await rescue.server.value('SHOW archive_mode')).toBe('off')
+  })
+
+  test('gives the newest state when no moment is named', async () => {
+    await using rescue = await followDocument(scene, { UNTIL: '' })
+    expect(rescue.output).not.toContain('STOP')
+    await expectLedger(rescue.server, scene.journal.filter(transfer => transfer.committed), 'all there is')
+  })
+
+  test('does not come up short when a WAL file can not be read', async () => {
+    const segments = keysOf(scene.lab.repositoryDirectory).filter(key => /\/wal\/.*[0-9A-F]{24}\.zst/.test(key))
+    using damaged = copyOfRepository(scene.lab)
+    execFileSync('truncate', ['-s', '-3000', join(damaged.directory, segments.at(-1) ?? '')])
+    await using rescue = await followDocument(scene, { UNTIL: '', REPOSITORY: damaged.directory })
+    expect(rescue.output).toContain('child process exited with exit code 126')
+    expect(existsSync(join(rescue.server.dataDirectory, 'postmaster.pid'))).toBe(false)
+  })
+
+  test('says STOP when a pack is damaged', async () => {
+    const pack = keysOf(scene.lab.repositoryDirectory).find(key => key.includes('/data/')) ?? ''
+    using damaged = copyOfRepository(scene.lab)
+    execFileSync('truncate', ['-s', '-3000', join(damaged.directory, pack)])
+    await using rescue = await followDocument(scene, { UNTIL: '', REPOSITORY: damaged.directory })
+    expect(rescue.output).toMatch(/STOP: .*\/data\/.* is damaged/)
+  })
+})
+
+async function playScene(encryption: 'age' | 'none'): Promise<Scene> {
+  const lab = await openLab({ major: 15, build: 'debian', encryption, settings: { track_commit_timestamp: 'on' } })
+  const space = join(lab.server.root, 'space')
+  makeOwned(space)
+  await createLedger(lab.server)
+  await lab.server.query(`CREATE TABLESPACE apart LOCATION '${space}'`)
+  await lab.server.query('CREATE TABLE in_space TABLESPACE apart AS SELECT generate_series(1, 1000) AS n')
+  await using ledger = await startLedger(lab.server, { seed: 7, oneAtATime: true })
+  await ledger.more(20)
+  const backup = await lab.backup()
+  await ledger.more(50)
+  await ledger.pause()
+  const lengthThen = ledger.journal.length
+  const until = await lab.server.value('SELECT clock_timestamp()::text')
+  ledger.resume()
+  await ledger.more(50)
+  await ledger.stop()
+  await lab.archiveAll()
+  return { lab, backup, journal: ledger.journal, until, lengthThen }
+}
+
+/** Runs all commands of the document in one shell, as somebody who pastes block after block. */
+async function followDocument(scene: Scene, changes: Readonly<Record<string, string>>): Promise<Rescue> {
+  const server = await serverOn(makeRoot(), { major: 15, build: 'debian' })
+  const script = commandsOf('docs/without-holdfast.md', {
+    REPOSITORY: scene.lab.repositoryDirectory,
+    CLUSTER: scene.lab.cluster,
+    KEY: scene.lab.identityPath,
+    BIN: server.binDirectory,
+    TARGET: server.dataDirectory,
+    TABLESPACES: join(server.root, 'spaces'),
+    PORT: String(server.port),
+    SOCKETS: server.socketDirectory,
+    BACKUP: scene.backup.id,
+    ...changes,
+  })
+  const { uid, gid } = serverUser()
+  const run = spawnSync('/bin/sh', ['-s'], {
+    input: script,
+    encoding: 'utf8',
+    cwd: server.root,
+    uid,
+    gid,
+    env: { PATH: bareTools(server.root) },
+  })
+  return {
+    server,
+    output: `${run.stdout}${run.stderr}`,
+    status: run.status,
+    async [Symbol.asyncDispose]() {
+      spawnSync(join(server.binDirectory, 'pg_ctl'), ['-D', server.dataDirectory, '-m', 'immediate', 'stop'], { uid, gid, cwd: '/' })
+      await server.remove()
+    },
+  }
+}
+
+/** A folder with the programs that the document names. There is no node in it. */
+function bareTools(root: string): string {
+  const folder = join(root, 'tools')
+  mkdirSync(folder)
+  const coreutils = execFileSync('dpkg', ['-L', 'coreutils'], { encoding: 'utf8' }).split('\n')
+  const programs = [
+    ...coreutils.filter(path => /\/bin\/[^/]+$/.test(path) && existsSync(path)),
+    ...['age', 'zstd', 'tar', 'sh'].map(name => requireTool(findProgram(name))),
+  ]
+  for (const path of programs) symlinkSync(path, join(folder, basename(path)))
+  expect(existsSync(join(folder, 'node'))).toBe(false)
+  return folder
+}
