@@ -77,6 +77,8 @@ export const limits = {
   walTextSizeBytesMax: 16 * MiB,
   walPageSizeBytesMin: 1 * KiB,
   walPageSizeBytesMax: 64 * KiB,
+  /** The last transaction before a target is looked for in so many segments. */
+  walLookBackSegmentsMax: 256,
   /** Segments are fetched ahead up to so many, and to so many bytes (but one at least). */
   walFetchAheadSegments: 16,
   walFetchAheadBytesMax: 512 * MiB,

@@ -1,0 +1,60 @@
+/**
+ * Makes the plan of a restore: chooses the backup, finds where recovery will stop, and proves that everything up to
+ * there is in the repository. Writes nothing. A target that can not be reached is refused with the nearest that can.
+ */
+import { Fault } from '../base/fault.ts'
+import { candidatesFor, type Rejected } from '../policy/candidates.ts'
+import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
+import { planOf, type RestorePlan } from '../policy/restore-plan.ts'
+import type { BackupRecord } from '../repository/format/backup-record.ts'
+import type { WalStore } from '../repository/wal-store.ts'
+import { refusal, type PassedOver } from './resolve-target/refusal.ts'
+import { resolverFor } from './resolve-target/resolvers.ts'
+import { factsOf, readArchive } from './wal-archive.ts'
+import { openWalLookup } from './wal-lookup.ts'
+
+export interface PlanDeps {
+  /** All of the cluster's backups, as the catalogue lists them. */
+  readonly backups: readonly BackupRecord[]
+  /** With an identity, targets are resolved to the record; without one, to the segment where that is possible. */
+  readonly wal: Pick<WalStore, 'get' | 'head' | 'list'>
+  readonly walSegmentSizeBytes: number
+}
+
+export interface PlanRequest {
+  readonly target: RecoveryTarget
+  readonly timeline: TimelineChoice
+  /** Begin with this backup, whatever speaks for another one. */
+  readonly backupId?: string | undefined
+  /** For the target `latest`: the end of the WAL before a gap is good enough. */
+  readonly acceptGap?: boolean | undefined
+}
+
+/** TARGET_UNREACHABLE, BACKUP_NOT_FOUND, or KEY_MISSING when the target can be found only in the records themselves. */
+export async function planRestore(deps: PlanDeps, request: PlanRequest, signal: AbortSignal): Promise<RestorePlan> {
+  const { target } = request
+  const segmentSizeBytes = deps.walSegmentSizeBytes
+  const backups = deps.backups.map(factsOf)
+  if (request.backupId !== undefined && !backups.some(({ id }) => id === request.backupId)) throw notFound(request.backupId)
+  const archive = await readArchive(deps.wal, segmentSizeBytes, signal)
+  const { usable, rejected } = candidatesFor(backups, archive, request)
+  const lookup = openWalLookup(deps.wal, segmentSizeBytes, signal)
+  const resolve = resolverFor({ target, acceptGap: request.acceptGap, segmentSizeBytes, lookup })
+  const passedOver: PassedOver[] = []
+  for (const candidate of usable) {
+    const answer = await resolve(candidate)
+    if ('stop' in answer) {
+      const { stop, notes } = answer
+      return planOf({ target, candidate, stop, rejected: [...rejected, ...passedOver.map(asRejected)], notes }, archive)
+    }
+    passedOver.push({ ...answer, candidate })
+    if (answer.isFinal === true) break
+  }
+  throw refusal(target, passedOver, rejected)
+}
+
+const asRejected = ({ candidate, why }: PassedOver): Rejected => ({ id: candidate.backup.id, why })
+
+function notFound(id: string): Fault {
+  return new Fault('BACKUP_NOT_FOUND', `there is no backup ${id}`, { hint: 'Run `holdfast list` to see the ids.' })
+}
