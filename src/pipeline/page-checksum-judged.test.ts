@@ -12,15 +12,18 @@ const checker = createPageChecker({ count: 1, sizeBytes: 4 * 1024 * 1024 })
 
 /** Blocks that fail, as `path:block`, of all relation files of a stopped server. */
 function failingBlocks(dataDirectory: string): string[] {
-  return ['global', ...readdirSync(join(dataDirectory, 'base')).map(name => `base/${name}`)].flatMap(directory =>
-    readdirSync(join(dataDirectory, directory))
-      .filter(name => /^\d+(_(fsm|vm|init))?$/.test(name))
-      .flatMap(name => {
-        const bytes = readFileSync(join(dataDirectory, directory, name))
-        const pages = checker.buffers[0]!.subarray(0, bytes.length)
-        pages.set(bytes)
-        return checker.failures(pages, blockSizeBytes, 0).map(block => `${directory}/${name}:${String(block)}`)
-      }),
+  return ['global', ...readdirSync(join(dataDirectory, 'base')).map(name => `base/${name}`)].flatMap(
+    directory =>
+      readdirSync(join(dataDirectory, directory))
+        .filter(name => /^\d+(_(fsm|vm|init))?$/.test(name))
+        .flatMap(name => {
+          const bytes = readFileSync(join(dataDirectory, directory, name))
+          const pages = checker.buffers[0]!.subarray(0, bytes.length)
+          pages.set(bytes)
+          return checker
+            .failures(pages, blockSizeBytes, 0)
+            .map(block => `${directory}/${name}:${String(block)}`)
+        }),
   )
 }
 
@@ -35,23 +38,28 @@ function judgedBlocks(program: string, dataDirectory: string): Promise<string[]>
 
 const pgChecksums = findClientTool('pg_checksums', 15)
 
-test.skipIf(pgChecksums.path === undefined)('pages of a real server are right, and damaged ones are those that pg_checksums names', async () => {
-  await using server = await startServer({ major: 15, build: 'debian' })
-  await server.query('CREATE TABLE many AS SELECT i, md5(i::text) FROM generate_series(1, 20000) i; CREATE INDEX ON many (i)')
-  await server.query('VACUUM many')
-  const path = await server.value("SELECT pg_relation_filepath('many')")
-  await server.stop('fast')
-  expect(failingBlocks(server.dataDirectory)).toEqual([])
+test.skipIf(pgChecksums.path === undefined)(
+  'pages of a real server are right, and damaged ones are those that pg_checksums names',
+  async () => {
+    await using server = await startServer({ major: 15, build: 'debian' })
+    await server.query(
+      'CREATE TABLE many AS SELECT i, md5(i::text) FROM generate_series(1, 20000) i; CREATE INDEX ON many (i)',
+    )
+    await server.query('VACUUM many')
+    const path = await server.value("SELECT pg_relation_filepath('many')")
+    await server.stop('fast')
+    expect(failingBlocks(server.dataDirectory)).toEqual([])
 
-  const fd = openSync(join(server.dataDirectory, path), 'r+')
-  for (const block of [3, 17]) {
-    const byte = Buffer.alloc(1)
-    const at = block * blockSizeBytes + 5000 + block
-    readSync(fd, byte, 0, 1, at)
-    writeSync(fd, Buffer.of((byte[0] ?? 0) ^ 4), 0, 1, at)
-  }
-  closeSync(fd)
-  const judged = await judgedBlocks(requireTool(pgChecksums), server.dataDirectory)
-  expect(judged).toHaveLength(2)
-  expect(failingBlocks(server.dataDirectory).toSorted()).toEqual(judged.toSorted())
-})
+    const fd = openSync(join(server.dataDirectory, path), 'r+')
+    for (const block of [3, 17]) {
+      const byte = Buffer.alloc(1)
+      const at = block * blockSizeBytes + 5000 + block
+      readSync(fd, byte, 0, 1, at)
+      writeSync(fd, Buffer.of((byte[0] ?? 0) ^ 4), 0, 1, at)
+    }
+    closeSync(fd)
+    const judged = await judgedBlocks(requireTool(pgChecksums), server.dataDirectory)
+    expect(judged).toHaveLength(2)
+    expect(failingBlocks(server.dataDirectory).toSorted()).toEqual(judged.toSorted())
+  },
+)

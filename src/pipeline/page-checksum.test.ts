@@ -54,21 +54,33 @@ function fillPages(pageSizeBytes: number, count: number, firstBlock: number, see
 describe('page checksums', () => {
   test('agree with the algorithm written out, for every block size, place and block number', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...pageSizes), fc.nat(7), fc.nat(0xffff_fff0), fc.integer(), (size, more, block, seed) => {
-        expect(checker.failures(fillPages(size, more + 1, block, seed), size, block)).toEqual([])
-      }),
+      fc.property(
+        fc.constantFrom(...pageSizes),
+        fc.nat(7),
+        fc.nat(0xffff_fff0),
+        fc.integer(),
+        (size, more, block, seed) => {
+          expect(checker.failures(fillPages(size, more + 1, block, seed), size, block)).toEqual([])
+        },
+      ),
       { numRuns: 100 },
     )
   })
 
   test('any changed bit is found in its page', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...pageSizes), fc.nat(0xffff), fc.nat(), fc.nat(7), (size, block, place, bit) => {
-        const pages = fillPages(size, 4, block, place)
-        const at = place % pages.length
-        pages[at] = (pages[at] ?? 0) ^ (1 << bit)
-        expect(checker.failures(pages, size, block)).toEqual([Math.floor(at / size)])
-      }),
+      fc.property(
+        fc.constantFrom(...pageSizes),
+        fc.nat(0xffff),
+        fc.nat(),
+        fc.nat(7),
+        (size, block, place, bit) => {
+          const pages = fillPages(size, 4, block, place)
+          const at = place % pages.length
+          pages[at] = (pages[at] ?? 0) ^ (1 << bit)
+          expect(checker.failures(pages, size, block)).toEqual([Math.floor(at / size)])
+        },
+      ),
       { numRuns: 100 },
     )
   })

@@ -17,6 +17,8 @@ export interface ManifestReader {
   readonly head: ManifestHead
   /** Can be read once. Every damage is OBJECT_CORRUPT, also an end that comes too early. */
   readonly files: AsyncIterable<readonly ManifestFile[]>
+  /** For who does not read the files to their end. */
+  close(): Promise<void>
 }
 
 export async function openManifest(
@@ -35,7 +37,13 @@ export async function openManifest(
     return pending.pop() ?? ''
   }
   const head = await readHead(nextLine, key)
-  return { head, files: readFiles(pending.toReversed(), groups, key) }
+  return {
+    head,
+    files: readFiles(pending.toReversed(), groups, key),
+    close: async () => {
+      await groups.return()
+    },
+  }
 }
 
 async function readHead(nextLine: () => Promise<string>, key: string): Promise<ManifestHead> {
