@@ -1,0 +1,123 @@
+/**
+ * How a planned restore will stand on this host: directory, tablespaces, room, owner. Everything is checked here and
+ * nothing is written: the key, too, since the manifest is opened.
+ */
+import { fileURLToPath } from 'node:url'
+import { Fault } from '../../base/fault.ts'
+import { refuseIfInUse } from '../../postgres/data-directory-lock.ts'
+import type { RestorePlan } from '../../policy/restore-plan.ts'
+import type { BackupRecord } from '../../repository/format/backup-record.ts'
+import type { ManifestDirectory, ManifestHead } from '../../repository/format/manifest.ts'
+import { backupFolder } from '../../repository/layout.ts'
+import { openManifest } from '../../repository/packs/manifest-reader.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { StorageDescription } from '../../storage/open.ts'
+import type { WorkerHost } from '../workers/crew.ts'
+import type { FileOwner } from '../workers/messages.ts'
+import { assertPlacesFree, assertSpace, measureSpace, placeTablespaces, type SpaceNeed, type TablespaceMapping, type TablespacePlace } from './places.ts'
+import { sizeOfTree } from './strays.ts'
+import { assertApart, chooseOwner, inspectTarget, judgeTarget, type TargetUse } from './target-directory.ts'
+
+export interface RestoreDeps extends WorkerHost {
+  readonly repository: Repository
+  /** The same storage as the repository's, for the workers to open. */
+  readonly storage: StorageDescription
+  readonly identities: readonly string[]
+}
+
+export interface LayoutRequest {
+  readonly targetDirectory: string
+  readonly tablespaces: readonly TablespaceMapping[]
+  readonly delta: boolean
+  readonly force: boolean
+  /** Who runs this. */
+  readonly account: { readonly userId: number; readonly groupId: number }
+}
+
+export interface RestoreLayout {
+  readonly plan: RestorePlan
+  readonly record: BackupRecord
+  readonly directory: string
+  readonly use: TargetUse
+  readonly directories: readonly ManifestDirectory[]
+  readonly tablespaces: readonly TablespacePlace[]
+  /** Of the data directory. */
+  readonly mode: number
+  readonly owner: FileOwner | undefined
+  readonly space: readonly SpaceNeed[]
+  /** From the rate at which this very backup was made; replay of the WAL is not in it. */
+  readonly expectedMs: number
+}
+
+/** Beside the files themselves: room for the segments that replay holds at one time. */
+const walSegmentsHeld = 5
+
+export async function layOutRestore(
+  deps: RestoreDeps,
+  request: LayoutRequest,
+  plan: RestorePlan,
+  record: BackupRecord,
+  signal: AbortSignal,
+): Promise<RestoreLayout> {
+  const { targetDirectory: directory } = request
+  const { directories } = await readHead(deps, record, signal)
+  assertApart(directory, folderOf(deps.storage))
+  await refuseIfInUse(directory)
+  const use = judgeTarget(directory, await inspectTarget(directory), request)
+  const tablespaces = placeTablespaces(record.tablespaces, request.tablespaces)
+  await assertPlacesFree(directory, use, tablespaces, record)
+  const space = await measureSpace(await partsOf(directory, tablespaces, record, signal))
+  assertSpace(space)
+  return {
+    plan,
+    record,
+    directory,
+    use,
+    directories,
+    tablespaces,
+    mode: modeOf(directories),
+    owner: await chooseOwner(directory, request.account),
+    space,
+    expectedMs: record.durationMs,
+  }
+}
+
+async function readHead({ repository, identities }: RestoreDeps, record: BackupRecord, signal: AbortSignal): Promise<ManifestHead> {
+  const source = { storage: repository.storage, key: manifestKey(repository, record), identities }
+  const { head, close } = await openManifest(source, signal)
+  await close()
+  if (head.backup === record.id) return head
+  throw new Fault('OBJECT_CORRUPT', `the manifest of ${record.id} is that of ${head.backup}`, {
+    hint: 'Find out who moved objects inside the repository; restore from another backup meanwhile (--backup ID).',
+  })
+}
+
+export function manifestKey({ identity }: Repository, record: BackupRecord): string {
+  return `${backupFolder(identity.cluster, record.id)}/${record.manifest.name}`
+}
+
+async function partsOf(
+  directory: string,
+  tablespaces: readonly TablespacePlace[],
+  { sizes, postgres }: BackupRecord,
+  signal: AbortSignal,
+): Promise<{ path: string; needBytes: number; keptBytes: number }[]> {
+  const inTablespaces = tablespaces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  const main = {
+    path: directory,
+    needBytes: Math.max(0, sizes.rawBytes - inTablespaces) + walSegmentsHeld * postgres.walSegmentSizeBytes,
+    keptBytes: await sizeOfTree(directory, signal),
+  }
+  const others = tablespaces.map(async ({ to, sizeBytes }) => ({ path: to, needBytes: sizeBytes, keptBytes: await sizeOfTree(to, signal) }))
+  return [main, ...(await Promise.all(others))]
+}
+
+/** The server accepts 0700 and 0750 only. pg_wal was given the data directory's own mode when it was backed up. */
+function modeOf(directories: readonly ManifestDirectory[]): number {
+  const mode = directories.find(({ path }) => path === 'pg_wal')?.mode ?? 0o700
+  return mode & 0o050 ? 0o750 : 0o700
+}
+
+function folderOf({ url }: StorageDescription): string | undefined {
+  return url.startsWith('file:') ? fileURLToPath(url) : undefined
+}

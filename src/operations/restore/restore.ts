@@ -1,0 +1,166 @@
+/**
+ * Carries a restore out, exactly as it was laid out.
+ *
+ * `global/pg_control` comes last, when everything else is durable: no server starts on less than the whole.
+ */
+import { chmod, chown, open, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Fault, errnoOf, messageOf } from '../../base/fault.ts'
+import type { Log } from '../../base/log.ts'
+import { decodeStream } from '../../pipeline/codec.ts'
+import { controlFilePath } from '../../postgres/data-directory/exclusions.ts'
+import { recoveryFiles, type RecoverySettings } from '../../postgres/recovery-settings.ts'
+import type { ManifestFile } from '../../repository/format/manifest.ts'
+import { backupFolder } from '../../repository/layout.ts'
+import { openManifest } from '../../repository/packs/manifest-reader.ts'
+import { copyIn, type CopyInRequest } from '../workers/copy-in/copy-in.ts'
+import { syncTrees } from '../workers/copy-in/sync-trees.ts'
+import type { CopyInReport } from '../workers/messages.ts'
+import { manifestKey, type RestoreDeps, type RestoreLayout } from './layout.ts'
+import { makePlaces } from './places.ts'
+import { PathSet, removeStrays } from './strays.ts'
+import { finishTarget, prepareTarget } from './target-directory.ts'
+
+export interface RestoreJob {
+  readonly layout: RestoreLayout
+  readonly recovery: RecoverySettings
+  readonly workers: number
+}
+
+export interface RestoreReport extends CopyInReport {
+  readonly directory: string
+  readonly backup: string
+  readonly timeline: number
+  /** Files that a delta restore removed, since the backup does not have them. */
+  readonly filesRemoved: number
+  readonly durationMs: number
+}
+
+export async function restore(deps: RestoreDeps & { readonly log: Log }, job: RestoreJob, signal: AbortSignal): Promise<RestoreReport> {
+  const { layout } = job
+  const { directory, record } = layout
+  const startedMs = deps.world.clock.monotonicMs()
+  deps.log.info('restore.started', { backup: record.id, directory })
+  await prepareTarget({ ...layout, backup: record.id })
+  await makePlaces(directory, layout.tablespaces, layout, record)
+
+  const { report, control, kept } = await copyFiles(deps, job, signal)
+  await writeBackupManifest(deps, layout, signal)
+  const written = await writeRecovery(job)
+  const filesRemoved = layout.use === 'delta' ? await removeOthers(directory, kept, written, signal) : 0
+  await copyControlFile(deps, job, control, signal)
+  await finishTarget(directory)
+
+  const durationMs = deps.world.clock.monotonicMs() - startedMs
+  deps.log.info('restore.finished', { backup: record.id, directory, bytes: report.bytes, durationMs })
+  return { ...report, directory, backup: record.id, timeline: layout.plan.timeline, filesRemoved, durationMs }
+}
+
+interface CopiedFiles {
+  readonly report: CopyInReport
+  readonly control: ManifestFile
+  /** The files of the backup; filled only when strays have to be told from them. */
+  readonly kept: PathSet
+}
+
+async function copyFiles(deps: RestoreDeps, { layout, workers }: RestoreJob, signal: AbortSignal): Promise<CopiedFiles> {
+  const { record, use } = layout
+  const { repository, identities, progress } = deps
+  const manifest = await openManifest({ storage: repository.storage, key: manifestKey(repository, record), identities }, signal)
+  const kept = new PathSet()
+  let control: ManifestFile | undefined
+  const watched = async function* (): AsyncIterable<readonly ManifestFile[]> {
+    for await (const group of manifest.files) {
+      if (use === 'delta') group.forEach(({ path }) => { kept.add(path) })
+      control ??= group.find(({ path }) => path === controlFilePath)
+      yield group
+    }
+  }
+  progress.phase('restoring files', record.sizes.rawBytes)
+  const request = { ...copyRequest(deps, layout), files: watched(), workers, select: ({ path }: ManifestFile) => path !== controlFilePath }
+  const report = await copyIn(deps, request, signal)
+  if (control) return { report, control, kept }
+  throw new Fault('OBJECT_CORRUPT', `the manifest of ${record.id} does not name ${controlFilePath}`, {
+    hint: 'Restore from another backup (--backup ID), and run holdfast verify to see what else is damaged.',
+  })
+}
+
+/** Also syncs everything that was written since the files. */
+async function copyControlFile(deps: RestoreDeps, { layout }: RestoreJob, control: ManifestFile, signal: AbortSignal): Promise<void> {
+  await syncTrees([layout.directory, ...layout.tablespaces.map(({ to }) => to)], signal)
+  const only = async function* (): AsyncIterable<readonly ManifestFile[]> {
+    yield [control]
+  }
+  await copyIn(deps, { ...copyRequest(deps, layout), directories: [], delta: false, files: only(), workers: 1 }, signal)
+}
+
+function copyRequest(deps: RestoreDeps, layout: RestoreLayout): Omit<CopyInRequest, 'files' | 'workers'> {
+  const { record, directory, directories, tablespaces, owner, use } = layout
+  return {
+    backup: record.id,
+    storage: deps.storage,
+    keyPrefix: `${backupFolder(deps.repository.identity.cluster, record.id)}/`,
+    identities: deps.identities,
+    packs: record.packs,
+    directories,
+    targetDirectory: directory,
+    otherTrees: tablespaces.map(({ to }) => to),
+    owner,
+    delta: use === 'delta',
+  }
+}
+
+const backupManifestName = 'backup_manifest'
+
+/** So that pg_verifybackup can judge the directory before a server starts on it. */
+async function writeBackupManifest({ repository, identities }: RestoreDeps, layout: RestoreLayout, signal: AbortSignal): Promise<void> {
+  const { record } = layout
+  const key = `${backupFolder(repository.identity.cluster, record.id)}/${record.backupManifest.name}`
+  await writeFile(layout, backupManifestName, decodeStream(repository.storage.get(key, undefined, signal), identities))
+}
+
+/** Returns the files that are there now and not in the backup. */
+async function writeRecovery({ layout, recovery }: RestoreJob): Promise<readonly string[]> {
+  const { directory, record } = layout
+  const existing = await readFile(join(directory, 'postgresql.auto.conf'), 'utf8').catch((error: unknown) => {
+    if (errnoOf(error) === 'ENOENT') return ''
+    throw unwritable(directory, error)
+  })
+  const files = recoveryFiles(existing, recovery, `backup ${record.id}`)
+  await writeFile(layout, 'postgresql.auto.conf', [Buffer.from(files.autoConf)])
+  await rm(join(directory, files.otherSignal), { force: true })
+  await writeFile(layout, files.signal, [])
+  return ['postgresql.auto.conf', files.signal]
+}
+
+async function removeOthers(directory: string, kept: PathSet, written: readonly string[], signal: AbortSignal): Promise<number> {
+  for (const path of [backupManifestName, ...written]) kept.add(path)
+  return removeStrays(directory, kept, signal)
+}
+
+/** Whole or not at all, with the mode and owner of the cluster's own files. */
+async function writeFile({ directory, mode, owner }: RestoreLayout, name: string, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+  const path = join(directory, name)
+  const unfinished = `${path}.holdfast`
+  try {
+    const file = await open(unfinished, 'w', 0o600)
+    try {
+      for await (const piece of pieces) await file.writeFile(piece)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await chmod(unfinished, mode & 0o050 ? 0o640 : 0o600)
+    if (owner) await chown(unfinished, owner.userId, owner.groupId)
+    await rename(unfinished, path)
+  } catch (error) {
+    if (error instanceof Fault) throw error
+    throw unwritable(path, error)
+  }
+}
+
+const unwritable = (path: string, cause: unknown): Fault =>
+  new Fault(errnoOf(cause) === 'ENOSPC' ? 'SPACE' : 'TARGET_DIRECTORY', `${path} can not be written: ${messageOf(cause)}`, {
+    hint: 'Look at the rights and the free space there, and run the same restore again: it goes on where it was.',
+    cause,
+  })
