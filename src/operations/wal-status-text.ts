@@ -1,0 +1,44 @@
+/** `wal status` for people. */
+import { formatMicros, parseTime } from '../wal/time.ts'
+import type { GapStatus, TimelineStatus, WalStatus, WindowStatus } from './wal-status.ts'
+
+/** Lines without colours; the most important first. */
+export function walStatusText({ windows, gaps, timelines, unusableBackups }: WalStatus): string {
+  const sections = [
+    section('What can be restored', windows.toReversed().flatMap(windowLines), 'Nothing: there is no backup with all its WAL.'),
+    section('What is missing', gaps.map(gapLine), 'Nothing.'),
+    section('Stored WAL', timelines.flatMap(timelineLines), 'None.'),
+    unusableBackups.length > 0 && section('Backups that can not be used', unusableBackups.map(({ id, why }) => `${id} ${why}`), ''),
+  ]
+  return sections.filter(text => text !== false).join('\n')
+}
+
+function section(title: string, lines: readonly string[], none: string): string {
+  return `${title}\n${(lines.length > 0 ? lines : [none]).map(line => `  ${line}\n`).join('')}`
+}
+
+function windowLines({ timeline, backups, from, to, endsAt }: WindowStatus): string[] {
+  const backupCount = backups.length === 1 ? '1 backup' : `${String(backups.length)} backups`
+  const until = to.time === null ? to.lsn : `${time(to.time)} (${to.lsn})`
+  return [
+    `from ${time(from.time)} (${from.lsn})`,
+    `to   ${until}, on timeline ${String(timeline)}, from ${backupCount}${endsAt === 'gap' ? '; a gap follows' : ''}`,
+  ]
+}
+
+function gapLine({ firstMissing, lastMissing, segments, lastTimeBefore, firstTimeAfter, isBridged }: GapStatus): string {
+  const which = segments === 1 ? `segment ${firstMissing}` : `${String(segments)} segments, ${firstMissing} to ${lastMissing}`
+  const span = lastTimeBefore !== null && firstTimeAfter !== null ? ` (${time(lastTimeBefore)} to ${time(firstTimeAfter)})` : ''
+  return `${which}${span}${isBridged ? '' : ': no backup was made since, so nothing after it can be restored'}`
+}
+
+function timelineLines({ timeline, branchedFrom, runs, partials }: TimelineStatus): string[] {
+  const from = branchedFrom ? `, from timeline ${String(branchedFrom.timeline)} at ${branchedFrom.lsn}` : ''
+  return [
+    `timeline ${String(timeline)}${from}`,
+    ...runs.map(run => `  ${run.firstSegment} to ${run.lastSegment}: ${String(run.segments)} segments`),
+    ...partials.map(name => `  ${name}`),
+  ]
+}
+
+const time = (text: string): string => formatMicros(parseTime(text) ?? 0)

@@ -1,0 +1,137 @@
+/**
+ * `wal status`: what can be restored and what is missing, as positions and as times. Reads names and a few heads, and
+ * needs no key. The result is what `--json` prints: LSNs are text, times ISO 8601 in UTC.
+ */
+import { limits } from '../base/limits.ts'
+import { segmentEndLsn, type TimelineWal } from '../policy/archive.ts'
+import { nameOnPath, type TimelinePath } from '../policy/timeline-path.ts'
+import { windowReport, type Gap, type Window } from '../policy/window.ts'
+import type { BackupRecord } from '../repository/format/backup-record.ts'
+import type { WalHead } from '../repository/format/wal-head.ts'
+import type { WalStore } from '../repository/wal-store.ts'
+import { formatLsn } from '../wal/lsn.ts'
+import { segmentName, segmentStartLsn } from '../wal/segment.ts'
+import { isoMicros } from '../wal/time.ts'
+import { factsOf, readArchive } from './wal-archive.ts'
+
+export interface WalStatusDeps {
+  readonly backups: readonly BackupRecord[]
+  readonly wal: Pick<WalStore, 'head' | 'list'>
+  readonly walSegmentSizeBytes: number
+}
+
+export interface WalStatus {
+  readonly windows: readonly WindowStatus[]
+  readonly gaps: readonly GapStatus[]
+  readonly timelines: readonly TimelineStatus[]
+  readonly unusableBackups: readonly { readonly id: string; readonly why: string }[]
+}
+
+export interface WindowStatus {
+  readonly timeline: number
+  /** Ids, oldest first; the first opens the window. */
+  readonly backups: readonly string[]
+  readonly from: { readonly lsn: string; readonly time: string }
+  /** `time`: when the last transaction ended that can be brought back; null when the heads near the end name none. */
+  readonly to: { readonly lsn: string; readonly time: string | null; readonly segment: string }
+  readonly endsAt: 'gap' | 'end of the archive'
+}
+
+export interface GapStatus {
+  readonly timeline: number
+  readonly firstMissing: string
+  readonly lastMissing: string
+  readonly segments: number
+  /** The last commit before and the first one after; null when the heads next to the gap name none. */
+  readonly lastTimeBefore: string | null
+  readonly firstTimeAfter: string | null
+  readonly isBridged: boolean
+}
+
+export interface TimelineStatus {
+  readonly timeline: number
+  readonly branchedFrom: { readonly timeline: number; readonly lsn: string } | null
+  readonly runs: readonly {
+    readonly firstSegment: string
+    readonly lastSegment: string
+    readonly segments: number
+    readonly fromLsn: string
+    readonly toLsn: string
+  }[]
+  readonly partials: readonly string[]
+}
+
+export async function walStatus(deps: WalStatusDeps, signal: AbortSignal): Promise<WalStatus> {
+  const archive = await readArchive(deps.wal, deps.walSegmentSizeBytes, signal)
+  const report = windowReport(archive, deps.backups.map(factsOf))
+  const look = lookerInto(deps, signal)
+  return {
+    windows: await Promise.all(report.windows.map(window => windowStatus(window, look))),
+    gaps: await Promise.all(report.gaps.map(gap => gapStatus(gap, look))),
+    timelines: [...archive.timelines.values()].map(wal => timelineStatus(wal, deps.walSegmentSizeBytes)),
+    unusableBackups: report.unusable,
+  }
+}
+
+async function windowStatus(window: Window, look: Look): Promise<WindowStatus> {
+  const { timeline, path, backups, fromLsn, toLsn, last, endsAt } = window
+  return {
+    timeline,
+    backups: backups.map(({ id }) => id),
+    from: { lsn: formatLsn(fromLsn), time: isoMicros(backups[0]?.endedAt ?? 0) },
+    to: { lsn: formatLsn(toLsn), time: await look.lastTimeUpTo(path, last), segment: look.nameOf(path, last) },
+    endsAt,
+  }
+}
+
+async function gapStatus({ timeline, path, first, last, isBridged }: Gap, look: Look): Promise<GapStatus> {
+  return {
+    timeline,
+    firstMissing: look.nameOf(path, first),
+    lastMissing: look.nameOf(path, last),
+    segments: Number(last - first) + 1,
+    lastTimeBefore: await look.lastTimeUpTo(path, first - 1n),
+    firstTimeAfter: await look.firstTimeFrom(path, last + 1n),
+    isBridged,
+  }
+}
+
+function timelineStatus({ timeline, runs, partials, history }: TimelineWal, segmentSizeBytes: number): TimelineStatus {
+  const from = history?.at(-1)
+  const nameOf = (number: bigint): string => segmentName({ timeline, number }, segmentSizeBytes)
+  return {
+    timeline,
+    branchedFrom: from ? { timeline: from.timeline, lsn: formatLsn(from.endLsn) } : null,
+    runs: runs.map(({ first, last }) => ({
+      firstSegment: nameOf(first),
+      lastSegment: nameOf(last),
+      segments: Number(last - first) + 1,
+      fromLsn: formatLsn(segmentStartLsn({ timeline, number: first }, segmentSizeBytes)),
+      toLsn: formatLsn(segmentEndLsn(last, segmentSizeBytes)),
+    })),
+    partials: [...partials.keys()].map(number => `${nameOf(number)}.partial`),
+  }
+}
+
+/** The few heads that are read: next to the ends, and on to the first that tells a time. */
+interface Look {
+  nameOf(path: TimelinePath, number: bigint): string
+  lastTimeUpTo(path: TimelinePath, number: bigint): Promise<string | null>
+  firstTimeFrom(path: TimelinePath, number: bigint): Promise<string | null>
+}
+
+function lookerInto({ wal, walSegmentSizeBytes }: WalStatusDeps, signal: AbortSignal): Look {
+  const nameOf = (path: TimelinePath, number: bigint): string => nameOnPath(path, number, walSegmentSizeBytes)
+  const commitsNear = async (path: TimelinePath, number: bigint, step: bigint): Promise<WalHead['commits']> => {
+    for (let tries = 0, at = number; tries < limits.walLookBackSegmentsMax && at >= 0n; tries++, at += step) {
+      const head = await wal.head(nameOf(path, at), signal)
+      if (!head || head.commits) return head?.commits
+    }
+    return undefined
+  }
+  return {
+    nameOf,
+    lastTimeUpTo: async (path, number) => (await commitsNear(path, number, -1n))?.latest ?? null,
+    firstTimeFrom: async (path, number) => (await commitsNear(path, number, 1n))?.earliest ?? null,
+  }
+}
