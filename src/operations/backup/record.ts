@@ -36,6 +36,7 @@ export function buildRecord(parts: RecordParts): BackupRecord {
       version: facts.version,
       catalogVersion: facts.catalogVersion,
       blockSizeBytes: facts.blockSizeBytes,
+      relationSegmentBlocks: facts.relationSegmentBlocks,
       walSegmentSizeBytes: facts.walSegmentSizeBytes,
       dataChecksums: facts.dataChecksums,
       settings: facts.settings,

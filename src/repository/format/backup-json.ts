@@ -34,6 +34,7 @@ const postgres = object({
   version: text,
   catalogVersion: count(),
   blockSizeBytes: count(1024, 32 * 1024),
+  relationSegmentBlocks: count(1, 0xffff_ffff),
   walSegmentSizeBytes: count(limits.walSegmentSizeBytesMin, limits.walSegmentSizeBytesMax),
   dataChecksums: flag,
   settings: map(text),

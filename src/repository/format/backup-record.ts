@@ -19,6 +19,8 @@ export interface BackupRecord {
     readonly version: string
     readonly catalogVersion: number
     readonly blockSizeBytes: number
+    /** Blocks in one file of a relation: 131072 unless PostgreSQL was built otherwise. */
+    readonly relationSegmentBlocks: number
     readonly walSegmentSizeBytes: number
     readonly dataChecksums: boolean
     /** The settings that a server needs at least as high to replay this backup's WAL as a hot standby. */

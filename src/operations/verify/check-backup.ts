@@ -1,0 +1,101 @@
+/** Reads back one backup: both manifests, every pack, every file in it. */
+import { createHash } from 'node:crypto'
+import { Fault, isFault } from '../../base/fault.ts'
+import { decodeStream } from '../../pipeline/codec.ts'
+import type { BackupRecord, StoredObjectRecord } from '../../repository/format/backup-record.ts'
+import { backupFolder } from '../../repository/layout.ts'
+import { openManifest } from '../../repository/packs/manifest-reader.ts'
+import { parseLsn } from '../../wal/lsn.ts'
+import { checkPacks } from '../workers/check/check-packs.ts'
+import { emptyCheckReport, type CheckReport } from '../workers/check/report.ts'
+import type { Finding } from './report.ts'
+import type { VerifyDeps } from './verify.ts'
+
+export interface CheckedBackup {
+  readonly record: BackupRecord
+  readonly report: CheckReport
+  readonly findings: readonly Finding[]
+}
+
+export async function checkBackup(deps: VerifyDeps, record: BackupRecord, signal: AbortSignal): Promise<CheckedBackup> {
+  const folder = backupFolder(deps.repository.identity.cluster, record.id)
+  const findings: Finding[] = []
+  for (const object of [record.manifest, record.backupManifest]) {
+    const damage = await damageOf(deps, `${folder}/${object.name}`, object, signal)
+    if (damage !== undefined) findings.push(notRestorable(`${folder}/${object.name}`, record, damage))
+  }
+  const report = await checkFiles(deps, record, `${folder}/`, findings, signal)
+  for (const { object, path, message } of report.damage) {
+    const finding = notRestorable(`${folder}/${object}`, record, message)
+    findings.push(path === undefined ? finding : { ...finding, path })
+  }
+  return { record, report, findings }
+}
+
+/** Without a whole manifest the packs can not be compared with it; that is found, and told, already. */
+async function checkFiles(
+  { repository, storage, identities, workers, ...host }: VerifyDeps,
+  record: BackupRecord,
+  keyPrefix: string,
+  findings: Finding[],
+  signal: AbortSignal,
+): Promise<CheckReport> {
+  const key = `${keyPrefix}${record.manifest.name}`
+  try {
+    const { files } = await openManifest({ storage: repository.storage, key, identities }, signal)
+    const request = { storage, keyPrefix, identities, packs: record.packs, files, pages: pageRules(record), workers }
+    return await checkPacks(host, request, signal)
+  } catch (error) {
+    if (!isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) throw error
+    if (findings.length === 0) findings.push(notRestorable(key, record, error.message))
+    return emptyCheckReport
+  }
+}
+
+function pageRules({ postgres, startLsn }: BackupRecord): { blockSizeBytes: number; segmentBlocks: number; startLsn: bigint } | undefined {
+  if (!postgres.dataChecksums) return undefined
+  return { blockSizeBytes: postgres.blockSizeBytes, segmentBlocks: postgres.relationSegmentBlocks, startLsn: parseLsn(startLsn) ?? 0n }
+}
+
+/** What is wrong with an object that is one stream; undefined when nothing is. */
+async function damageOf(
+  { repository, identities }: VerifyDeps,
+  key: string,
+  { sizeBytes, sha256 }: StoredObjectRecord,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const digest = createHash('sha256')
+  let length = 0
+  const hashed = async function* (): AsyncIterable<Uint8Array> {
+    for await (const piece of repository.storage.get(key, undefined, signal)) {
+      digest.update(piece)
+      length += piece.length
+      yield piece
+    }
+  }
+  try {
+    for await (const piece of decodeStream(hashed(), identities)) void piece
+  } catch (error) {
+    if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) return error.message
+    // With a damaged header no key fits; with a good one that is for the person to mend.
+    if (isFault(error, 'KEY_WRONG') && length > 0 && (await isChanged(repository.storage.get(key, undefined, signal), sha256))) return 'its hash is wrong'
+    throw error
+  }
+  if (length !== sizeBytes) return `it has ${String(length)} bytes instead of ${String(sizeBytes)}`
+  return digest.digest('hex') === sha256 ? undefined : 'its hash is wrong'
+}
+
+async function isChanged(stored: AsyncIterable<Uint8Array>, sha256: string): Promise<boolean> {
+  const digest = createHash('sha256')
+  for await (const piece of stored) digest.update(piece)
+  return digest.digest('hex') !== sha256
+}
+
+export function notRestorable(object: string, { id }: BackupRecord, message: string): Finding {
+  return { object, backup: id, message, cost: `backup ${id} is not restorable` }
+}
+
+/** A backup whose record can not be read. */
+export function unreadable(object: string, id: string, fault: Fault): Finding {
+  return { object, backup: id, message: fault.message, cost: `backup ${id} is not restorable` }
+}

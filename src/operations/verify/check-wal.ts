@@ -1,0 +1,167 @@
+/**
+ * Reads back the WAL: from the start of the oldest backup on, every segment that should be there, whether it is, and
+ * whether its records can be trusted. A segment that is damaged costs as much as one that is missing.
+ */
+import { isFault } from '../../base/fault.ts'
+import { checkSegmentHeader } from '../../postgres/wal-records/segment-header.ts'
+import type { Archive, TimelineWal } from '../../policy/archive.ts'
+import type { BackupRecord } from '../../repository/format/backup-record.ts'
+import type { WalHead } from '../../repository/format/wal-head.ts'
+import { suffixOf } from '../../pipeline/codec.ts'
+import { walKey } from '../../repository/layout.ts'
+import { formatLsn } from '../../wal/lsn.ts'
+import { historyName, parseSegmentName, segmentName, segmentStartLsn } from '../../wal/segment.ts'
+import { readArchive } from '../wal-archive.ts'
+import type { Finding, VerifiedWal } from './report.ts'
+import type { VerifyDeps } from './verify.ts'
+
+export interface CheckedWal {
+  readonly wal: VerifiedWal
+  readonly findings: readonly Finding[]
+  /** Names of segments that are missing or damaged. */
+  readonly broken: ReadonlySet<string>
+}
+
+export interface WalScope {
+  /** Only the segments between these, when a single backup is verified. */
+  readonly only: BackupRecord | undefined
+}
+
+/** Segments that are read at once. */
+const readsAtOnce = 2
+
+export async function checkWal(
+  deps: VerifyDeps,
+  backups: readonly BackupRecord[],
+  { only }: WalScope,
+  signal: AbortSignal,
+): Promise<CheckedWal> {
+  const sizeBytes = deps.repository.identity.walSegmentSizeBytes
+  const archive = await readArchive(deps.wal, sizeBytes, signal)
+  const expected = only ? segmentsOfBackup(only, sizeBytes) : expectedSegments(archive, backups)
+  deps.progress.phase('reading WAL', expected.length * sizeBytes)
+  const broken = new Map<string, string>()
+  let segments = 0
+  for (let at = 0; at < expected.length; at += readsAtOnce) {
+    const names = expected.slice(at, at + readsAtOnce)
+    const damages = await Promise.all(names.map(name => damageOf(deps, name, signal)))
+    damages.forEach((damage, i) => {
+      if (damage === undefined) segments++
+      else broken.set(names[i] ?? '', damage)
+    })
+    deps.progress.advance(names.length * sizeBytes)
+  }
+  const findings = [
+    ...(await Promise.all([...broken].map(([name, message]) => brokenWindow(deps, archive, backups, name, message, signal)))),
+    ...(await historyFindings(deps, archive, signal)),
+  ]
+  return { wal: { segments, bytes: segments * sizeBytes }, findings, broken: new Set(broken.keys()) }
+}
+
+/** The segments that make a backup consistent. */
+export function segmentsOfBackup({ startWal, stopWal }: BackupRecord, segmentSizeBytes: number): string[] {
+  const { timeline, number: first } = parseSegmentName(startWal, segmentSizeBytes)
+  const { number: last } = parseSegmentName(stopWal, segmentSizeBytes)
+  return namesBetween(timeline, first, last, segmentSizeBytes)
+}
+
+/**
+ * Of each timeline: from the oldest backup on it (else from where it begins) to the last segment that is there, and to the
+ * end that the next timeline says it has.
+ */
+function expectedSegments(archive: Archive, backups: readonly BackupRecord[]): string[] {
+  return [...archive.timelines.values()].flatMap(wal => {
+    const first = firstNeeded(wal, archive, backups)
+    const last = lastNeeded(wal, archive, backups)
+    return first === undefined || last === undefined ? [] : namesBetween(wal.timeline, first, last, archive.segmentSizeBytes)
+  })
+}
+
+function firstNeeded({ timeline, runs, history }: TimelineWal, { segmentSizeBytes }: Archive, backups: readonly BackupRecord[]): bigint | undefined {
+  const starts = backups.filter(backup => backup.timeline === timeline).map(({ startWal }) => parseSegmentName(startWal, segmentSizeBytes).number)
+  // A timeline that continues one with backups is needed from its first segment on.
+  const branch = history?.at(-1)?.endLsn
+  const isContinued = history?.some(({ timeline: parent }) => backups.some(backup => backup.timeline === parent)) ?? false
+  if (branch !== undefined && isContinued) return branch / BigInt(segmentSizeBytes)
+  if (starts.length > 0) return smallest(starts)
+  return backups.length === 0 ? runs[0]?.first : undefined
+}
+
+function lastNeeded({ timeline, runs }: TimelineWal, { timelines, segmentSizeBytes }: Archive, backups: readonly BackupRecord[]): bigint | undefined {
+  const present = runs.at(-1)?.last
+  const stops = backups.filter(backup => backup.timeline === timeline).map(({ stopWal }) => parseSegmentName(stopWal, segmentSizeBytes).number)
+  // The segment in which the next timeline begins is stored under that timeline's name.
+  const ends = [...timelines.values()]
+    .flatMap(({ history }) => history ?? [])
+    .filter(change => change.timeline === timeline)
+    .map(({ endLsn }) => endLsn / BigInt(segmentSizeBytes) - 1n)
+  const all = [...(present === undefined ? [] : [present]), ...stops, ...ends]
+  return all.length === 0 ? undefined : all.reduce((a, b) => (a > b ? a : b))
+}
+
+async function damageOf({ wal, repository }: VerifyDeps, name: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const bytes = await wal.get(name, signal)
+    if (!bytes) return 'it is missing'
+    checkSegmentHeader(bytes, bytes.length, name, repository.identity)
+    return undefined
+  } catch (error) {
+    if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING', 'WAL_INVALID')) return error.message
+    throw error
+  }
+}
+
+async function brokenWindow(
+  deps: VerifyDeps,
+  archive: Archive,
+  backups: readonly BackupRecord[],
+  name: string,
+  message: string,
+  signal: AbortSignal,
+): Promise<Finding> {
+  const { segmentSizeBytes } = archive
+  const position = parseSegmentName(name, segmentSizeBytes)
+  const startLsn = segmentStartLsn(position, segmentSizeBytes)
+  const before = await headOf(deps, segmentName({ ...position, number: position.number - 1n }, segmentSizeBytes), signal)
+  const next = backups.find(backup => backup.timeline === position.timeline && parseSegmentName(backup.startWal, segmentSizeBytes).number > position.number)
+  const hurt = backups.filter(backup => segmentsOfBackup(backup, segmentSizeBytes).includes(name)).map(({ id }) => id)
+  const from = before?.commits ? `${formatLsn(startLsn)} (after ${before.commits.latest})` : formatLsn(startLsn)
+  const to = next ? `${next.stopLsn}, where backup ${next.id} opens it again` : 'the end of the archive'
+  const window = `window broken from ${from} to ${to}`
+  return {
+    object: walKey(deps.repository.identity.cluster, name, suffixOf(deps.encoding)),
+    message,
+    cost: hurt.length > 0 ? `not restorable: ${hurt.join(', ')}; ${window}` : window,
+  }
+}
+
+async function headOf({ wal }: VerifyDeps, name: string, signal: AbortSignal): Promise<WalHead | undefined> {
+  return wal.head(name, signal).catch(() => undefined)
+}
+
+/** Without its history file, a timeline can not be reached from a backup on the one before. */
+async function historyFindings(deps: VerifyDeps, { timelines }: Archive, signal: AbortSignal): Promise<readonly Finding[]> {
+  const findings: Finding[] = []
+  for (const { timeline } of timelines.values()) {
+    if (timeline === 1) continue
+    const name = historyName(timeline)
+    const message = await deps.wal.get(name, signal).then(
+      bytes => (bytes ? undefined : 'it is missing'),
+      (error: unknown) => {
+        if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) return error.message
+        throw error
+      },
+    )
+    if (message === undefined) continue
+    const object = walKey(deps.repository.identity.cluster, name, suffixOf(deps.encoding))
+    findings.push({ object, message, cost: `timeline ${String(timeline)} can not be reached from backups of earlier timelines` })
+  }
+  return findings
+}
+
+function namesBetween(timeline: number, first: bigint, last: bigint, segmentSizeBytes: number): string[] {
+  const count = last < first ? 0 : Number(last - first) + 1
+  return Array.from({ length: count }, (_, i) => segmentName({ timeline, number: first + BigInt(i) }, segmentSizeBytes))
+}
+
+const smallest = (numbers: readonly bigint[]): bigint => numbers.reduce((a, b) => (a < b ? a : b))

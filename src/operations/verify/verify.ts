@@ -1,0 +1,60 @@
+/** Reads back what is stored and checks all of it: backups, and the WAL from their start on. */
+import type { Encoding } from '../../pipeline/codec.ts'
+import { readCatalog } from '../../repository/catalog.ts'
+import type { BackupRecord } from '../../repository/format/backup-record.ts'
+import { backupFolder, commitName } from '../../repository/layout.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { WalStore } from '../../repository/wal-store.ts'
+import type { StorageDescription } from '../../storage/open.ts'
+import type { WorkerHost } from '../workers/crew.ts'
+import { checkBackup, unreadable, type CheckedBackup } from './check-backup.ts'
+import { checkWal, segmentsOfBackup, type CheckedWal } from './check-wal.ts'
+import type { Finding, VerifiedBackup, VerifyReport } from './report.ts'
+
+export interface VerifyDeps extends WorkerHost {
+  readonly repository: Repository
+  /** The same storage as the repository's, for the workers to open. */
+  readonly storage: StorageDescription
+  readonly encoding: Encoding
+  readonly identities: readonly string[]
+  readonly wal: Pick<WalStore, 'get' | 'head' | 'list'>
+  readonly workers: number
+}
+
+/** `only`: this backup, and the WAL that it needs to become consistent. */
+export async function verify(deps: VerifyDeps, only: BackupRecord | undefined, signal: AbortSignal): Promise<VerifyReport> {
+  const { repository, world, progress } = deps
+  const startedMs = world.clock.monotonicMs()
+  const catalog = await readCatalog(repository, signal)
+  const chosen = only ? [only] : catalog.backups
+  progress.phase('reading backups', chosen.reduce((sum, { sizes }) => sum + sizes.storedBytes, 0))
+  const checked: CheckedBackup[] = []
+  for (const record of chosen) checked.push(await checkBackup(deps, record, signal))
+  const wal = await checkWal(deps, chosen, { only }, signal)
+  const damaged = only ? [] : catalog.damaged
+  const findings: Finding[] = [
+    ...damaged.map(({ id, fault }) => unreadable(`${backupFolder(repository.identity.cluster, id)}/${commitName}`, id, fault)),
+    ...checked.flatMap(backup => backup.findings),
+    ...wal.findings,
+  ]
+  return {
+    isGood: findings.length === 0,
+    backups: checked.map(backup => verified(backup, wal)),
+    wal: wal.wal,
+    findings,
+    durationMs: world.clock.monotonicMs() - startedMs,
+  }
+}
+
+function verified({ record, report, findings }: CheckedBackup, { broken }: CheckedWal): VerifiedBackup {
+  const wal = segmentsOfBackup(record, record.postgres.walSegmentSizeBytes)
+  return {
+    id: record.id,
+    isRestorable: findings.length === 0 && !wal.some(name => broken.has(name)),
+    packs: report.packs,
+    files: report.files,
+    bytes: report.bytes,
+    pagesChecked: report.pagesChecked,
+    pagesCorrupt: record.checks.pagesCorrupt,
+  }
+}
