@@ -239,6 +239,7 @@ class Server implements TestServer {
     this.#child = undefined
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const ended = new Promise(resolve => child.once('exit', resolve))
+    child.ref()
     child.kill(signal)
     await ended
   }

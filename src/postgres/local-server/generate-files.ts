@@ -1,0 +1,32 @@
+/** Configuration files for a data directory that came without: Debian keeps them in /etc, outside of every backup. */
+import { chown, writeFile } from 'node:fs/promises'
+import type { LocalServerOptions } from './local-server.ts'
+import type { Owner } from './owner.ts'
+import {
+  configNames,
+  generatedFiles,
+  localHba,
+  minimalConfig,
+  missingFiles,
+  privateHba,
+  type Settings,
+} from './start-settings.ts'
+
+/** Writes what is missing into the run directory, and returns the settings that point there. */
+export async function generateFiles(options: LocalServerOptions, owner: Owner): Promise<Settings> {
+  const { dataDirectory, runDirectory, reach } = options
+  const files = generatedFiles(runDirectory)
+  const missing = await missingFiles(dataDirectory)
+  const settings: Record<string, string> = {}
+  const write = async (name: keyof typeof files, text: string): Promise<void> => {
+    await writeFile(files[name], text, { mode: 0o600 })
+    if (process.getuid?.() === 0) await chown(files[name], owner.userId, owner.groupId)
+    settings[`${name}_file`] = files[name]
+  }
+  if (missing.includes('config')) await write('config', await minimalConfig(dataDirectory))
+  const needs = async (name: 'hba' | 'ident'): Promise<boolean> =>
+    reach === 'private' || (missing.includes(name) && !(await configNames(dataDirectory, `${name}_file`)))
+  if (await needs('hba')) await write('hba', reach === 'private' ? privateHba : localHba)
+  if (await needs('ident')) await write('ident', '')
+  return settings
+}
