@@ -1,8 +1,10 @@
 /** From the configuration and the command line to what the backup's recipe asks for. */
-import { availableParallelism, hostname } from 'node:os'
+import { hostname } from 'node:os'
 import type { BackupDeps, BackupRequest } from '../operations/backup/backup.ts'
 import { openWalStore } from '../repository/wal-store.ts'
+import { archiveCommandOf } from './archive-command.ts'
 import type { CommandContext } from './context.ts'
+import { workerCount } from './workers.ts'
 
 export async function backupDeps(
   context: CommandContext,
@@ -21,14 +23,7 @@ export async function backupDeps(
     encoding,
     wal: openWalStore(repository, { encoding, identities: [] }),
     connect,
-    connectPrimary:
-      config.postgres.primary === undefined
-        ? undefined
-        : async () => {
-            const primary = await connectPrimary()
-            if (!primary) throw new Error('assertion failed: the configuration names a primary')
-            return primary
-          },
+    connectPrimary: config.postgres.primary === undefined ? undefined : connectPrimary,
   }
 }
 
@@ -41,14 +36,9 @@ export async function backupRequest(
     label: given.label ?? '',
     fast: (given.checkpoint ?? config.backups.checkpoint) === 'fast',
     dataDirectory: config.postgres.dataDirectory,
-    workers: workersOf(config.workers),
+    workers: workerCount(config.workers),
     walStallMsMax: config.backups.walStall,
     host: hostname(),
-    archiveCommand: `${context.program.launcher} --config ${path} wal push %p`,
+    archiveCommand: archiveCommandOf(context.program, path),
   }
-}
-
-/** `auto`: one for each core, but no more than eight, so that a large machine keeps cores for its database. */
-export function workersOf(configured: number | 'auto'): number {
-  return configured === 'auto' ? Math.min(8, availableParallelism()) : configured
 }

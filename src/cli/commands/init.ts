@@ -7,7 +7,8 @@ export const init = defineCommand({
   summary: 'Set up: configuration, repository, keys, and what PostgreSQL needs.',
   description:
     'Asks for what it needs, or takes it from the options. Makes only what is missing: with a configuration at hand it makes ' +
-    'the repository and says what to set in PostgreSQL, and running it again is harmless.',
+    'the repository and says what to set in PostgreSQL, and running it again is harmless. As root it gives what it makes to ' +
+    'the user that PostgreSQL runs as.',
   arguments: {},
   options: {
     cluster: value('NAME', asText, 'The name of the cluster.'),
@@ -28,7 +29,8 @@ export const init = defineCommand({
       doc: 'The same without a question.',
     },
   ],
-  run() {
-    throw new Error('init is not wired yet')
+  async run(context, given) {
+    const { runInit } = await import('../init/run-init.ts')
+    return runInit(context, given)
   },
 })
