@@ -1,14 +1,14 @@
 /**
  * age files (https://c2sp.org/age): sealed to public keys, opened with secret ones, readable by the `age` program.
  *
- * Headers are written and read by the `age-encryption` package. The payload is sealed here, with node:crypto, at ten
- * times the package's speed: age's STREAM is ChaCha20-Poly1305 over chunks of 64 KiB, with a counter and a flag for
+ * Headers for X25519 keys are made in age-x25519.ts, those for keys of other kinds by the `age-encryption` package,
+ * which is loaded only then. The payload is sealed here, with node:crypto, at ten times the package's speed: age's STREAM is ChaCha20-Poly1305 over chunks of 64 KiB, with a counter and a flag for
  * the last chunk as the nonce. Each chunk stands alone, so a range of a file can be opened without the rest.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
-import { Decrypter, Encrypter, Stanza, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { Fault, messageOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
+import { encodeHeader, openHeader, x25519Identity, x25519Recipient } from './age-x25519.ts'
 
 const chunkSizeBytes = limits.ageChunkSizeBytes
 const tagSizeBytes = 16
@@ -24,12 +24,14 @@ export interface ClearStanza {
 
 /** Makes a new key pair: the identity (`AGE-SECRET-KEY-1…`) is the secret, the recipient (`age1…`) is public. */
 export async function generateIdentity(): Promise<{ identity: string; recipient: string }> {
+  const { generateX25519Identity, identityToRecipient } = await import('age-encryption')
   const identity = await generateX25519Identity()
   return { identity, recipient: await identityToRecipient(identity) }
 }
 
 /** The public key of an identity; KEY_WRONG when the text is no identity. */
 export async function recipientOf(identity: string): Promise<string> {
+  const { identityToRecipient } = await import('age-encryption')
   try {
     return await identityToRecipient(identity)
   } catch (error) {
@@ -98,6 +100,16 @@ async function encryptHeader(
   recipients: readonly string[],
   clear: readonly ClearStanza[],
 ): Promise<{ header: Uint8Array; fileKey: Uint8Array }> {
+  const keys = recipients.map(x25519Recipient).filter(key => key !== undefined)
+  if (keys.length < recipients.length) return encryptHeaderByPackage(recipients, clear)
+  return encodeHeader(keys, clear.map(({ type, args }) => ({ words: [type, ...args], body: new Uint8Array(0) })))
+}
+
+async function encryptHeaderByPackage(
+  recipients: readonly string[],
+  clear: readonly ClearStanza[],
+): Promise<{ header: Uint8Array; fileKey: Uint8Array }> {
+  const { Encrypter, Stanza } = await import('age-encryption')
   const encrypter = new Encrypter()
   let fileKey: Uint8Array | undefined
   encrypter.addRecipient({
@@ -113,7 +125,7 @@ async function encryptHeader(
   return { header: file.subarray(0, file.length - nonceSizeBytes - tagSizeBytes), fileKey }
 }
 
-function addRecipient(encrypter: Encrypter, recipient: string): void {
+function addRecipient(encrypter: { addRecipient(recipient: string): void }, recipient: string): void {
   try {
     encrypter.addRecipient(recipient)
   } catch (error) {
@@ -190,17 +202,31 @@ async function openFileKey(header: Uint8Array, identities: readonly string[]): P
       hint: 'Name the secret key in the configuration: encryption.identity: { file: … }.',
     })
   }
+  const keys = identities.map(x25519Identity).filter(key => key !== undefined)
+  const fileKey = openHeader(header, keys)
+  if (fileKey === 'changed') throw corrupt('its header was changed')
+  if (fileKey) return fileKey
+  if (keys.length < identities.length) return openFileKeyByPackage(header, identities)
+  throw keyWrong()
+}
+
+async function openFileKeyByPackage(header: Uint8Array, identities: readonly string[]): Promise<Uint8Array> {
+  const { Decrypter } = await import('age-encryption')
   const decrypter = new Decrypter()
   for (const identity of identities) decrypter.addIdentity(identity)
   try {
     return await decrypter.decryptHeader(header)
   } catch (error) {
     if (!messageOf(error).includes('no identity matched')) throw corrupt('its header was changed', error)
-    throw new Fault('KEY_WRONG', 'none of the identities configured opens this object', {
-      hint: 'Use the secret key that belongs to the recipients named in backup.json (`holdfast show ID`).',
-      cause: error,
-    })
+    throw keyWrong(error)
   }
+}
+
+function keyWrong(cause?: unknown): Fault {
+  return new Fault('KEY_WRONG', 'none of the identities configured opens this object', {
+    hint: 'Use the secret key that belongs to the recipients named in backup.json (`holdfast show ID`).',
+    cause,
+  })
 }
 
 const payloadKey = (fileKey: Uint8Array, nonce: Uint8Array): Buffer =>
