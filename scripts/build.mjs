@@ -5,7 +5,7 @@
  * All files lie side by side in dist/, so `new URL('./worker.js', import.meta.url)` is right in every chunk.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -40,8 +40,7 @@ const files = new Map(
 )
 files.set('THIRD-PARTY-LICENSES.txt', await licensesOf(result.metafile, root))
 for (const [name, text] of files) await writeWhenChanged(join(dist, name), text)
-// Only before packing: a process that runs while we build may still want to load one of yesterday's chunks.
-if (process.env.npm_lifecycle_event === 'prepare') await removeAllBut(files)
+await removeOld(files)
 
 /** CommonJS packages ask for Node's own modules by `require`, which ES modules have to make for themselves. */
 function withRequire(text) {
@@ -57,6 +56,12 @@ async function writeWhenChanged(path, text) {
   await rename(temporary, path)
 }
 
-async function removeAllBut(keep) {
-  for (const name of await readdir(dist)) if (!keep.has(name)) await rm(join(dist, name), { recursive: true })
+/** A process that runs while we build may still want to load a chunk of the last build; a package holds only its own. */
+async function removeOld(keep) {
+  const ageMsMin = process.env.npm_lifecycle_event === 'prepare' ? 0 : 3_600_000
+  for (const name of await readdir(dist)) {
+    const path = join(dist, name)
+    if (keep.has(name) || Date.now() - (await stat(path)).mtimeMs < ageMsMin) continue
+    await rm(path, { recursive: true })
+  }
 }

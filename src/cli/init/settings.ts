@@ -56,11 +56,9 @@ async function isWanted(
   return confirm(ask, 'Set them now (ALTER SYSTEM)?', false)
 }
 
-/** As lines for postgresql.conf, each with its reason. */
+/** As lines for postgresql.conf, each under its reason. */
 export function settingsLines(changes: readonly SettingChange[]): string {
-  const lines = changes.map(
-    ({ name, wanted, why }) => [`  ${name} = '${wanted.replaceAll("'", "''")}'`, why] as const,
-  )
-  const width = Math.min(50, Math.max(...lines.map(([line]) => line.length)))
-  return lines.map(([line, why]) => `${line.padEnd(width)}  # ${why}\n`).join('')
+  return changes
+    .map(({ name, wanted, why }) => `  # ${why}\n  ${name} = '${wanted.replaceAll("'", "''")}'\n`)
+    .join('')
 }
