@@ -5,6 +5,28 @@ export function archiveCommandOf({ launcher }: Program, configPath: string): str
   return `${escaped(launcher)} --config ${escaped(configPath)} wal push %p`
 }
 
+export interface RestoreCommandParts {
+  readonly configPath: string
+  readonly repository: string | undefined
+  /** Everything up to this segment was seen when the restore was planned. */
+  readonly requireThrough: string
+  readonly allowPartial: boolean
+}
+
+export function restoreCommandOf({ launcher }: Program, parts: RestoreCommandParts): string {
+  const words = [
+    escaped(launcher),
+    '--config',
+    escaped(parts.configPath),
+    'wal get --require-through',
+    parts.requireThrough,
+    ...(parts.allowPartial ? ['--allow-partial'] : []),
+    ...(parts.repository === undefined ? [] : ['--repository', escaped(parts.repository)]),
+    '%f "%p"',
+  ]
+  return words.join(' ')
+}
+
 /** For the shell, and with PostgreSQL's own `%` doubled. */
 function escaped(path: string): string {
   const percent = path.replaceAll('%', '%%')

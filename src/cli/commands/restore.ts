@@ -1,6 +1,8 @@
 /** `holdfast restore` */
 import { defineCommand, flag, value, values } from '../command.ts'
-import { asChoice, asLsn, asMapping, asText, asTime, asTimeline, asTransactionId } from '../usage.ts'
+import { asChoice, asLsn, asMapping, asText, asTime, asTimeline, asTransactionId, usageFault } from '../usage.ts'
+import type { CommandContext } from '../context.ts'
+import { workerCount } from '../workers.ts'
 import { repositoryOption } from './common.ts'
 
 export const restore = defineCommand({
@@ -55,7 +57,36 @@ export const restore = defineCommand({
       doc: 'Repairs the original in place.',
     },
   ],
-  run() {
-    throw new Error('restore is not wired yet')
+  async run(context, given) {
+    const [{ layOut }, { planListing, planRecord, restoreListing, startedRecord }, { restore: carryOut }, { startRestored }] = await Promise.all([
+      import('../restore-setup.ts'),
+      import('../describe-restore.ts'),
+      import('../../operations/restore/restore.ts'),
+      import('../../operations/restore/start.ts'),
+    ])
+    const { config } = await context.config()
+    const { output, log, signal, world, progress } = context
+    const { deps, layout, recovery } = await layOut(context, given)
+    const plan = planRecord(layout, recovery)
+    if (given.plan) {
+      output.result({ plan }, () => planListing(layout, recovery))
+      return undefined
+    }
+    output.note(planListing(layout, recovery).trimEnd())
+    await confirm(context, given.yes, layout.use)
+    const report = await carryOut({ ...deps, log }, { layout, recovery, workers: workerCount(config.workers) }, signal)
+    const { environment } = context.terminal
+    const places = { binDirectory: config.postgres.binDirectory, path: environment['PATH'] }
+    const request = { layout, standby: given.standby, pauses: given.action === 'pause' }
+    const started = given.start ? await startRestored({ world, progress, environment, places }, request, signal) : undefined
+    output.result({ plan, result: report, ...startedRecord(started) }, () => restoreListing(report, started))
+    return undefined
   },
 })
+
+/** Asks only where something would be deleted or written over, and somebody is there to answer. */
+async function confirm({ terminal }: CommandContext, yes: boolean, use: 'fresh' | 'clear' | 'delta'): Promise<void> {
+  if (yes || use === 'fresh' || terminal.ask === undefined) return
+  const answer = await terminal.ask('Go on? [y/N] ')
+  if (!/^y(es)?$/i.test(answer)) throw usageFault('the restore was not confirmed', 'Nothing was changed. Answer y, or give --yes.')
+}

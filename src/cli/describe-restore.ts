@@ -1,0 +1,109 @@
+/** Restores in words, and as records for programs. */
+import { formatBytes, formatDuration } from '../base/units.ts'
+import type { RestoreLayout } from '../operations/restore/layout.ts'
+import type { RestoreReport } from '../operations/restore/restore.ts'
+import { describeOutcome, type StartedServer } from '../operations/restore/start.ts'
+import { describeTarget } from '../policy/recovery-target.ts'
+import type { StoppingPoint } from '../policy/restore-plan.ts'
+import type { RecoverySettings } from '../postgres/recovery-settings.ts'
+import { formatLsn } from '../wal/lsn.ts'
+import { formatMicros, isoMicros } from '../wal/time.ts'
+import { counted, listingOf } from './table.ts'
+
+const uses = {
+  fresh: 'new',
+  clear: 'holds something: it is deleted first',
+  delta: 'kept where its files are right, the rest is written',
+} as const
+
+export function planListing(layout: RestoreLayout, recovery: RecoverySettings): string {
+  const { plan, record, directory, tablespaces, space, expectedMs, use } = layout
+  const { wal } = plan
+  return listingOf([
+    ['target', describeTarget(plan.target)],
+    ['stops', describeStop(plan.stop)],
+    ['backup', `${record.id}, ended ${record.endedAt}`],
+    ['timeline', String(plan.timeline)],
+    ['WAL', walText(wal)],
+    ['directory', `${directory} (${uses[use]})`],
+    ...tablespaces.map(({ name, from, to }) => ['tablespace', `${name}: ${from === to ? to : `${from} → ${to}`}`] as const),
+    ['data', `${formatBytes(record.sizes.rawBytes)} from ${formatBytes(record.sizes.storedBytes)} stored`],
+    ...space.map(({ path, needBytes, freeBytes }) => ['space', `${path}: ${formatBytes(needBytes)} of ${formatBytes(freeBytes)} free`] as const),
+    ['time', `about ${formatDuration(expectedMs)} for the files, as long as the backup took; replay comes after it`],
+    ['archiving', recovery.archiving ? 'stays on: the server replaces the original' : 'off: the server is a copy'],
+    ['restore_command', recovery.restoreCommand],
+    ...plan.reasons.map(reason => ['note', reason] as const),
+  ])
+}
+
+export function planRecord({ plan, record, ...layout }: RestoreLayout, recovery: RecoverySettings): Readonly<Record<string, unknown>> {
+  const { stop, wal } = plan
+  return {
+    target: describeTarget(plan.target),
+    backup: record.id,
+    chain: plan.chain.map(({ id }) => id),
+    timeline: plan.timeline,
+    stop: {
+      where: stop.where,
+      isExact: stop.isExact,
+      lsn: formatLsn(stop.lsn),
+      lastTransaction: stop.last && { xid: String(stop.last.xid), lsn: formatLsn(stop.last.endLsn), time: isoMicros(stop.last.time) },
+    },
+    wal,
+    directory: layout.directory,
+    use: layout.use,
+    tablespaces: layout.tablespaces,
+    space: layout.space,
+    bytes: record.sizes.rawBytes,
+    storedBytes: record.sizes.storedBytes,
+    expectedMs: layout.expectedMs,
+    recovery: { action: recovery.action, restoreCommand: recovery.restoreCommand, archiving: recovery.archiving, standby: recovery.standby !== undefined },
+    reasons: plan.reasons,
+  }
+}
+
+export function restoreListing(report: RestoreReport, started: StartedServer | undefined): string {
+  const rate = formatBytes((report.bytes * 1000) / Math.max(1, report.durationMs))
+  return listingOf([
+    ['restored', `${report.directory} from ${report.backup}`],
+    ['files', `${counted(report.files, 'file')}, ${formatBytes(report.bytes)}, in ${formatDuration(report.durationMs)} (${rate}/s); every checksum is right`],
+    ['kept', report.filesKept > 0 ? `${counted(report.filesKept, 'file')}, ${formatBytes(report.bytesKept)}, were right already` : undefined],
+    ['removed', report.filesRemoved > 0 ? `${counted(report.filesRemoved, 'file')} that the backup does not have` : undefined],
+    ...(started ? startedLines(started) : [['next', `start the server on ${report.directory}; it replays the WAL to the target by itself`] as const]),
+  ])
+}
+
+function startedLines(started: StartedServer): readonly (readonly [string, string | undefined])[] {
+  return [
+    ['server', describeOutcome(started)],
+    ['connect', started.connectionString && `psql '${started.connectionString}'`],
+    ['log', started.logFile],
+  ]
+}
+
+/** For `--json`. */
+export function startedRecord(started: StartedServer | undefined): Readonly<Record<string, unknown>> {
+  if (!started) return {}
+  const { lsn, time, timeline, state, pid, connectionString, logFile, isPrivate } = started
+  return {
+    recoveredTo: { lsn: lsn === undefined ? null : formatLsn(lsn), time: time === undefined ? null : isoMicros(time), timeline: timeline ?? null },
+    server: { state, pid, connection: connectionString, logFile, isPrivate },
+  }
+}
+
+function describeStop({ where, lsn, last, isExact }: StoppingPoint): string {
+  const after = last ? `; the last transaction is ${String(last.xid)} of ${formatMicros(last.time)}` : ''
+  switch (where) {
+    case 'end':
+      return `at the end of the archived WAL, ${formatLsn(lsn)}${after}`
+    case 'consistent':
+      return `as soon as the backup is consistent, at ${formatLsn(lsn)}`
+    default:
+      return isExact ? `${where} the record at ${formatLsn(lsn)}${after}` : `in the segment that begins at ${formatLsn(lsn)}${after}`
+  }
+}
+
+function walText({ segments, partial, storedBytes }: RestoreLayout['plan']['wal']): string {
+  const range = segments.length === 0 ? '' : `, ${segments[0] ?? ''} to ${segments.at(-1) ?? ''}`
+  return `${counted(segments.length, 'segment')}${range}${partial === undefined ? '' : ` and ${partial}`}: all present, ${formatBytes(storedBytes)} stored`
+}
