@@ -104,5 +104,8 @@ export const limits = {
 } as const
 
 assert(limits.leaseRenewMs * 3 <= limits.leaseTtlMs, 'a lease survives two missed renewals')
-assert(limits.leaseGiveUpMs + limits.leaseRenewMs <= limits.leaseTtlMs, 'a holder gives up before others take over')
+assert(
+  limits.leaseGiveUpMs + limits.leaseRenewMs <= limits.leaseTtlMs,
+  'a holder gives up before others take over',
+)
 assert(limits.frameSizeBytesMax % (32 * KiB) === 0, 'a frame holds whole pages of every block size')

@@ -48,7 +48,14 @@ function isRunning(pid: number): boolean {
   }
 }
 
-async function whereabouts(): Promise<{ bootId: string; pidNamespace: string }> {
+let known: Promise<{ bootId: string; pidNamespace: string }> | undefined
+
+/** Read once: neither changes while a process lives. */
+function whereabouts(): Promise<{ bootId: string; pidNamespace: string }> {
+  return (known ??= readWhereabouts())
+}
+
+async function readWhereabouts(): Promise<{ bootId: string; pidNamespace: string }> {
   const [bootId, pidNamespace] = await Promise.all([
     readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
       text => text.trim(),

@@ -1,0 +1,70 @@
+/** Where everything lies in a repository. The one place that makes keys; docs/format.md is the law. */
+import { assert } from '../base/assert.ts'
+import { isKey } from '../storage/key.ts'
+import { backupIdPattern } from './format/values.ts'
+
+export const repositoryKey = 'holdfast.json'
+
+export const clusterKey = (cluster: string): string => inCluster(cluster, 'cluster.json')
+
+/** Ends in `/`. */
+export const backupsPrefix = (cluster: string): string => `${inCluster(cluster, 'backups')}/`
+
+/** Without a `/` at its end. */
+export function backupFolder(cluster: string, id: string): string {
+  assert(backupIdPattern.test(id), `${JSON.stringify(id)} is the id of a backup`)
+  return inCluster(cluster, `backups/${id}`)
+}
+
+/** The commit of a backup: written last, deleted first. */
+export const commitName = 'backup.json'
+/** What will become `backup.json` once the WAL that the backup needs has arrived. */
+export const awaitingName = 'awaiting-wal.json'
+
+/** Names of a backup's objects, relative to its folder. `suffix` is that of pipeline/codec.ts. */
+export const packName = (number: number, suffix: string): string => `data/${digits(number, 5)}.tar${suffix}`
+export const manifestName = (suffix: string): string => `manifest.json${suffix}`
+export const backupManifestName = (suffix: string): string => `backup_manifest${suffix}`
+
+/** `20260301T020000Z-full`. */
+export function backupIdOf(startedAtMs: number, kind: 'full' | 'incremental'): string {
+  const time = new Date(startedAtMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')
+  return `${time}Z-${kind}`
+}
+
+export const leaseFolder = (cluster: string, name: string): string => inCluster(cluster, `leases/${name}`)
+export const leaseKey = (cluster: string, name: string, counter: number): string =>
+  `${leaseFolder(cluster, name)}/${digits(counter, 8)}.json`
+
+/** Ends in `/`. */
+export const walPrefix = (cluster: string): string => `${inCluster(cluster, 'wal')}/`
+
+/**
+ * Segments (with their `.partial` and `.backup` companions) lie in a folder for each timeline and each 4 GiB of it, so
+ * that no folder grows large; history files lie beside the timelines' folders.
+ */
+export function walKey(cluster: string, name: string, suffix: string): string {
+  const timeline = name.slice(0, 8)
+  const folder = name.endsWith('.history') ? '' : `${timeline}/${name.slice(8, 16)}/`
+  return `${walPrefix(cluster)}${folder}${name}${suffix}`
+}
+
+/** The name of the WAL file that an object holds; undefined when the key is not one that walKey makes. */
+export function walNameOf(cluster: string, key: string): string | undefined {
+  const name = /([^/]+?)\.zst(?:\.age)?$/.exec(key)?.[1]
+  const suffix = key.endsWith('.age') ? '.zst.age' : '.zst'
+  return name !== undefined && walKey(cluster, name, suffix) === key ? name : undefined
+}
+
+function inCluster(cluster: string, rest: string): string {
+  assert(isKey(cluster) && !cluster.includes('/'), `${JSON.stringify(cluster)} is the name of a cluster`)
+  return `${cluster}/${rest}`
+}
+
+function digits(number: number, width: number): string {
+  assert(
+    Number.isSafeInteger(number) && number > 0 && number < 10 ** width,
+    `${String(number)} has at most ${String(width)} digits`,
+  )
+  return String(number).padStart(width, '0')
+}

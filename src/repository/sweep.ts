@@ -1,0 +1,94 @@
+/**
+ * The sweep: removes what backups that never came to an end left in the repository.
+ *
+ * A pure plan says what goes and what stays, and why; a thin shell carries it out, in an order in which a crash
+ * leaves something that the next sweep removes.
+ */
+import { assert } from '../base/assert.ts'
+import { limits } from '../base/limits.ts'
+import { formatDuration } from '../base/units.ts'
+import type { World } from '../base/world.ts'
+import { deleteBackupFolder, listBackupFolders, type BackupFolder } from './backup-folders.ts'
+import { awaitingName, backupFolder } from './layout.ts'
+import { readLease, type Lease } from './lease.ts'
+import type { Repository } from './repository.ts'
+
+export interface SweepFacts {
+  readonly folders: readonly BackupFolder[]
+  /** The id of the backup that the holder of the lease is making, when the holder is us. */
+  readonly ownBackup: string | undefined
+  /** Who else holds the backup lease, in words; undefined when nobody does. */
+  readonly otherHolder: string | undefined
+  readonly nowMs: number
+}
+
+export interface SweepPlan {
+  /** Folders that are removed, whole. */
+  readonly remove: readonly JudgedFolder[]
+  /** Unfinished folders that stay. Committed backups are none of the sweep's business and are not listed. */
+  readonly keep: readonly JudgedFolder[]
+  /** Committed backups beside whose `backup.json` an `awaiting-wal.json` was left. */
+  readonly leftovers: readonly string[]
+}
+
+export interface JudgedFolder {
+  readonly folder: BackupFolder
+  readonly reason: string
+}
+
+/** Decides what to remove, and says why. */
+export function planSweep(facts: SweepFacts): SweepPlan {
+  const unfinished = facts.folders.filter(({ state }) => state !== 'committed')
+  const judged = unfinished.map(folder => ({ folder, ...judgeFolder(folder, facts) }))
+  return {
+    remove: judged.filter(({ remove }) => remove).map(({ folder, reason }) => ({ folder, reason })),
+    keep: judged.filter(({ remove }) => !remove).map(({ folder, reason }) => ({ folder, reason })),
+    leftovers: facts.folders.filter(({ hasLeftover }) => hasLeftover).map(({ id }) => id),
+  }
+}
+
+function judgeFolder(folder: BackupFolder, facts: SweepFacts): { remove: boolean; reason: string } {
+  if (facts.otherHolder !== undefined)
+    return { remove: false, reason: `a backup may be under way: ${facts.otherHolder}` }
+  if (folder.id === facts.ownBackup) return { remove: false, reason: 'it is the backup being made' }
+  const graceMs = folder.state === 'awaiting' ? limits.sweepAwaitingGraceMs : limits.sweepGraceMs
+  const ageMs = facts.nowMs - folder.modifiedMs
+  const what = folder.state === 'awaiting' ? 'its WAL never arrived' : 'it has no backup.json'
+  const age = `untouched for ${formatDuration(Math.max(0, ageMs))}`
+  if (ageMs > graceMs) return { remove: true, reason: `${what}, ${age}` }
+  return { remove: false, reason: `${what}, but ${age} is less than the grace of ${formatDuration(graceMs)}` }
+}
+
+export interface SweepOptions {
+  /** The backup lease. Whoever deletes has to hold it, so that nobody commits what is being deleted. */
+  readonly lease: Lease | undefined
+  readonly ownBackup?: string | undefined
+  /** Only plan. Needs no lease. */
+  readonly dryRun: boolean
+}
+
+export async function sweep(
+  repository: Repository,
+  { lease, ownBackup, dryRun }: SweepOptions,
+  world: World,
+  signal: AbortSignal,
+): Promise<SweepPlan> {
+  assert(dryRun || lease?.name === 'backup', 'who sweeps holds the backup lease')
+  const folders = await Array.fromAsync(listBackupFolders(repository, signal))
+  const held = lease ? undefined : await readLease(repository, 'backup', world, signal)
+  const otherHolder = held === undefined || held.verdict === 'free' ? undefined : held.reason
+  const plan = planSweep({ folders, ownBackup, otherHolder, nowMs: world.clock.now() })
+  if (!dryRun && lease) await carryOut(repository, plan, AbortSignal.any([signal, lease.lost]))
+  return plan
+}
+
+async function carryOut(
+  repository: Repository,
+  { remove, leftovers }: SweepPlan,
+  signal: AbortSignal,
+): Promise<void> {
+  const { storage, identity } = repository
+  for (const id of leftovers)
+    await storage.delete([`${backupFolder(identity.cluster, id)}/${awaitingName}`], signal)
+  for (const { folder } of remove) await deleteBackupFolder(repository, folder.id, signal)
+}

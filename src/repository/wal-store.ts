@@ -1,0 +1,236 @@
+/**
+ * WAL files in a repository: one object each, written once, told apart by the hash of their bytes.
+ *
+ * A file may lie there sealed (`.zst.age`) or not (`.zst`), whatever today's configuration says: both names are
+ * looked at, and the file must not be there twice with different bytes.
+ */
+import { hash } from 'node:crypto'
+import { assert } from '../base/assert.ts'
+import { Fault, isFault } from '../base/fault.ts'
+import { limits } from '../base/limits.ts'
+import { KiB, MiB } from '../base/units.ts'
+import { decodeStream, encodeStream, readClear, suffixOf, type Encoding } from '../pipeline/codec.ts'
+import { bodyOf } from '../storage/storage.ts'
+import { decodeWalHead, encodeWalHead, type WalHead } from './format/wal-head.ts'
+import { clusterKey, walKey, walNameOf, walPrefix } from './layout.ts'
+import { readWhole } from './objects.ts'
+import type { Repository } from './repository.ts'
+
+export interface WalStore {
+  /** `already`: the same bytes are there. OBJECT_CONFLICT when others are. Durable either way. */
+  put(file: WalFileToStore, signal: AbortSignal): Promise<'stored' | 'already'>
+  /** Undefined ONLY when the storage says that it does not exist. Checked against its head. */
+  get(name: string, signal: AbortSignal): Promise<Uint8Array | undefined>
+  /** Reads only the start of the object; needs no key. */
+  head(name: string, signal: AbortSignal): Promise<WalHead | undefined>
+  /** All WAL files, or those of one timeline (its history file among them), in the order of their names. */
+  list(timeline: number | undefined, signal: AbortSignal): AsyncIterable<WalEntry>
+}
+
+export interface WalFileToStore {
+  readonly name: string
+  readonly bytes: Uint8Array
+  readonly head: WalHead
+}
+
+export interface WalEntry {
+  readonly name: string
+  /** As stored. */
+  readonly sizeBytes: number
+  readonly key: string
+}
+
+export interface WalStoreOptions {
+  readonly encoding: Encoding
+  /** Needed only to `get` what is encrypted. */
+  readonly identities: readonly string[]
+}
+
+const suffixes = ['.zst.age', '.zst'] as const
+
+export function openWalStore(repository: Repository, { encoding, identities }: WalStoreOptions): WalStore {
+  const { storage, identity } = repository
+  const suffix = suffixOf(encoding)
+  // What is configured now is looked for first: it is nearly always what is there.
+  const keysOf = (name: string): readonly string[] =>
+    [suffix, ...suffixes.filter(other => other !== suffix)].map(each => walKey(identity.cluster, name, each))
+
+  return {
+    async put({ name, bytes, head }, signal) {
+      assert(head.name === name && head.sizeBytes === bytes.length, 'a head describes its file')
+      assertOwn(repository, head)
+      const [key = '', otherKey = ''] = keysOf(name)
+      const twin = await readHead(repository, otherKey, signal)
+      if (twin) return assertSame(repository, twin, head, otherKey)
+      const stored = await collect(encodeStream(once(bytes), encoding, [encodeWalHead(head)]))
+      if ((await storage.put(key, bodyOf(stored), signal)) === 'written') return 'stored'
+      const there = await readHead(repository, key, signal)
+      if (there) return assertSame(repository, there, head, key)
+      throw vanished(repository, key)
+    },
+
+    async get(name, signal) {
+      for (const key of keysOf(name)) {
+        const stored = await readWhole(storage, key, storedSizeBytesMax, signal)
+        if (stored) return openStored(stored, key, name, identities)
+      }
+      await assertPresent(repository, signal)
+      return undefined
+    },
+
+    async head(name, signal) {
+      for (const key of keysOf(name)) {
+        const head = await readHead(repository, key, signal)
+        if (head && head.name !== name) throw misplaced(key, head)
+        if (head) return head
+      }
+      await assertPresent(repository, signal)
+      return undefined
+    },
+
+    async *list(timeline, signal) {
+      const prefix = walPrefix(identity.cluster) + (timeline === undefined ? '' : eightHex(timeline))
+      let last: string | undefined
+      for await (const { key, sizeBytes } of storage.list(prefix, signal)) {
+        const name = walNameOf(identity.cluster, key)
+        // Both `x.zst` and `x.zst.age` may be there; they sort side by side.
+        if (name === undefined || name === last) continue
+        last = name
+        yield { name, sizeBytes, key }
+      }
+    },
+  }
+}
+
+/** Compressing can make bytes that can not be compressed a little larger; so do seals. */
+const storedSizeBytesMax = limits.walSegmentSizeBytesMax + 16 * MiB
+/** Enough for the head of an object sealed to a few recipients; tried first. */
+const headSizeBytesUsual = 4 * KiB
+const headSizeBytesMax = 256 * KiB
+
+async function readHead(
+  repository: Repository,
+  key: string,
+  signal: AbortSignal,
+): Promise<WalHead | undefined> {
+  for (const sizeBytes of [headSizeBytesUsual, headSizeBytesMax]) {
+    const start = await readStart(repository, key, sizeBytes, signal)
+    if (!start) return undefined
+    const clear = start.length === 0 ? [] : readClear(start)
+    if (clear) return decodeWalHead(clear, key)
+  }
+  throw corrupt(key, 'its start is cut off')
+}
+
+async function readStart(
+  { storage }: Repository,
+  key: string,
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  try {
+    return Buffer.concat(
+      await Array.fromAsync(storage.get(key, { startBytes: 0, endBytes: sizeBytes }, signal)),
+    )
+  } catch (error) {
+    if (isFault(error, 'OBJECT_MISSING')) return undefined
+    throw error
+  }
+}
+
+/** Opens the object, and compares what comes out with its head. */
+async function openStored(
+  stored: Uint8Array,
+  key: string,
+  name: string,
+  identities: readonly string[],
+): Promise<Uint8Array> {
+  const clear = stored.length === 0 ? [] : readClear(stored)
+  if (!clear) throw corrupt(key, 'its start is cut off')
+  const head = decodeWalHead(clear, key)
+  if (head.name !== name) throw misplaced(key, head)
+  const bytes = new Uint8Array(head.sizeBytes)
+  let filled = 0
+  for await (const piece of named(key, decodeStream(once(stored), identities))) {
+    if (filled + piece.length > bytes.length)
+      throw corrupt(key, `it holds more than the ${String(bytes.length)} bytes its head says`)
+    bytes.set(piece, filled)
+    filled += piece.length
+  }
+  if (filled !== bytes.length)
+    throw corrupt(key, `it holds ${String(filled)} bytes, and its head says ${String(bytes.length)}`)
+  if (hash('sha256', bytes, 'hex') !== head.sha256)
+    throw corrupt(key, 'its bytes do not have the SHA-256 that its head says')
+  return bytes
+}
+
+/** The codec does not know which object it reads. */
+async function* named(key: string, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* pieces
+  } catch (error) {
+    if (!isFault(error)) throw error
+    throw new Fault(error.code, `${key}: ${error.message}`, { hint: error.hint, cause: error })
+  }
+}
+
+/** PostgreSQL takes "does not exist" as the end of the WAL, so an empty mount point must not be able to say it. */
+async function assertPresent({ storage, identity }: Repository, signal: AbortSignal): Promise<void> {
+  if (await storage.stat(clusterKey(identity.cluster), signal)) return
+  throw new Fault('STORAGE_UNAVAILABLE', `the repository in ${storage.location} is gone`, {
+    hint: 'Check that its disk is mounted; what was a repository a moment ago is an empty place now.',
+  })
+}
+
+function assertOwn({ identity, storage }: Repository, { systemIdentifier, name }: WalHead): void {
+  if (systemIdentifier === undefined || systemIdentifier === identity.systemIdentifier) return
+  throw new Fault(
+    'CLUSTER_MISMATCH',
+    `${name} comes from the system ${systemIdentifier}, and "${identity.cluster}" in ${storage.location} is ${identity.systemIdentifier}`,
+    {
+      hint: 'Give each server a cluster name of its own. A restored copy must not archive into the WAL of its origin.',
+    },
+  )
+}
+
+function assertSame({ storage }: Repository, there: WalHead, given: WalHead, key: string): 'already' {
+  if (there.name === given.name && there.sizeBytes === given.sizeBytes && there.sha256 === given.sha256)
+    return 'already'
+  throw new Fault(
+    'OBJECT_CONFLICT',
+    `${key} in ${storage.location} holds other bytes than the ${given.name} to be stored`,
+    {
+      hint:
+        'Find the second server that archives here: two copies of a cluster on one timeline write different WAL under one name. ' +
+        'Give one of them its own cluster name, or turn its archiving off.',
+    },
+  )
+}
+
+function misplaced(key: string, head: WalHead): Fault {
+  return corrupt(key, `it holds ${head.name}`)
+}
+
+function vanished({ storage }: Repository, key: string): Fault {
+  return new Fault('STORAGE_UNAVAILABLE', `${key} in ${storage.location} was there, and is gone`, {
+    hint: 'Find out what deletes WAL from the repository, and push again.',
+  })
+}
+
+function corrupt(key: string, why: string): Fault {
+  return new Fault('OBJECT_CORRUPT', `${key} is damaged: ${why}`, {
+    hint: 'Run holdfast verify to see what else is damaged; another copy of the repository may still have this file.',
+  })
+}
+
+async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const copies: Uint8Array[] = []
+  for await (const piece of pieces) copies.push(new Uint8Array(piece))
+  return Buffer.concat(copies)
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+const eightHex = (n: number): string => n.toString(16).toUpperCase().padStart(8, '0')
