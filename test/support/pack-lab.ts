@@ -28,9 +28,34 @@ export function someBytes(sizeBytes: number, seed: number): Buffer {
   return bytes
 }
 
+/**
+ * A storage that reads what it is told to write as late as the port allows: just before the promise of `write`
+ * resolves. Whoever changes the bytes before that stores something else than was meant.
+ */
+export function lateStorage(inner: Storage): Storage {
+  return {
+    ...inner,
+    async create(key, signal) {
+      const writer = await inner.create(key, signal)
+      return {
+        async write(bytes) {
+          await new Promise(resolve => setTimeout(resolve, 2))
+          await writer.write(Uint8Array.from(bytes))
+        },
+        commit: () => writer.commit(),
+        abort: () => writer.abort(),
+      }
+    },
+  }
+}
+
 /** Writes one pack with a directory and files `f0`, `f1`, … of these sizes. */
-export async function makePack(sizes: readonly number[], recipients: readonly string[]): Promise<MadePack> {
-  const storage = openMemoryStorage({ now: () => 0 })
+export async function makePack(
+  sizes: readonly number[],
+  recipients: readonly string[],
+  bytesOf: (sizeBytes: number, seed: number) => Buffer = someBytes,
+): Promise<MadePack> {
+  const storage = lateStorage(openMemoryStorage({ now: () => 0 }))
   const key = 'c/backups/b/data/00001.tar.zst'
   const press = createPackPress({ level: 1, recipients })
   const object = await storage.create(key, never)
@@ -42,7 +67,7 @@ export async function makePack(sizes: readonly number[], recipients: readonly st
   const contents = new Map<string, Uint8Array>()
   for (const [i, sizeBytes] of sizes.entries()) {
     const path = `base/f${String(i)}`
-    const bytes = someBytes(sizeBytes, i + 1)
+    const bytes = bytesOf(sizeBytes, i + 1)
     const offsetBytes = await pack.beginEntry({ kind: 'file', path, sizeBytes, ...common })
     for (let at = 0; at < sizeBytes;) {
       const room = pack.room()

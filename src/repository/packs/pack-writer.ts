@@ -114,8 +114,7 @@ export class PackWriter {
     await this.#closeFrame()
     await this.#store(encodeSeekTable(this.#frames))
     if (this.#sealer) {
-      const output = this.#nextOutput()
-      await this.#write(output.subarray(0, this.#sealer.finish(output)))
+      await this.#write(this.#output.subarray(0, this.#sealer.finish(this.#output)))
     }
     await this.#writing
     return {
@@ -140,6 +139,11 @@ export class PackWriter {
     return this.#press.raw[this.#turn]
   }
 
+  /** The output buffer that is not being written. */
+  get #output(): Uint8Array {
+    return this.#press.output[this.#outputTurn]
+  }
+
   get #room(): number {
     return limits.frameSizeBytesMax - this.#used
   }
@@ -155,7 +159,7 @@ export class PackWriter {
   async #closeFrame(): Promise<void> {
     if (this.#used === 0) return
     const raw = this.#frame.subarray(0, this.#used)
-    const into = this.#sealer ? this.#press.compressed : this.#nextOutput()
+    const into = this.#sealer ? this.#press.compressed : this.#output
     const storedBytes = this.#press.compressor.compress(raw, into)
     this.#frames.push({ storedBytes, rawBytes: raw.length })
     this.#rawBytesBefore += raw.length
@@ -172,24 +176,23 @@ export class PackWriter {
       return
     }
     for (let at = 0; at < bytes.length; at += limits.frameSizeBytesMax) {
-      const output = this.#nextOutput()
-      const sealedBytes = this.#sealer.seal(bytes.subarray(at, at + limits.frameSizeBytesMax), output)
-      await this.#write(output.subarray(0, sealedBytes))
+      const sealedBytes = this.#sealer.seal(bytes.subarray(at, at + limits.frameSizeBytesMax), this.#output)
+      await this.#write(this.#output.subarray(0, sealedBytes))
     }
   }
 
-  #nextOutput(): Uint8Array {
-    this.#outputTurn = this.#outputTurn === 0 ? 1 : 0
-    return this.#press.output[this.#outputTurn]
-  }
-
-  /** Begins to write, once the last write is done; so one write and the making of the next bytes run side by side. */
+  /**
+   * Begins to write what stands in the output buffer, once the last write is done, and turns to the other buffer: so one
+   * write and the making of the next bytes run side by side. Where nothing is to be written (a seal keeps up to 64 KiB back)
+   * the buffer must stay the same: the other one may still be on its way.
+   */
   async #write(bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return
     this.#digest.update(bytes)
     this.#storedBytes += bytes.length
     await this.#writing
     this.#writing = this.#writer.write(bytes)
+    this.#outputTurn = this.#outputTurn === 0 ? 1 : 0
     // A failure is told by whoever awaits it next; until then it is no unhandled rejection.
     this.#writing.catch(() => undefined)
   }

@@ -141,3 +141,25 @@ test('a pack is not opened with another key, nor without one', async () => {
   await expect(read(pack.storage, pack, [other.identity])).rejects.toMatchObject({ code: 'KEY_WRONG' })
   await expect(read(pack.storage, pack, [])).rejects.toMatchObject({ code: 'KEY_MISSING' })
 })
+
+/** Frames that compress to little more than nothing: most of them give the storage nothing to write. */
+test.each(['sealed', 'not sealed'])('a pack of empty pages, %s, is stored as it was meant', async how => {
+  const pages = (sizeBytes: number, seed: number): Buffer => {
+    const bytes = Buffer.alloc(sizeBytes, seed)
+    for (let at = 0; at < sizeBytes; at += 97) bytes.writeUInt8((at * seed) % 251, at)
+    return bytes
+  }
+  const pack = await makePack(
+    Array.from({ length: 40 }, () => 3 * MiB),
+    how === 'sealed' ? [recipient] : [],
+    pages,
+  )
+  await withObject(pack, bytes => {
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(pack.summary.sha256)
+    return bytes
+  })
+  const reader = await read(pack.storage, pack, [identity])
+  for (const file of pack.files) {
+    expect((await readFile(reader, file)).equals(pack.contents.get(file.path)!)).toBe(true)
+  }
+})
