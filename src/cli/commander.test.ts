@@ -81,7 +81,7 @@ describe('the command line', () => {
     [['show'], /missing required argument 'ID'\nSee `holdfast show --help`\./],
     [['restore', '--to-lsn', 'x'], /"x" is not an LSN\nWrite it as/],
     [['restore', '--action', 'stop'], /"stop" is none of promote, pause, shutdown/],
-    [['restore', '--tablespace', 'a=b'], /is not OLD=NEW with two absolute paths/],
+    [['restore', '--tablespace', 'a=b'], /is not OLD=NEW, with an absolute path for NEW/],
     [['wal'], /no command was given/],
     [[], /no command was given/],
   ])('%j is refused with a hint', (line, message) => {

@@ -26,17 +26,31 @@ export function planListing(layout: RestoreLayout, recovery: RecoverySettings): 
     ['timeline', String(plan.timeline)],
     ['WAL', walText(wal)],
     ['directory', `${directory} (${uses[use]})`],
-    ...tablespaces.map(({ name, from, to }) => ['tablespace', `${name}: ${from === to ? to : `${from} → ${to}`}`] as const),
+    ...tablespaces.map(
+      ({ name, from, to }) => ['tablespace', `${name}: ${from === to ? to : `${from} → ${to}`}`] as const,
+    ),
     ['data', `${formatBytes(record.sizes.rawBytes)} from ${formatBytes(record.sizes.storedBytes)} stored`],
-    ...space.map(({ path, needBytes, freeBytes }) => ['space', `${path}: ${formatBytes(needBytes)} of ${formatBytes(freeBytes)} free`] as const),
-    ['time', `about ${formatDuration(expectedMs)} for the files, as long as the backup took; replay comes after it`],
-    ['archiving', recovery.archiving ? 'stays on: the server replaces the original' : 'off: the server is a copy'],
+    ...space.map(
+      ({ path, needBytes, freeBytes }) =>
+        ['space', `${path}: ${formatBytes(needBytes)} of ${formatBytes(freeBytes)} free`] as const,
+    ),
+    [
+      'time',
+      `about ${formatDuration(expectedMs)} for the files, as long as the backup took; replay comes after it`,
+    ],
+    [
+      'archiving',
+      recovery.archiving ? 'stays on: the server replaces the original' : 'off: the server is a copy',
+    ],
     ['restore_command', recovery.restoreCommand],
     ...plan.reasons.map(reason => ['note', reason] as const),
   ])
 }
 
-export function planRecord({ plan, record, ...layout }: RestoreLayout, recovery: RecoverySettings): Readonly<Record<string, unknown>> {
+export function planRecord(
+  { plan, record, ...layout }: RestoreLayout,
+  recovery: RecoverySettings,
+): Readonly<Record<string, unknown>> {
   const { stop, wal } = plan
   return {
     target: describeTarget(plan.target),
@@ -47,7 +61,11 @@ export function planRecord({ plan, record, ...layout }: RestoreLayout, recovery:
       where: stop.where,
       isExact: stop.isExact,
       lsn: formatLsn(stop.lsn),
-      lastTransaction: stop.last && { xid: String(stop.last.xid), lsn: formatLsn(stop.last.endLsn), time: isoMicros(stop.last.time) },
+      lastTransaction: stop.last && {
+        xid: String(stop.last.xid),
+        lsn: formatLsn(stop.last.endLsn),
+        time: isoMicros(stop.last.time),
+      },
     },
     wal,
     directory: layout.directory,
@@ -57,7 +75,12 @@ export function planRecord({ plan, record, ...layout }: RestoreLayout, recovery:
     bytes: record.sizes.rawBytes,
     storedBytes: record.sizes.storedBytes,
     expectedMs: layout.expectedMs,
-    recovery: { action: recovery.action, restoreCommand: recovery.restoreCommand, archiving: recovery.archiving, standby: recovery.standby !== undefined },
+    recovery: {
+      action: recovery.action,
+      restoreCommand: recovery.restoreCommand,
+      archiving: recovery.archiving,
+      standby: recovery.standby !== undefined,
+    },
     reasons: plan.reasons,
   }
 }
@@ -66,10 +89,30 @@ export function restoreListing(report: RestoreReport, started: StartedServer | u
   const rate = formatBytes((report.bytes * 1000) / Math.max(1, report.durationMs))
   return listingOf([
     ['restored', `${report.directory} from ${report.backup}`],
-    ['files', `${counted(report.files, 'file')}, ${formatBytes(report.bytes)}, in ${formatDuration(report.durationMs)} (${rate}/s); every checksum is right`],
-    ['kept', report.filesKept > 0 ? `${counted(report.filesKept, 'file')}, ${formatBytes(report.bytesKept)}, were right already` : undefined],
-    ['removed', report.filesRemoved > 0 ? `${counted(report.filesRemoved, 'file')} that the backup does not have` : undefined],
-    ...(started ? startedLines(started) : [['next', `start the server on ${report.directory}; it replays the WAL to the target by itself`] as const]),
+    [
+      'files',
+      `${counted(report.files, 'file')}, ${formatBytes(report.bytes)}, in ${formatDuration(report.durationMs)} (${rate}/s); every checksum is right`,
+    ],
+    [
+      'kept',
+      report.filesKept > 0
+        ? `${counted(report.filesKept, 'file')}, ${formatBytes(report.bytesKept)}, were right already`
+        : undefined,
+    ],
+    [
+      'removed',
+      report.filesRemoved > 0
+        ? `${counted(report.filesRemoved, 'file')} that the backup does not have`
+        : undefined,
+    ],
+    ...(started
+      ? startedLines(started)
+      : [
+          [
+            'next',
+            `start the server on ${report.directory}; it replays the WAL to the target by itself`,
+          ] as const,
+        ]),
   ])
 }
 
@@ -86,7 +129,11 @@ export function startedRecord(started: StartedServer | undefined): Readonly<Reco
   if (!started) return {}
   const { lsn, time, timeline, state, pid, connectionString, logFile, isPrivate } = started
   return {
-    recoveredTo: { lsn: lsn === undefined ? null : formatLsn(lsn), time: time === undefined ? null : isoMicros(time), timeline: timeline ?? null },
+    recoveredTo: {
+      lsn: lsn === undefined ? null : formatLsn(lsn),
+      time: time === undefined ? null : isoMicros(time),
+      timeline: timeline ?? null,
+    },
     server: { state, pid, connection: connectionString, logFile, isPrivate },
   }
 }
@@ -99,7 +146,9 @@ function describeStop({ where, lsn, last, isExact }: StoppingPoint): string {
     case 'consistent':
       return `as soon as the backup is consistent, at ${formatLsn(lsn)}`
     default:
-      return isExact ? `${where} the record at ${formatLsn(lsn)}${after}` : `in the segment that begins at ${formatLsn(lsn)}${after}`
+      return isExact
+        ? `${where} the record at ${formatLsn(lsn)}${after}`
+        : `in the segment that begins at ${formatLsn(lsn)}${after}`
   }
 }
 

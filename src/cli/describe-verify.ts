@@ -10,13 +10,19 @@ const columns: readonly Column<VerifiedBackup>[] = [
   { head: 'FILES', of: ({ files }) => String(files), align: 'right' },
   { head: 'READ', of: ({ bytes }) => formatBytes(bytes), align: 'right' },
   { head: 'PAGES', of: ({ pagesChecked }) => String(pagesChecked), align: 'right' },
-  { head: 'SOURCE', of: ({ pagesCorrupt }) => (pagesCorrupt === 0 ? 'good' : `${counted(pagesCorrupt, 'corrupt page')}`) },
+  {
+    head: 'SOURCE',
+    of: ({ pagesCorrupt }) => (pagesCorrupt === 0 ? 'good' : counted(pagesCorrupt, 'corrupt page')),
+  },
 ]
 
 export function verifyListing({ backups, wal, findings, durationMs }: VerifyReport): string {
   const table = backups.length === 0 ? 'no backups\n' : tableOf(backups, columns)
   const walLine = `WAL: ${counted(wal.segments, 'segment')} read, ${formatBytes(wal.bytes)}\n`
-  const verdict = findings.length === 0 ? 'everything is as it was written' : `DAMAGE: ${counted(findings.length, 'finding')}`
+  const verdict =
+    findings.length === 0
+      ? 'everything is as it was written'
+      : `DAMAGE: ${counted(findings.length, 'finding')}`
   return `${table}${walLine}${findings.map(findingText).join('')}${verdict}; took ${formatDuration(durationMs)}\n`
 }
 

@@ -42,25 +42,54 @@ export interface LaidOut {
 
 export async function layOut(context: CommandContext, words: RestoreWords): Promise<LaidOut> {
   const { signal, world, progress, program, terminal } = context
-  if (words.targetDir === undefined) throw usageFault('restore needs --target-dir', 'Name the data directory to write: --target-dir /srv/restored.')
-  if (words.delta && words.force) throw usageFault('--delta and --force exclude one another', '--delta keeps what is right; --force deletes everything first.')
+  if (words.targetDir === undefined)
+    throw usageFault(
+      'restore needs --target-dir',
+      'Name the data directory to write: --target-dir /srv/restored.',
+    )
+  if (words.delta && words.force)
+    throw usageFault(
+      '--delta and --force exclude one another',
+      '--delta keeps what is right; --force deletes everything first.',
+    )
   const target = targetOf(words)
   const { repository, encoding, description, identities } = await context.openRepository(words.repository)
-  const deps = { world, progress, worker: program.worker, repository, storage: description, identities: await identities() }
+  const deps = {
+    world,
+    progress,
+    worker: program.worker,
+    repository,
+    storage: description,
+    identities: await identities(),
+  }
   const wal = openWalStore(repository, { encoding, identities: deps.identities })
   const { backups } = await readCatalog(repository, signal)
-  const backupId = words.backup === undefined ? undefined : (await findBackup(repository, words.backup, signal)).id
+  const backupId =
+    words.backup === undefined ? undefined : (await findBackup(repository, words.backup, signal)).id
   const { walSegmentSizeBytes } = repository.identity
   progress.phase('planning')
-  const plan = await planRestore({ backups, wal, walSegmentSizeBytes }, { target, timeline: words.timeline ?? 'latest', backupId }, signal)
+  const plan = await planRestore(
+    { backups, wal, walSegmentSizeBytes },
+    { target, timeline: words.timeline ?? 'latest', backupId },
+    signal,
+  )
   const record = backups.find(({ id }) => id === plan.backup.id)
   if (!record) throw new Error('assertion failed: the plan names a backup of the catalogue')
-  const request = { ...words, tablespaces: words.tablespace, targetDirectory: resolve(terminal.workingDirectory, words.targetDir), account: accountOfProcess() }
+  const request = {
+    ...words,
+    tablespaces: words.tablespace,
+    targetDirectory: resolve(terminal.workingDirectory, words.targetDir),
+    account: accountOfProcess(),
+  }
   const layout = await layOutRestore(deps, request, plan, record, signal)
   return { deps, layout, recovery: await recoveryOf(context, words, layout) }
 }
 
-async function recoveryOf(context: CommandContext, words: RestoreWords, { plan }: RestoreLayout): Promise<RecoverySettings> {
+async function recoveryOf(
+  context: CommandContext,
+  words: RestoreWords,
+  { plan }: RestoreLayout,
+): Promise<RecoverySettings> {
   const { path } = await context.config()
   return {
     target: plan.target,
@@ -88,10 +117,21 @@ function targetOf(words: RestoreWords): RecoveryTarget {
     words.toImmediate ? { kind: 'immediate' } : undefined,
   ]
   const [target = { kind: 'latest' as const }, ...others] = given.filter(one => one !== undefined)
-  if (others.length > 0) throw usageFault('more than one target was given', 'Give one of --latest, --to-time, --to-lsn, --to-xid, --to-name, --to-immediate.')
-  if (words.exclusive && !('inclusive' in target)) throw usageFault('--exclusive has no meaning for this target', 'It goes with --to-time, --to-lsn and --to-xid.')
+  if (others.length > 0)
+    throw usageFault(
+      'more than one target was given',
+      'Give one of --latest, --to-time, --to-lsn, --to-xid, --to-name, --to-immediate.',
+    )
+  if (words.exclusive && !('inclusive' in target))
+    throw usageFault(
+      '--exclusive has no meaning for this target',
+      'It goes with --to-time, --to-lsn and --to-xid.',
+    )
   if (words.action !== undefined && target.kind === 'latest') {
-    throw usageFault('--action has no meaning without a target to stop at', 'Leave it out: at the end of the WAL the server is promoted.')
+    throw usageFault(
+      '--action has no meaning without a target to stop at',
+      'Leave it out: at the end of the WAL the server is promoted.',
+    )
   }
   return target
 }

@@ -74,9 +74,9 @@ export interface Mapping {
 
 export function asMapping(text: string): Mapping {
   const [from = '', to = '', ...more] = text.split('=')
-  if (from.startsWith('/') && to.startsWith('/') && more.length === 0) return { from, to }
+  if (from !== '' && to.startsWith('/') && more.length === 0) return { from, to }
   throw usageFault(
-    `"${text}" is not OLD=NEW with two absolute paths`,
+    `"${text}" is not OLD=NEW, with an absolute path for NEW`,
     'Write it as /srv/old_space=/srv/new_space.',
   )
 }

@@ -1,6 +1,15 @@
 /** `holdfast restore` */
 import { defineCommand, flag, value, values } from '../command.ts'
-import { asChoice, asLsn, asMapping, asText, asTime, asTimeline, asTransactionId, usageFault } from '../usage.ts'
+import {
+  asChoice,
+  asLsn,
+  asMapping,
+  asText,
+  asTime,
+  asTimeline,
+  asTransactionId,
+  usageFault,
+} from '../usage.ts'
 import type { CommandContext } from '../context.ts'
 import { workerCount } from '../workers.ts'
 import { repositoryOption } from './common.ts'
@@ -33,7 +42,7 @@ export const restore = defineCommand({
       asChoice('promote', 'pause', 'shutdown'),
       'What the server does at the target (else promote).',
     ),
-    tablespace: values('OLD=NEW', asMapping, 'Put the tablespace that was at OLD at NEW.'),
+    tablespace: values('OLD=NEW', asMapping, 'Put the tablespace that was at OLD, or has this name, at NEW.'),
     delta: flag('Keep what is right in an existing directory, and write only the rest.'),
     force: flag('Write into a directory that is not empty; what is there is deleted.'),
     plan: flag('Show the plan and stop.'),
@@ -58,7 +67,12 @@ export const restore = defineCommand({
     },
   ],
   async run(context, given) {
-    const [{ layOut }, { planListing, planRecord, restoreListing, startedRecord }, { restore: carryOut }, { startRestored }] = await Promise.all([
+    const [
+      { layOut },
+      { planListing, planRecord, restoreListing, startedRecord },
+      { restore: carryOut },
+      { startRestored },
+    ] = await Promise.all([
       import('../restore-setup.ts'),
       import('../describe-restore.ts'),
       import('../../operations/restore/restore.ts'),
@@ -74,19 +88,30 @@ export const restore = defineCommand({
     }
     output.note(planListing(layout, recovery).trimEnd())
     await confirm(context, given.yes, layout.use)
-    const report = await carryOut({ ...deps, log }, { layout, recovery, workers: workerCount(config.workers) }, signal)
+    const report = await carryOut(
+      { ...deps, log },
+      { layout, recovery, workers: workerCount(config.workers) },
+      signal,
+    )
     const { environment } = context.terminal
     const places = { binDirectory: config.postgres.binDirectory, path: environment['PATH'] }
     const request = { layout, standby: given.standby, pauses: given.action === 'pause' }
-    const started = given.start ? await startRestored({ world, progress, environment, places }, request, signal) : undefined
+    const started = given.start
+      ? await startRestored({ world, progress, environment, places }, request, signal)
+      : undefined
     output.result({ plan, result: report, ...startedRecord(started) }, () => restoreListing(report, started))
     return undefined
   },
 })
 
 /** Asks only where something would be deleted or written over, and somebody is there to answer. */
-async function confirm({ terminal }: CommandContext, yes: boolean, use: 'fresh' | 'clear' | 'delta'): Promise<void> {
+async function confirm(
+  { terminal }: CommandContext,
+  yes: boolean,
+  use: 'fresh' | 'clear' | 'delta',
+): Promise<void> {
   if (yes || use === 'fresh' || terminal.ask === undefined) return
   const answer = await terminal.ask('Go on? [y/N] ')
-  if (!/^y(es)?$/i.test(answer)) throw usageFault('the restore was not confirmed', 'Nothing was changed. Answer y, or give --yes.')
+  if (!/^y(es)?$/i.test(answer))
+    throw usageFault('the restore was not confirmed', 'Nothing was changed. Answer y, or give --yes.')
 }

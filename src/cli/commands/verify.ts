@@ -20,18 +20,34 @@ export const verify = defineCommand({
     },
   ],
   async run(context, given) {
-    const [{ verify: verifyRepository }, { verifyListing }, { findBackup }, { openWalStore }] = await Promise.all([
-      import('../../operations/verify/verify.ts'),
-      import('../describe-verify.ts'),
-      import('../find-backup.ts'),
-      import('../../repository/wal-store.ts'),
-    ])
+    const [{ verify: verifyRepository }, { verifyListing }, { findBackup }, { openWalStore }] =
+      await Promise.all([
+        import('../../operations/verify/verify.ts'),
+        import('../describe-verify.ts'),
+        import('../find-backup.ts'),
+        import('../../repository/wal-store.ts'),
+      ])
     const { config } = await context.config()
     const { world, progress, program, output, signal } = context
-    const { repository, encoding, description: storage, identities: keys } = await context.openRepository(given.repository)
+    const {
+      repository,
+      encoding,
+      description: storage,
+      identities: keys,
+    } = await context.openRepository(given.repository)
     const identities = await keys()
     const wal = openWalStore(repository, { encoding, identities })
-    const deps = { world, progress, worker: program.worker, repository, storage, encoding, identities, wal, workers: workerCount(config.workers) }
+    const deps = {
+      world,
+      progress,
+      worker: program.worker,
+      repository,
+      storage,
+      encoding,
+      identities,
+      wal,
+      workers: workerCount(config.workers),
+    }
     const only = given.id === undefined ? undefined : await findBackup(repository, given.id, signal)
     const report = await verifyRepository(deps, only, signal)
     output.result(report, () => verifyListing(report))
