@@ -90,7 +90,7 @@ function encryptionOf({ recipients }: BackupRecord): string {
 function pagesOf({ pagesChecked, pagesTorn, pagesCorrupt }: BackupRecord['checks']): string {
   if (pagesChecked === 0) return 'not checked: the cluster has no page checksums'
   const torn = pagesTorn === 0 ? '' : `, ${counted(pagesTorn, 'torn page')} that WAL repairs`
-  return `${counted(pagesChecked, 'page')} checked, ${pagesCorrupt === 0 ? 'all good' : `${counted(pagesCorrupt, 'corrupt page')}`}${torn}`
+  return `${counted(pagesChecked, 'page')} checked, ${pagesCorrupt === 0 ? 'all good' : counted(pagesCorrupt, 'corrupt page')}${torn}`
 }
 
 function someOf(blocks: readonly number[]): string {

@@ -5,7 +5,11 @@ import { simWorld } from '../../base/world.ts'
 import { awaitWal, segmentsOf, type WalWaitDeps } from './await-wal.ts'
 
 const never = new AbortController().signal
-const span = { first: '0000000100000000000000FE', last: '000000010000000100000001', segmentSizeBytes: 16 * MiB }
+const span = {
+  first: '0000000100000000000000FE',
+  last: '000000010000000100000001',
+  segmentSizeBytes: 16 * MiB,
+}
 
 function deps(more: Partial<WalWaitDeps>): WalWaitDeps {
   return {

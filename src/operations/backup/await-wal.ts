@@ -26,7 +26,9 @@ export interface WalWaitDeps {
   /** What the server archived last; asked only to see that it moves. */
   readonly lastArchived: (signal: AbortSignal) => Promise<string | undefined>
   /** Why archiving does not move, for the fault. */
-  readonly diagnose: (signal: AbortSignal) => Promise<{ readonly message: string; readonly hint: string } | undefined>
+  readonly diagnose: (
+    signal: AbortSignal,
+  ) => Promise<{ readonly message: string; readonly hint: string } | undefined>
   /** Give up after so long without any progress. */
   readonly stallMsMax: number
 }
@@ -70,7 +72,8 @@ class StallWatch {
     const archived = await this.#deps.lastArchived(signal)
     if (archived !== this.#lastArchived) this.moved()
     this.#lastArchived = archived
-    if (this.#deps.clock.monotonicMs() - this.#movedAtMs >= this.#deps.stallMsMax) throw await this.#stalled(name, signal)
+    if (this.#deps.clock.monotonicMs() - this.#movedAtMs >= this.#deps.stallMsMax)
+      throw await this.#stalled(name, signal)
   }
 
   async #stalled(name: string, signal: AbortSignal): Promise<Fault> {

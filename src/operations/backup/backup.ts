@@ -58,20 +58,36 @@ export interface BackupRequest {
   readonly archiveCommand: string
 }
 
-export async function backUp(deps: BackupDeps, request: BackupRequest, signal: AbortSignal): Promise<BackupRecord> {
-  await using lease = await acquireLease(deps.repository, 'backup', await leaseOwner('backup'), deps.world, signal)
+export async function backUp(
+  deps: BackupDeps,
+  request: BackupRequest,
+  signal: AbortSignal,
+): Promise<BackupRecord> {
+  await using lease = await acquireLease(
+    deps.repository,
+    'backup',
+    await leaseOwner('backup'),
+    deps.world,
+    signal,
+  )
   const held = AbortSignal.any([signal, lease.lost])
   await settleOldFolders(deps, lease, held)
   await using server = await deps.connect(held)
   const facts = await serverFacts(server, held)
   const source = await checkSource(facts, deps.repository.identity, request)
-  source.warnings.forEach(warning => { deps.progress.note(warning) })
+  source.warnings.forEach(warning => {
+    deps.progress.note(warning)
+  })
 
   const copy = await copyEverything(deps, request, server, source, held)
   const record = await describe(deps, request, source, copy, held)
   await waitForWal(deps, request, server, record, held)
   await commitBackup(deps.repository, record, held)
-  deps.log.info('backup.finished', { id: record.id, storedBytes: record.sizes.storedBytes, durationMs: record.durationMs })
+  deps.log.info('backup.finished', {
+    id: record.id,
+    storedBytes: record.sizes.storedBytes,
+    durationMs: record.durationMs,
+  })
   return record
 }
 
@@ -109,13 +125,28 @@ async function copyEverything(
 
   progress.phase('looking at the data directory')
   const files = await collectFiles(world, dataDirectory, facts, signal)
-  files.warnings.forEach(warning => { progress.note(warning) })
+  files.warnings.forEach(warning => {
+    progress.note(warning)
+  })
   const pages = facts.dataChecksums
-    ? { blockSizeBytes: facts.blockSizeBytes, segmentBlocks: facts.relationSegmentBlocks, startLsn: session.startLsn }
+    ? {
+        blockSizeBytes: facts.blockSizeBytes,
+        segmentBlocks: facts.relationSegmentBlocks,
+        startLsn: session.startLsn,
+      }
     : undefined
   const copied = await copyOut(
     deps,
-    { dataDirectory, storage: deps.storage, keyPrefix, encoding, pages, queue: files.queue, entries: files.entries, workers: request.workers },
+    {
+      dataDirectory,
+      storage: deps.storage,
+      keyPrefix,
+      encoding,
+      pages,
+      queue: files.queue,
+      entries: files.entries,
+      workers: request.workers,
+    },
     signal,
   )
   await using last = openLastPack(world, {
@@ -134,15 +165,35 @@ async function copyEverything(
   await last.add(made('backup_label', files.fileMode, Buffer.from(end.labelFile)), outer)
   const packs = [...copied.packs, await last.finish()]
   const stopWal = stopSegment(source, session, end, control)
-  return { id, keyPrefix, files, packs, report: judgeRecentPages(copied.report, end.stopLsn), session, end, stopWal, startedMs, startedMonotonicMs }
+  return {
+    id,
+    keyPrefix,
+    files,
+    packs,
+    report: judgeRecentPages(copied.report, end.stopLsn),
+    session,
+    end,
+    stopWal,
+    startedMs,
+    startedMonotonicMs,
+  }
 }
 
-function made(path: string, mode: number, bytes: Uint8Array): { path: string; mode: number; sizeBytes: number; bytes: Uint8Array[] } {
+function made(
+  path: string,
+  mode: number,
+  bytes: Uint8Array,
+): { path: string; mode: number; sizeBytes: number; bytes: Uint8Array[] } {
   return { path, mode, sizeBytes: bytes.length, bytes: [bytes] }
 }
 
 /** A standby that changed to another timeline while it was copied needs WAL of both, which one range can not say. */
-function stopSegment({ facts }: BackupSource, session: Copy['session'], { label, stopLsn }: BackupEnd, control: ControlFile): string {
+function stopSegment(
+  { facts }: BackupSource,
+  session: Copy['session'],
+  { label, stopLsn }: BackupEnd,
+  control: ControlFile,
+): string {
   const { timeline } = label
   if (session.fromStandby && control.minRecoveryTimeline !== timeline) {
     throw new Fault(
@@ -229,7 +280,11 @@ async function waitForWal(
 }
 
 /** On a standby nothing ends the segment that holds the end of the backup; on a quiet primary that may take for ever. */
-async function switchWalOnPrimary({ connectPrimary, progress }: BackupDeps, record: BackupRecord, signal: AbortSignal): Promise<void> {
+async function switchWalOnPrimary(
+  { connectPrimary, progress }: BackupDeps,
+  record: BackupRecord,
+  signal: AbortSignal,
+): Promise<void> {
   if (!record.fromStandby) return
   if (!connectPrimary) {
     progress.note(
@@ -245,13 +300,20 @@ function explain(
   facts: Awaited<ReturnType<typeof serverFacts>> | undefined,
   archiveCommand: string,
 ): { readonly message: string; readonly hint: string } | undefined {
-  if (!facts) return { message: 'the server can no longer be asked', hint: 'Start the server; it archives what is missing.' }
+  if (!facts)
+    return {
+      message: 'the server can no longer be asked',
+      hint: 'Start the server; it archives what is missing.',
+    }
   const health = judgeArchiver(facts, archiveCommand)
   switch (health.verdict) {
     case 'healthy':
       return undefined
     case 'standby':
-      return { message: health.note, hint: 'Look at archive_command on the primary, and run SELECT pg_switch_wal() there.' }
+      return {
+        message: health.note,
+        hint: 'Look at archive_command on the primary, and run SELECT pg_switch_wal() there.',
+      }
     default:
       return { message: health.message, hint: health.hint }
   }

@@ -40,7 +40,9 @@ export async function collectFiles(
         if (item.path !== '') directories.push({ path: item.path, mode: item.mode })
         break
       case 'files':
-        item.names.forEach((name, i) => { queue.add(item.directory, name, item.sizes[i] ?? 0) })
+        item.names.forEach((name, i) => {
+          queue.add(item.directory, name, item.sizes[i] ?? 0)
+        })
         addSize(sizes, item.directory, item.sizes)
         break
       case 'tablespace':
@@ -54,7 +56,14 @@ export async function collectFiles(
   const modifiedMs = clock.now()
   return {
     queue: queue.close(),
-    entries: directories.map(({ path, mode }) => ({ kind: 'directory', path, sizeBytes: 0, modifiedMs, mode, ...owner })),
+    entries: directories.map(({ path, mode }) => ({
+      kind: 'directory',
+      path,
+      sizeBytes: 0,
+      modifiedMs,
+      mode,
+      ...owner,
+    })),
     directories,
     tablespaces: [...links].map(([oid, location]) => ({
       oid,

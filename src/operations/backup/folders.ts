@@ -34,14 +34,26 @@ export async function settleOldFolders(deps: BackupDeps, lease: Lease, signal: A
   }
 }
 
-async function isWalComplete({ wal }: BackupDeps, record: BackupRecord, signal: AbortSignal): Promise<boolean> {
-  const span = { first: record.startWal, last: record.stopWal, segmentSizeBytes: record.postgres.walSegmentSizeBytes }
+async function isWalComplete(
+  { wal }: BackupDeps,
+  record: BackupRecord,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const span = {
+    first: record.startWal,
+    last: record.stopWal,
+    segmentSizeBytes: record.postgres.walSegmentSizeBytes,
+  }
   for (const name of segmentsOf(span)) if (!(await wal.head(name, signal))) return false
   return true
 }
 
 /** Ids count seconds; two backups that begin within one second (or a clock that went back) must not share a folder. */
-export async function freeBackupId(repository: Repository, startedMs: number, signal: AbortSignal): Promise<string> {
+export async function freeBackupId(
+  repository: Repository,
+  startedMs: number,
+  signal: AbortSignal,
+): Promise<string> {
   const taken = new Set<string>()
   for await (const { id } of listBackupFolders(repository, signal)) taken.add(id)
   for (let ms = startedMs; ; ms += 1000) {

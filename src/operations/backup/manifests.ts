@@ -32,7 +32,12 @@ export async function storeManifests(
   const suffix = suffixOf(encoding)
   const name = manifestName(suffix)
   const place = { storage, key: `${keyPrefix}${name}`, encoding }
-  const manifest = await writeManifest(place, { backup: id, directories }, packs.map(pack => pack.entries), signal)
+  const manifest = await writeManifest(
+    place,
+    { backup: id, directories },
+    packs.map(pack => pack.entries),
+    signal,
+  )
   const postgresName = backupManifestName(suffix)
   const postgresPlace = { storage, key: `${keyPrefix}${postgresName}`, encoding }
   const backupManifest = await storeStream(postgresPlace, backupManifestText(request), signal)

@@ -22,7 +22,10 @@ export function buildRecord(parts: RecordParts): BackupRecord {
   const { source, copy, manifests, encoding } = parts
   const { facts } = source
   const { end, files, packs, report, session } = copy
-  const storedBytes = [...packs, manifests.manifest, manifests.backupManifest].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  const storedBytes = [...packs, manifests.manifest, manifests.backupManifest].reduce(
+    (sum, { sizeBytes }) => sum + sizeBytes,
+    0,
+  )
   return {
     format: 1,
     id: copy.id,
@@ -56,7 +59,13 @@ export function buildRecord(parts: RecordParts): BackupRecord {
       storedBytes,
     },
     tablespaces: files.tablespaces,
-    packs: packs.map(({ name, sizeBytes, sha256, files: count, rawBytes }) => ({ name, sizeBytes, sha256, files: count, rawBytes })),
+    packs: packs.map(({ name, sizeBytes, sha256, files: count, rawBytes }) => ({
+      name,
+      sizeBytes,
+      sha256,
+      files: count,
+      rawBytes,
+    })),
     ...manifests,
     compression: { algorithm: 'zstd', level: encoding.level },
     recipients: encoding.recipients,

@@ -20,7 +20,11 @@ export interface SourceRequest {
 }
 
 /** Throws what makes a backup impossible or worthless; returns what is merely worth telling. */
-export async function checkSource(facts: ServerFacts, identity: ClusterIdentity, request: SourceRequest): Promise<BackupSource> {
+export async function checkSource(
+  facts: ServerFacts,
+  identity: ClusterIdentity,
+  request: SourceRequest,
+): Promise<BackupSource> {
   assertSameCluster(facts, identity)
   if (!facts.fullPageWrites) throw fullPageWritesOff()
   const dataDirectory = request.dataDirectory ?? facts.dataDirectory
@@ -35,7 +39,9 @@ function assertSameCluster(facts: ServerFacts, identity: ClusterIdentity): void 
     'CLUSTER_MISMATCH',
     `the server is PostgreSQL ${String(facts.major)} with system identifier ${facts.systemIdentifier}; ` +
       `"${identity.cluster}" in the repository is ${String(identity.postgresMajor)} with ${identity.systemIdentifier}`,
-    { hint: 'Give this server a cluster name of its own in the configuration: after pg_upgrade or a new initdb it is another cluster.' },
+    {
+      hint: 'Give this server a cluster name of its own in the configuration: after pg_upgrade or a new initdb it is another cluster.',
+    },
   )
 }
 
@@ -45,7 +51,9 @@ async function assertSameDirectory(dataDirectory: string, facts: ServerFacts): P
   throw new Fault(
     'DATA_DIRECTORY',
     `${dataDirectory} belongs to system ${control.systemIdentifier}, and the server connected to is ${facts.systemIdentifier}`,
-    { hint: 'Run on the host of that server, or set postgres.data_directory to the folder of the same server as postgres.connection.' },
+    {
+      hint: 'Run on the host of that server, or set postgres.data_directory to the folder of the same server as postgres.connection.',
+    },
   )
 }
 
@@ -63,9 +71,13 @@ function archiverWarnings(facts: ServerFacts, command: string): readonly string[
 }
 
 const fullPageWritesOff = (): Fault =>
-  new Fault('POSTGRES_REFUSED', 'full_page_writes is off: pages that are torn while they are copied could not be repaired', {
-    hint: 'Set full_page_writes = on and reload the server.',
-  })
+  new Fault(
+    'POSTGRES_REFUSED',
+    'full_page_writes is off: pages that are torn while they are copied could not be repaired',
+    {
+      hint: 'Set full_page_writes = on and reload the server.',
+    },
+  )
 
 const unknownDirectory = (facts: ServerFacts): Fault =>
   new Fault('DATA_DIRECTORY', `the role ${facts.role.name} may not see where the data directory is`, {

@@ -14,7 +14,15 @@ import type { Repository } from '../../repository/repository.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { WorkerHost } from '../workers/crew.ts'
 import type { FileOwner } from '../workers/messages.ts'
-import { assertPlacesFree, assertSpace, measureSpace, placeTablespaces, type SpaceNeed, type TablespaceMapping, type TablespacePlace } from './places.ts'
+import {
+  assertPlacesFree,
+  assertSpace,
+  measureSpace,
+  placeTablespaces,
+  type SpaceNeed,
+  type TablespaceMapping,
+  type TablespacePlace,
+} from './places.ts'
 import { sizeOfTree } from './strays.ts'
 import { assertApart, chooseOwner, inspectTarget, judgeTarget, type TargetUse } from './target-directory.ts'
 
@@ -82,10 +90,15 @@ export async function layOutRestore(
   }
 }
 
-async function readHead({ repository, identities }: RestoreDeps, record: BackupRecord, signal: AbortSignal): Promise<ManifestHead> {
+async function readHead(
+  { repository, identities }: RestoreDeps,
+  record: BackupRecord,
+  signal: AbortSignal,
+): Promise<ManifestHead> {
   const source = { storage: repository.storage, key: manifestKey(repository, record), identities }
-  const { head, close } = await openManifest(source, signal)
-  await close()
+  const manifest = await openManifest(source, signal)
+  await manifest.close()
+  const { head } = manifest
   if (head.backup === record.id) return head
   throw new Fault('OBJECT_CORRUPT', `the manifest of ${record.id} is that of ${head.backup}`, {
     hint: 'Find out who moved objects inside the repository; restore from another backup meanwhile (--backup ID).',
@@ -108,7 +121,11 @@ async function partsOf(
     needBytes: Math.max(0, sizes.rawBytes - inTablespaces) + walSegmentsHeld * postgres.walSegmentSizeBytes,
     keptBytes: await sizeOfTree(directory, signal),
   }
-  const others = tablespaces.map(async ({ to, sizeBytes }) => ({ path: to, needBytes: sizeBytes, keptBytes: await sizeOfTree(to, signal) }))
+  const others = tablespaces.map(async ({ to, sizeBytes }) => ({
+    path: to,
+    needBytes: sizeBytes,
+    keptBytes: await sizeOfTree(to, signal),
+  }))
   return [main, ...(await Promise.all(others))]
 }
 

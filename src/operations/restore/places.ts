@@ -26,14 +26,22 @@ export function placeTablespaces(
   tablespaces: readonly TablespaceRecord[],
   mappings: readonly TablespaceMapping[],
 ): readonly TablespacePlace[] {
-  const fits = ({ from }: TablespaceMapping, { location, name }: TablespaceRecord): boolean => from === location || from === name
+  const fits = ({ from }: TablespaceMapping, { location, name }: TablespaceRecord): boolean =>
+    from === location || from === name
   const stray = mappings.find(mapping => !tablespaces.some(tablespace => fits(mapping, tablespace)))
   if (stray) {
     const known = tablespaces.map(({ name, location }) => `${name} at ${location}`).join(', ')
-    throw usage(`the backup has no tablespace ${stray.from}`, known === '' ? 'It has none: leave --tablespace out.' : `It has: ${known}.`)
+    throw usage(
+      `the backup has no tablespace ${stray.from}`,
+      known === '' ? 'It has none: leave --tablespace out.' : `It has: ${known}.`,
+    )
   }
   const relative = mappings.find(({ to }) => !isAbsolute(to))
-  if (relative) throw usage(`--tablespace ${relative.from}=${relative.to}: the new place is not an absolute path`, 'Give an absolute path.')
+  if (relative)
+    throw usage(
+      `--tablespace ${relative.from}=${relative.to}: the new place is not an absolute path`,
+      'Give an absolute path.',
+    )
   const places = tablespaces.map(tablespace => ({
     oid: tablespace.oid,
     name: tablespace.name,
@@ -42,7 +50,8 @@ export function placeTablespaces(
     sizeBytes: tablespace.sizeBytes,
   }))
   const twice = places.find(({ to }, i) => places.findIndex(other => other.to === to) !== i)
-  if (twice) throw usage(`two tablespaces would share ${twice.to}`, 'Give each tablespace a place of its own.')
+  if (twice)
+    throw usage(`two tablespaces would share ${twice.to}`, 'Give each tablespace a place of its own.')
   return places
 }
 
@@ -50,16 +59,28 @@ export function placeTablespaces(
  * A tablespace's place may hold data already. It is this directory's own only when the directory's link leads there; else
  * it may be in use by the original server, and is never touched.
  */
-export async function assertPlacesFree(directory: string, use: TargetUse, places: readonly TablespacePlace[], record: BackupRecord): Promise<void> {
-  const version = versionDirectory(Math.floor(record.postgres.versionNumber / 10_000), record.postgres.catalogVersion)
+export async function assertPlacesFree(
+  directory: string,
+  use: TargetUse,
+  places: readonly TablespacePlace[],
+  record: BackupRecord,
+): Promise<void> {
+  const version = versionDirectory(
+    Math.floor(record.postgres.versionNumber / 10_000),
+    record.postgres.catalogVersion,
+  )
   for (const { oid, to, name } of places) {
     const holds = await readdir(join(to, version)).catch(() => [])
     if (holds.length === 0) continue
     const link = await readlink(join(directory, 'pg_tblspc', String(oid))).catch(() => undefined)
     if (use !== 'fresh' && link !== undefined && resolve(link) === to) continue
-    throw new Fault('TARGET_DIRECTORY', `the place of tablespace ${name}, ${to}, holds data that may be another server's`, {
-      hint: `Name another place: --tablespace ${to}=/somewhere/else. If the data there is no longer needed, remove ${join(to, version)} by hand.`,
-    })
+    throw new Fault(
+      'TARGET_DIRECTORY',
+      `the place of tablespace ${name}, ${to}, holds data that may be another server's`,
+      {
+        hint: `Name another place: --tablespace ${to}=/somewhere/else. If the data there is no longer needed, remove ${join(to, version)} by hand.`,
+      },
+    )
   }
 }
 
@@ -67,10 +88,17 @@ export async function assertPlacesFree(directory: string, use: TargetUse, places
 export async function makePlaces(
   directory: string,
   places: readonly TablespacePlace[],
-  { use, mode, owner }: { readonly use: TargetUse; readonly mode: number; readonly owner: FileOwner | undefined },
+  {
+    use,
+    mode,
+    owner,
+  }: { readonly use: TargetUse; readonly mode: number; readonly owner: FileOwner | undefined },
   record: BackupRecord,
 ): Promise<void> {
-  const version = versionDirectory(Math.floor(record.postgres.versionNumber / 10_000), record.postgres.catalogVersion)
+  const version = versionDirectory(
+    Math.floor(record.postgres.versionNumber / 10_000),
+    record.postgres.catalogVersion,
+  )
   const links = join(directory, 'pg_tblspc')
   await mkdir(links, { recursive: true, mode })
   for (const { oid, to } of places) {
@@ -83,10 +111,14 @@ export async function makePlaces(
       await rm(link, { recursive: true, force: true })
       await symlink(to, link)
     } catch (error) {
-      throw new Fault('TARGET_DIRECTORY', `the tablespace place ${to} can not be made ready: ${messageOf(error)}`, {
-        hint: 'Run as a user that may write there, or name another place with --tablespace OLD=NEW.',
-        cause: error,
-      })
+      throw new Fault(
+        'TARGET_DIRECTORY',
+        `the tablespace place ${to} can not be made ready: ${messageOf(error)}`,
+        {
+          hint: 'Run as a user that may write there, or name another place with --tablespace OLD=NEW.',
+          cause: error,
+        },
+      )
     }
   }
 }
@@ -107,7 +139,11 @@ export async function measureSpace(
     const { dev } = await stat(there)
     const { bavail, bsize } = await statfs(there)
     const known = byDevice.get(dev) ?? { path, needBytes: 0, freeBytes: bavail * bsize }
-    byDevice.set(dev, { ...known, needBytes: known.needBytes + needBytes, freeBytes: known.freeBytes + keptBytes })
+    byDevice.set(dev, {
+      ...known,
+      needBytes: known.needBytes + needBytes,
+      freeBytes: known.freeBytes + keptBytes,
+    })
   }
   return [...byDevice.values()]
 }
@@ -115,9 +151,13 @@ export async function measureSpace(
 export function assertSpace(needs: readonly SpaceNeed[]): void {
   const short = needs.find(({ needBytes, freeBytes }) => needBytes > freeBytes)
   if (!short) return
-  throw new Fault('SPACE', `${short.path} needs ${formatBytes(short.needBytes)}, and ${formatBytes(short.freeBytes)} are free there`, {
-    hint: 'Make room there, name another directory, or move tablespaces elsewhere with --tablespace OLD=NEW.',
-  })
+  throw new Fault(
+    'SPACE',
+    `${short.path} needs ${formatBytes(short.needBytes)}, and ${formatBytes(short.freeBytes)} are free there`,
+    {
+      hint: 'Make room there, name another directory, or move tablespaces elsewhere with --tablespace OLD=NEW.',
+    },
+  )
 }
 
 async function nearestExisting(path: string): Promise<string> {

@@ -36,7 +36,11 @@ export interface RestoreReport extends CopyInReport {
   readonly durationMs: number
 }
 
-export async function restore(deps: RestoreDeps & { readonly log: Log }, job: RestoreJob, signal: AbortSignal): Promise<RestoreReport> {
+export async function restore(
+  deps: RestoreDeps & { readonly log: Log },
+  job: RestoreJob,
+  signal: AbortSignal,
+): Promise<RestoreReport> {
   const { layout } = job
   const { directory, record } = layout
   const startedMs = deps.world.clock.monotonicMs()
@@ -63,21 +67,36 @@ interface CopiedFiles {
   readonly kept: PathSet
 }
 
-async function copyFiles(deps: RestoreDeps, { layout, workers }: RestoreJob, signal: AbortSignal): Promise<CopiedFiles> {
+async function copyFiles(
+  deps: RestoreDeps,
+  { layout, workers }: RestoreJob,
+  signal: AbortSignal,
+): Promise<CopiedFiles> {
   const { record, use } = layout
   const { repository, identities, progress } = deps
-  const manifest = await openManifest({ storage: repository.storage, key: manifestKey(repository, record), identities }, signal)
+  const manifest = await openManifest(
+    { storage: repository.storage, key: manifestKey(repository, record), identities },
+    signal,
+  )
   const kept = new PathSet()
   let control: ManifestFile | undefined
   const watched = async function* (): AsyncIterable<readonly ManifestFile[]> {
     for await (const group of manifest.files) {
-      if (use === 'delta') group.forEach(({ path }) => { kept.add(path) })
+      if (use === 'delta')
+        group.forEach(({ path }) => {
+          kept.add(path)
+        })
       control ??= group.find(({ path }) => path === controlFilePath)
       yield group
     }
   }
   progress.phase('restoring files', record.sizes.rawBytes)
-  const request = { ...copyRequest(deps, layout), files: watched(), workers, select: ({ path }: ManifestFile) => path !== controlFilePath }
+  const request = {
+    ...copyRequest(deps, layout),
+    files: watched(),
+    workers,
+    select: ({ path }: ManifestFile) => path !== controlFilePath,
+  }
   const report = await copyIn(deps, request, signal)
   if (control) return { report, control, kept }
   throw new Fault('OBJECT_CORRUPT', `the manifest of ${record.id} does not name ${controlFilePath}`, {
@@ -86,12 +105,21 @@ async function copyFiles(deps: RestoreDeps, { layout, workers }: RestoreJob, sig
 }
 
 /** Also syncs everything that was written since the files. */
-async function copyControlFile(deps: RestoreDeps, { layout }: RestoreJob, control: ManifestFile, signal: AbortSignal): Promise<void> {
+async function copyControlFile(
+  deps: RestoreDeps,
+  { layout }: RestoreJob,
+  control: ManifestFile,
+  signal: AbortSignal,
+): Promise<void> {
   await syncTrees([layout.directory, ...layout.tablespaces.map(({ to }) => to)], signal)
   const only = async function* (): AsyncIterable<readonly ManifestFile[]> {
     yield [control]
   }
-  await copyIn(deps, { ...copyRequest(deps, layout), directories: [], delta: false, files: only(), workers: 1 }, signal)
+  await copyIn(
+    deps,
+    { ...copyRequest(deps, layout), directories: [], delta: false, files: only(), workers: 1 },
+    signal,
+  )
 }
 
 function copyRequest(deps: RestoreDeps, layout: RestoreLayout): Omit<CopyInRequest, 'files' | 'workers'> {
@@ -113,10 +141,18 @@ function copyRequest(deps: RestoreDeps, layout: RestoreLayout): Omit<CopyInReque
 const backupManifestName = 'backup_manifest'
 
 /** So that pg_verifybackup can judge the directory before a server starts on it. */
-async function writeBackupManifest({ repository, identities }: RestoreDeps, layout: RestoreLayout, signal: AbortSignal): Promise<void> {
+async function writeBackupManifest(
+  { repository, identities }: RestoreDeps,
+  layout: RestoreLayout,
+  signal: AbortSignal,
+): Promise<void> {
   const { record } = layout
   const key = `${backupFolder(repository.identity.cluster, record.id)}/${record.backupManifest.name}`
-  await writeFile(layout, backupManifestName, decodeStream(repository.storage.get(key, undefined, signal), identities))
+  await writeFile(
+    layout,
+    backupManifestName,
+    decodeStream(repository.storage.get(key, undefined, signal), identities),
+  )
 }
 
 /** Returns the files that are there now and not in the backup. */
@@ -133,13 +169,22 @@ async function writeRecovery({ layout, recovery }: RestoreJob): Promise<readonly
   return ['postgresql.auto.conf', files.signal]
 }
 
-async function removeOthers(directory: string, kept: PathSet, written: readonly string[], signal: AbortSignal): Promise<number> {
+async function removeOthers(
+  directory: string,
+  kept: PathSet,
+  written: readonly string[],
+  signal: AbortSignal,
+): Promise<number> {
   for (const path of [backupManifestName, ...written]) kept.add(path)
   return removeStrays(directory, kept, signal)
 }
 
 /** Whole or not at all, with the mode and owner of the cluster's own files. */
-async function writeFile({ directory, mode, owner }: RestoreLayout, name: string, pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+async function writeFile(
+  { directory, mode, owner }: RestoreLayout,
+  name: string,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<void> {
   const path = join(directory, name)
   const unfinished = `${path}.holdfast`
   try {
@@ -160,7 +205,11 @@ async function writeFile({ directory, mode, owner }: RestoreLayout, name: string
 }
 
 const unwritable = (path: string, cause: unknown): Fault =>
-  new Fault(errnoOf(cause) === 'ENOSPC' ? 'SPACE' : 'TARGET_DIRECTORY', `${path} can not be written: ${messageOf(cause)}`, {
-    hint: 'Look at the rights and the free space there, and run the same restore again: it goes on where it was.',
-    cause,
-  })
+  new Fault(
+    errnoOf(cause) === 'ENOSPC' ? 'SPACE' : 'TARGET_DIRECTORY',
+    `${path} can not be written: ${messageOf(cause)}`,
+    {
+      hint: 'Look at the rights and the free space there, and run the same restore again: it goes on where it was.',
+      cause,
+    },
+  )

@@ -10,7 +10,11 @@ import type { Progress } from '../../base/progress.ts'
 import type { World } from '../../base/world.ts'
 import type { StoppingPoint } from '../../policy/restore-plan.ts'
 import { followRecovery, type RecoveryOutcome } from '../../postgres/local-server/follow-recovery.ts'
-import { startLocalServer, type LocalServer, type LocalServerOptions } from '../../postgres/local-server/local-server.ts'
+import {
+  startLocalServer,
+  type LocalServer,
+  type LocalServerOptions,
+} from '../../postgres/local-server/local-server.ts'
 import type { Environment } from '../../postgres/connection-string.ts'
 import { findServer, type ToolPlaces } from '../../postgres/tools.ts'
 import { formatLsn } from '../../wal/lsn.ts'
@@ -41,7 +45,11 @@ export interface StartedServer extends RecoveryOutcome {
 }
 
 /** The server goes on when this returns. SERVER_START when it fails, or stops before the point that was planned. */
-export async function startRestored(deps: StartDeps, request: StartRequest, signal: AbortSignal): Promise<StartedServer> {
+export async function startRestored(
+  deps: StartDeps,
+  request: StartRequest,
+  signal: AbortSignal,
+): Promise<StartedServer> {
   const { layout, standby, pauses } = request
   const major = Math.floor(layout.record.postgres.versionNumber / 10_000)
   const options = {
@@ -56,7 +64,9 @@ export async function startRestored(deps: StartDeps, request: StartRequest, sign
     return await run(deps, request, { ...options, reach: 'configured' }, signal)
   } catch (error) {
     if (!isFault(error, 'SERVER_START') || !isPlaceTaken(error.message)) throw error
-    deps.progress.note('the port or socket of its configuration is in use by another server; this one gets a private socket')
+    deps.progress.note(
+      'the port or socket of its configuration is in use by another server; this one gets a private socket',
+    )
     return await run(deps, request, { ...options, reach: 'private' }, signal)
   }
 }
@@ -75,7 +85,12 @@ async function run(
   }
   const outcome = await followRecovery(
     server,
-    { standby, onProgress: ({ restoredFiles }) => { replayed(restoredFiles) } },
+    {
+      standby,
+      onProgress: ({ restoredFiles }) => {
+        replayed(restoredFiles)
+      },
+    },
     world,
     signal,
   )
@@ -92,7 +107,9 @@ async function run(
 
 /** What the postmaster says when another one has its port, its socket, or its address. */
 function isPlaceTaken(message: string): boolean {
-  return /lock file ".*\.s\.PGSQL\.\d+\.lock" already exists|could not (create any (TCP\/IP|Unix-domain) sockets|bind)|Address already in use/i.test(message)
+  return /lock file ".*\.s\.PGSQL\.\d+\.lock" already exists|could not (create any (TCP\/IP|Unix-domain) sockets|bind)|Address already in use/i.test(
+    message,
+  )
 }
 
 /** Between two records there may be the header of a page. */
@@ -102,9 +119,13 @@ const recordGapBytes = 64n
 function assertReached(outcome: RecoveryOutcome, stop: StoppingPoint, { logFile }: LocalServer): void {
   const { lsn } = outcome
   if (lsn === undefined || lsn + recordGapBytes >= stop.lsn) return
-  throw new Fault('SERVER_START', `recovery stopped at ${formatLsn(lsn)}, before the planned ${formatLsn(stop.lsn)}`, {
-    hint: `The server was stopped. Look at its log, ${logFile}, and run holdfast verify: WAL that was there when the plan was made is gone or damaged.`,
-  })
+  throw new Fault(
+    'SERVER_START',
+    `recovery stopped at ${formatLsn(lsn)}, before the planned ${formatLsn(stop.lsn)}`,
+    {
+      hint: `The server was stopped. Look at its log, ${logFile}, and run holdfast verify: WAL that was there when the plan was made is gone or damaged.`,
+    },
+  )
 }
 
 /** Beside the data directory, not in it; in the temporary folder where the path of a socket would be too long. */

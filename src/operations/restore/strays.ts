@@ -60,7 +60,8 @@ export async function removeStrays(directory: string, kept: PathSet, signal: Abo
       const inside = path === '' ? entry.name : `${path}/${entry.name}`
       const isTablespace = /^pg_tblspc\/\d+$/.test(inside)
       if (inside === markerName || inside === 'lost+found') continue
-      const isDirectory = entry.isDirectory() || ((isTablespace || inside === 'pg_wal') && entry.isSymbolicLink())
+      const isDirectory =
+        entry.isDirectory() || ((isTablespace || inside === 'pg_wal') && entry.isSymbolicLink())
       if (isDirectory) {
         pending.push(inside)
       } else if (!kept.has(inside)) {
@@ -82,7 +83,8 @@ export async function sizeOfTree(directory: string, signal: AbortSignal): Promis
     if (!entries) continue
     for await (const entry of entries) {
       if (entry.isDirectory()) pending.push(join(path, entry.name))
-      else if (entry.isFile()) bytes += (await lstat(join(path, entry.name)).catch(() => undefined))?.size ?? 0
+      else if (entry.isFile())
+        bytes += (await lstat(join(path, entry.name)).catch(() => undefined))?.size ?? 0
     }
   }
   return bytes

@@ -50,12 +50,21 @@ export function judgeTarget(
     case 'data-directory':
       if (delta) return 'delta'
       if (force) return 'clear'
-      throw unfit(`${directory} holds a data directory already`, 'Use --delta to keep what is right in it, --force to delete it first, or name another directory.')
+      throw unfit(
+        `${directory} holds a data directory already`,
+        'Use --delta to keep what is right in it, --force to delete it first, or name another directory.',
+      )
     case 'other':
       if (force) return 'clear'
       throw delta
-        ? unfit(`${directory} is no data directory: it holds ${state.sample}`, 'Name the data directory that --delta shall repair.')
-        : unfit(`${directory} is not empty: it holds ${state.sample}`, 'Name another directory, or use --force to delete what is there.')
+        ? unfit(
+            `${directory} is no data directory: it holds ${state.sample}`,
+            'Name the data directory that --delta shall repair.',
+          )
+        : unfit(
+            `${directory} is not empty: it holds ${state.sample}`,
+            'Name another directory, or use --force to delete what is there.',
+          )
     case 'repository':
       throw unfit(`${directory} is a Holdfast repository`, 'Name a directory outside of the repository.')
   }
@@ -67,7 +76,10 @@ export function assertApart(directory: string, repositoryFolder: string | undefi
   const target = resolve(directory) + sep
   const repository = resolve(repositoryFolder) + sep
   if (!target.startsWith(repository) && !repository.startsWith(target)) return
-  throw unfit(`${directory} and the repository ${repositoryFolder} lie within one another`, 'Name a directory outside of the repository.')
+  throw unfit(
+    `${directory} and the repository ${repositoryFolder} lie within one another`,
+    'Name a directory outside of the repository.',
+  )
 }
 
 export interface Preparation {
@@ -102,7 +114,10 @@ export async function finishTarget(directory: string): Promise<void> {
 }
 
 async function writeMarker(directory: string, backup: string): Promise<void> {
-  const text = { restoring: backup, hint: 'This restore is under way, or was cut off: run the same holdfast restore again.' }
+  const text = {
+    restoring: backup,
+    hint: 'This restore is under way, or was cut off: run the same holdfast restore again.',
+  }
   const path = join(directory, markerName)
   const file = await open(`${path}.tmp`, 'w', 0o600)
   try {
@@ -118,7 +133,8 @@ async function writeMarker(directory: string, backup: string): Promise<void> {
 async function clear(directory: string): Promise<void> {
   await rm(join(directory, controlFilePath), { force: true })
   for (const name of (await namesIn(directory)) ?? []) {
-    if (name !== markerName && name !== 'lost+found') await rm(join(directory, name), { recursive: true, force: true })
+    if (name !== markerName && name !== 'lost+found')
+      await rm(join(directory, name), { recursive: true, force: true })
   }
 }
 
@@ -144,7 +160,10 @@ async function syncDirectory(directory: string): Promise<void> {
  * Whom restored files shall belong to. PostgreSQL refuses to run as root, and on a directory that is not its own; so when
  * root restores, the files get the owner of the directory, or of the nearest one above that is not root's, or `postgres`.
  */
-export async function chooseOwner(directory: string, own: { readonly userId: number; readonly groupId: number }): Promise<FileOwner | undefined> {
+export async function chooseOwner(
+  directory: string,
+  own: { readonly userId: number; readonly groupId: number },
+): Promise<FileOwner | undefined> {
   if (own.userId !== 0) return undefined
   for (let path = resolve(directory); ; path = dirname(path)) {
     const owner = await stat(path).catch(() => undefined)
@@ -155,8 +174,14 @@ export async function chooseOwner(directory: string, own: { readonly userId: num
 
 async function accountOf(name: string): Promise<FileOwner | undefined> {
   const accounts = await readFile('/etc/passwd', 'utf8').catch(() => '')
-  const [, , userId, groupId] = accounts.split('\n').map(line => line.split(':')).find(([account]) => account === name) ?? []
-  return userId === undefined || groupId === undefined ? undefined : { userId: Number(userId), groupId: Number(groupId) }
+  const [, , userId, groupId] =
+    accounts
+      .split('\n')
+      .map(line => line.split(':'))
+      .find(([account]) => account === name) ?? []
+  return userId === undefined || groupId === undefined
+    ? undefined
+    : { userId: Number(userId), groupId: Number(groupId) }
 }
 
 const unfit = (message: string, hint: string): Fault => new Fault('TARGET_DIRECTORY', message, { hint })

@@ -1,6 +1,6 @@
 /** Reads back one backup: both manifests, every pack, every file in it. */
 import { createHash } from 'node:crypto'
-import { Fault, isFault } from '../../base/fault.ts'
+import { isFault, type Fault } from '../../base/fault.ts'
 import { decodeStream } from '../../pipeline/codec.ts'
 import type { BackupRecord, StoredObjectRecord } from '../../repository/format/backup-record.ts'
 import { backupFolder } from '../../repository/layout.ts'
@@ -17,7 +17,11 @@ export interface CheckedBackup {
   readonly findings: readonly Finding[]
 }
 
-export async function checkBackup(deps: VerifyDeps, record: BackupRecord, signal: AbortSignal): Promise<CheckedBackup> {
+export async function checkBackup(
+  deps: VerifyDeps,
+  record: BackupRecord,
+  signal: AbortSignal,
+): Promise<CheckedBackup> {
   const folder = backupFolder(deps.repository.identity.cluster, record.id)
   const findings: Finding[] = []
   for (const object of [record.manifest, record.backupManifest]) {
@@ -43,7 +47,15 @@ async function checkFiles(
   const key = `${keyPrefix}${record.manifest.name}`
   try {
     const { files } = await openManifest({ storage: repository.storage, key, identities }, signal)
-    const request = { storage, keyPrefix, identities, packs: record.packs, files, pages: pageRules(record), workers }
+    const request = {
+      storage,
+      keyPrefix,
+      identities,
+      packs: record.packs,
+      files,
+      pages: pageRules(record),
+      workers,
+    }
     return await checkPacks(host, request, signal)
   } catch (error) {
     if (!isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) throw error
@@ -52,9 +64,16 @@ async function checkFiles(
   }
 }
 
-function pageRules({ postgres, startLsn }: BackupRecord): { blockSizeBytes: number; segmentBlocks: number; startLsn: bigint } | undefined {
+function pageRules({
+  postgres,
+  startLsn,
+}: BackupRecord): { blockSizeBytes: number; segmentBlocks: number; startLsn: bigint } | undefined {
   if (!postgres.dataChecksums) return undefined
-  return { blockSizeBytes: postgres.blockSizeBytes, segmentBlocks: postgres.relationSegmentBlocks, startLsn: parseLsn(startLsn) ?? 0n }
+  return {
+    blockSizeBytes: postgres.blockSizeBytes,
+    segmentBlocks: postgres.relationSegmentBlocks,
+    startLsn: parseLsn(startLsn) ?? 0n,
+  }
 }
 
 /** What is wrong with an object that is one stream; undefined when nothing is. */
@@ -74,15 +93,25 @@ async function damageOf(
     }
   }
   try {
-    for await (const piece of decodeStream(hashed(), identities)) void piece
+    await drain(decodeStream(hashed(), identities))
   } catch (error) {
     if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) return error.message
     // With a damaged header no key fits; with a good one that is for the person to mend.
-    if (isFault(error, 'KEY_WRONG') && length > 0 && (await isChanged(repository.storage.get(key, undefined, signal), sha256))) return 'its hash is wrong'
+    if (
+      isFault(error, 'KEY_WRONG') &&
+      length > 0 &&
+      (await isChanged(repository.storage.get(key, undefined, signal), sha256))
+    )
+      return 'its hash is wrong'
     throw error
   }
   if (length !== sizeBytes) return `it has ${String(length)} bytes instead of ${String(sizeBytes)}`
   return digest.digest('hex') === sha256 ? undefined : 'its hash is wrong'
+}
+
+async function drain(stream: AsyncIterable<Uint8Array>): Promise<void> {
+  const pieces = stream[Symbol.asyncIterator]()
+  while ((await pieces.next()).done !== true);
 }
 
 async function isChanged(stored: AsyncIterable<Uint8Array>, sha256: string): Promise<boolean> {

@@ -52,7 +52,9 @@ export async function checkWal(
     deps.progress.advance(names.length * sizeBytes)
   }
   const findings = [
-    ...(await Promise.all([...broken].map(([name, message]) => brokenWindow(deps, archive, backups, name, message, signal)))),
+    ...(await Promise.all(
+      [...broken].map(([name, message]) => brokenWindow(deps, archive, backups, name, message, signal)),
+    )),
     ...(await historyFindings(deps, archive, signal)),
   ]
   return { wal: { segments, bytes: segments * sizeBytes }, findings, broken: new Set(broken.keys()) }
@@ -73,23 +75,38 @@ function expectedSegments(archive: Archive, backups: readonly BackupRecord[]): s
   return [...archive.timelines.values()].flatMap(wal => {
     const first = firstNeeded(wal, archive, backups)
     const last = lastNeeded(wal, archive, backups)
-    return first === undefined || last === undefined ? [] : namesBetween(wal.timeline, first, last, archive.segmentSizeBytes)
+    return first === undefined || last === undefined
+      ? []
+      : namesBetween(wal.timeline, first, last, archive.segmentSizeBytes)
   })
 }
 
-function firstNeeded({ timeline, runs, history }: TimelineWal, { segmentSizeBytes }: Archive, backups: readonly BackupRecord[]): bigint | undefined {
-  const starts = backups.filter(backup => backup.timeline === timeline).map(({ startWal }) => parseSegmentName(startWal, segmentSizeBytes).number)
+function firstNeeded(
+  { timeline, runs, history }: TimelineWal,
+  { segmentSizeBytes }: Archive,
+  backups: readonly BackupRecord[],
+): bigint | undefined {
+  const starts = backups
+    .filter(backup => backup.timeline === timeline)
+    .map(({ startWal }) => parseSegmentName(startWal, segmentSizeBytes).number)
   // A timeline that continues one with backups is needed from its first segment on.
   const branch = history?.at(-1)?.endLsn
-  const isContinued = history?.some(({ timeline: parent }) => backups.some(backup => backup.timeline === parent)) ?? false
+  const isContinued =
+    history?.some(({ timeline: parent }) => backups.some(backup => backup.timeline === parent)) ?? false
   if (branch !== undefined && isContinued) return branch / BigInt(segmentSizeBytes)
   if (starts.length > 0) return smallest(starts)
   return backups.length === 0 ? runs[0]?.first : undefined
 }
 
-function lastNeeded({ timeline, runs }: TimelineWal, { timelines, segmentSizeBytes }: Archive, backups: readonly BackupRecord[]): bigint | undefined {
+function lastNeeded(
+  { timeline, runs }: TimelineWal,
+  { timelines, segmentSizeBytes }: Archive,
+  backups: readonly BackupRecord[],
+): bigint | undefined {
   const present = runs.at(-1)?.last
-  const stops = backups.filter(backup => backup.timeline === timeline).map(({ stopWal }) => parseSegmentName(stopWal, segmentSizeBytes).number)
+  const stops = backups
+    .filter(backup => backup.timeline === timeline)
+    .map(({ stopWal }) => parseSegmentName(stopWal, segmentSizeBytes).number)
   // The segment in which the next timeline begins is stored under that timeline's name.
   const ends = [...timelines.values()]
     .flatMap(({ history }) => history ?? [])
@@ -99,7 +116,11 @@ function lastNeeded({ timeline, runs }: TimelineWal, { timelines, segmentSizeByt
   return all.length === 0 ? undefined : all.reduce((a, b) => (a > b ? a : b))
 }
 
-async function damageOf({ wal, repository }: VerifyDeps, name: string, signal: AbortSignal): Promise<string | undefined> {
+async function damageOf(
+  { wal, repository }: VerifyDeps,
+  name: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   try {
     const bytes = await wal.get(name, signal)
     if (!bytes) return 'it is missing'
@@ -122,10 +143,22 @@ async function brokenWindow(
   const { segmentSizeBytes } = archive
   const position = parseSegmentName(name, segmentSizeBytes)
   const startLsn = segmentStartLsn(position, segmentSizeBytes)
-  const before = await headOf(deps, segmentName({ ...position, number: position.number - 1n }, segmentSizeBytes), signal)
-  const next = backups.find(backup => backup.timeline === position.timeline && parseSegmentName(backup.startWal, segmentSizeBytes).number > position.number)
-  const hurt = backups.filter(backup => segmentsOfBackup(backup, segmentSizeBytes).includes(name)).map(({ id }) => id)
-  const from = before?.commits ? `${formatLsn(startLsn)} (after ${before.commits.latest})` : formatLsn(startLsn)
+  const before = await headOf(
+    deps,
+    segmentName({ ...position, number: position.number - 1n }, segmentSizeBytes),
+    signal,
+  )
+  const next = backups.find(
+    backup =>
+      backup.timeline === position.timeline &&
+      parseSegmentName(backup.startWal, segmentSizeBytes).number > position.number,
+  )
+  const hurt = backups
+    .filter(backup => segmentsOfBackup(backup, segmentSizeBytes).includes(name))
+    .map(({ id }) => id)
+  const from = before?.commits
+    ? `${formatLsn(startLsn)} (after ${before.commits.latest})`
+    : formatLsn(startLsn)
   const to = next ? `${next.stopLsn}, where backup ${next.id} opens it again` : 'the end of the archive'
   const window = `window broken from ${from} to ${to}`
   return {
@@ -140,7 +173,11 @@ async function headOf({ wal }: VerifyDeps, name: string, signal: AbortSignal): P
 }
 
 /** Without its history file, a timeline can not be reached from a backup on the one before. */
-async function historyFindings(deps: VerifyDeps, { timelines }: Archive, signal: AbortSignal): Promise<readonly Finding[]> {
+async function historyFindings(
+  deps: VerifyDeps,
+  { timelines }: Archive,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
   const findings: Finding[] = []
   for (const { timeline } of timelines.values()) {
     if (timeline === 1) continue
@@ -154,14 +191,20 @@ async function historyFindings(deps: VerifyDeps, { timelines }: Archive, signal:
     )
     if (message === undefined) continue
     const object = walKey(deps.repository.identity.cluster, name, suffixOf(deps.encoding))
-    findings.push({ object, message, cost: `timeline ${String(timeline)} can not be reached from backups of earlier timelines` })
+    findings.push({
+      object,
+      message,
+      cost: `timeline ${String(timeline)} can not be reached from backups of earlier timelines`,
+    })
   }
   return findings
 }
 
 function namesBetween(timeline: number, first: bigint, last: bigint, segmentSizeBytes: number): string[] {
   const count = last < first ? 0 : Number(last - first) + 1
-  return Array.from({ length: count }, (_, i) => segmentName({ timeline, number: first + BigInt(i) }, segmentSizeBytes))
+  return Array.from({ length: count }, (_, i) =>
+    segmentName({ timeline, number: first + BigInt(i) }, segmentSizeBytes),
+  )
 }
 
 const smallest = (numbers: readonly bigint[]): bigint => numbers.reduce((a, b) => (a < b ? a : b))

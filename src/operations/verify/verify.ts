@@ -22,18 +22,27 @@ export interface VerifyDeps extends WorkerHost {
 }
 
 /** `only`: this backup, and the WAL that it needs to become consistent. */
-export async function verify(deps: VerifyDeps, only: BackupRecord | undefined, signal: AbortSignal): Promise<VerifyReport> {
+export async function verify(
+  deps: VerifyDeps,
+  only: BackupRecord | undefined,
+  signal: AbortSignal,
+): Promise<VerifyReport> {
   const { repository, world, progress } = deps
   const startedMs = world.clock.monotonicMs()
   const catalog = await readCatalog(repository, signal)
   const chosen = only ? [only] : catalog.backups
-  progress.phase('reading backups', chosen.reduce((sum, { sizes }) => sum + sizes.storedBytes, 0))
+  progress.phase(
+    'reading backups',
+    chosen.reduce((sum, { sizes }) => sum + sizes.storedBytes, 0),
+  )
   const checked: CheckedBackup[] = []
   for (const record of chosen) checked.push(await checkBackup(deps, record, signal))
   const wal = await checkWal(deps, chosen, { only }, signal)
   const damaged = only ? [] : catalog.damaged
   const findings: Finding[] = [
-    ...damaged.map(({ id, fault }) => unreadable(`${backupFolder(repository.identity.cluster, id)}/${commitName}`, id, fault)),
+    ...damaged.map(({ id, fault }) =>
+      unreadable(`${backupFolder(repository.identity.cluster, id)}/${commitName}`, id, fault),
+    ),
     ...checked.flatMap(backup => backup.findings),
     ...wal.findings,
   ]
