@@ -4,7 +4,7 @@
  * eslint.config.mjs; this is one of them.
  */
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises'
 
 export interface Clock {
   /** Wall clock, in milliseconds since 1970 (UTC). May jump. */
@@ -58,4 +58,9 @@ export function simWorld({ startMs = 0, seed = 1 }: { startMs?: number; seed?: n
     },
     randomBytes: count => Uint8Array.from({ length: count }, nextByte),
   }
+}
+
+/** Lets other work of this process have its turn, in the midst of work that waits for nothing by itself. */
+export async function letOthersWork(): Promise<void> {
+  await immediate()
 }

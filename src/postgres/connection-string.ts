@@ -92,10 +92,10 @@ export function isSocketFolder(host: string): boolean {
 }
 
 function fromUri(text: string): Map<string, string> {
-  const [base = '', search = ''] = splitOnce(text.replace(/^postgres(ql)?:\/\//, ''), '?')
-  const [authority = '', database = ''] = splitOnce(base, '/')
+  const [base, search] = splitOnce(text.replace(/^postgres(ql)?:\/\//, ''), '?')
+  const [authority, database] = splitOnce(base, '/')
   const at = authority.lastIndexOf('@')
-  const [user = '', password = ''] = splitOnce(at < 0 ? '' : authority.slice(0, at), ':')
+  const [user, password] = splitOnce(at < 0 ? '' : authority.slice(0, at), ':')
   const { host, port: portText } = hostAndPort(authority.slice(at + 1))
   const found = new Map<string, string>()
   const put = (name: string, value: string): void => {
@@ -107,7 +107,7 @@ function fromUri(text: string): Map<string, string> {
   put('port', portText)
   put('dbname', decode(database))
   for (const pair of search.split('&').filter(Boolean)) {
-    const [name = '', value = ''] = splitOnce(pair, '=')
+    const [name, value] = splitOnce(pair, '=')
     put(decode(name), decode(value))
   }
   return found
@@ -116,7 +116,7 @@ function fromUri(text: string): Map<string, string> {
 function hostAndPort(text: string): { host: string; port: string } {
   const match = /^\[([^\]]*)\](?::(.*))?$/.exec(text)
   if (match) return { host: match[1] ?? '', port: match[2] ?? '' }
-  const [host = '', portText = ''] = splitOnce(text, ':')
+  const [host, portText] = splitOnce(text, ':')
   return { host, port: portText }
 }
 
@@ -163,9 +163,9 @@ function sslMode(text = 'prefer'): SslMode {
   return mode
 }
 
-function splitOnce(text: string, separator: string): [string, string?] {
+function splitOnce(text: string, separator: string): readonly [before: string, after: string] {
   const at = text.indexOf(separator)
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)]
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)]
 }
 
 function decode(text: string): string {

@@ -5,7 +5,7 @@
  * Statements run one after another, in the order of the calls. The session is set up so that results do not
  * depend on the role's settings: UTC, ISO dates, and names looked up in pg_catalog alone.
  */
-import pg from 'pg'
+import type pg from 'pg'
 import { Fault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { minute, second } from '../base/units.ts'

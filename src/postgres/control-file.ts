@@ -7,9 +7,9 @@
 import { crc32c } from '@node-rs/crc32'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setImmediate as otherWork } from 'node:timers/promises'
 import { Fault, errnoOf, isFault, messageOf } from '../base/fault.ts'
 import { assert } from '../base/assert.ts'
+import { letOthersWork } from '../base/world.ts'
 import type { Lsn } from '../wal/lsn.ts'
 
 export interface ControlFile {
@@ -89,7 +89,7 @@ export async function readControlFile(
       return { bytes, control: parseControlFile(bytes) }
     } catch (error) {
       if (tries >= 20 || !isFault(error)) throw error
-      await otherWork()
+      await letOthersWork()
     }
   }
 }

@@ -83,6 +83,7 @@ export async function makeSource(major: Major): Promise<Source> {
   const server = await startServer({
     major,
     archiveCommand: true,
+    walSegmentSizeMb: 1,
     settings: { track_commit_timestamp: 'on' },
   })
   const copy = join(server.root, 'backup/data')

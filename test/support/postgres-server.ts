@@ -15,7 +15,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
+import { Socket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -281,7 +281,8 @@ function startWatchdog(dataDirectory: string, root: string): ChildProcess {
     cwd: '/',
   })
   child.unref()
-  if (child.stdin && 'unref' in child.stdin && typeof child.stdin.unref === 'function') child.stdin.unref()
+  // The pipe must not keep this process alive either.
+  if (child.stdin instanceof Socket) child.stdin.unref()
   return child
 }
 

@@ -7,9 +7,9 @@
  */
 import { lstatSync, opendirSync, readlinkSync, type Dir, type Stats } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate as otherWork } from 'node:timers/promises'
 import { Fault, errnoOf, messageOf } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
+import { letOthersWork } from '../../base/world.ts'
 import { controlFilePath, isEmptied, isLeftOut, walDirectories } from './exclusions.ts'
 import {
   isDatabaseDirectory,
@@ -83,7 +83,8 @@ async function* walk(around: Walk, start: string, signal: AbortSignal): AsyncGen
     for (const slice of scanDirectory(around, path)) {
       yield* slice.items
       pending.push(...slice.directories)
-      await otherWork(undefined, { signal })
+      signal.throwIfAborted()
+      await letOthersWork()
     }
   }
 }

@@ -93,11 +93,12 @@ async function ask(server: LocalServer, signal: AbortSignal): Promise<Partial<Re
   try {
     await using connection = await connect(connectionString, { environment: {} }, signal)
     const [row] = await connection.query<ReplayRow>(replaySql, [], signal)
-    return {
-      ...(row?.lsn == null ? {} : { lsn: parseLsn(row.lsn) }),
-      ...(row?.micros == null ? {} : { time: Number(row.micros) }),
-      ...(row?.timeline == null ? {} : { timeline: row.timeline }),
+    const known = {
+      lsn: parseLsn(row?.lsn ?? ''),
+      time: row?.micros ? Number(row.micros) : undefined,
+      timeline: row?.timeline ?? undefined,
     }
+    return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined))
   } catch {
     signal.throwIfAborted()
     return {} // Its pg_hba.conf may well refuse us.

@@ -1,6 +1,5 @@
 /** Configuration files for a data directory that came without: Debian keeps them in /etc, outside of every backup. */
 import { chown, writeFile } from 'node:fs/promises'
-import type { LocalServerOptions } from './local-server.ts'
 import type { Owner } from './owner.ts'
 import {
   configNames,
@@ -12,9 +11,16 @@ import {
   type Settings,
 } from './start-settings.ts'
 
+export interface GenerateRequest {
+  readonly dataDirectory: string
+  readonly runDirectory: string
+  readonly reach: 'private' | 'configured'
+  readonly owner: Owner
+}
+
 /** Writes what is missing into the run directory, and returns the settings that point there. */
-export async function generateFiles(options: LocalServerOptions, owner: Owner): Promise<Settings> {
-  const { dataDirectory, runDirectory, reach } = options
+export async function generateFiles(request: GenerateRequest): Promise<Settings> {
+  const { dataDirectory, runDirectory, reach, owner } = request
   const files = generatedFiles(runDirectory)
   const missing = await missingFiles(dataDirectory)
   const settings: Record<string, string> = {}

@@ -73,14 +73,18 @@ export async function startLocalServer(
     data_directory: dataDirectory,
     hot_standby: options.hotStandby ? 'on' : 'off',
     ...followedLog,
-    ...(await generateFiles(options, owner)),
+    ...(await generateFiles({ ...options, owner })),
     ...(options.reach === 'private' ? privateSettingsIn(socketDirectory, options) : {}),
     ...options.settings,
   }
   const logFile = join(runDirectory, 'server.log')
   const log = await LogTail.open(logFile)
   try {
-    const child = await spawnServer(options, settings, as, logFile, signal)
+    const { environment, programs } = options
+    const child = await spawnServer(
+      { postgres: programs.postgres, dataDirectory, settings, as, environment, logFile },
+      signal,
+    )
     return new RunningServer(options, child, logFile, log, world)
   } catch (error) {
     await log.close()

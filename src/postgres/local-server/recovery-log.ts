@@ -80,15 +80,13 @@ function applyNote(log: RecoveryLog, pattern: RegExp, note: Note, message: strin
 
 /** Only right behind the problem: other messages have details, too. */
 function addToProblem(log: RecoveryLog, message: string): void {
-  const last = log.problems.length - 1
-  const before = log.tail.at(-2) ?? ''
-  const problem = log.problems[last]
-  if (problem === undefined || !(before.endsWith(firstPart(problem)) || /(DETAIL|HINT): {2}/.test(before)))
-    return
-  log.problems[last] = `${problem}; ${message}`
+  const problem = log.problems.pop()
+  if (problem === undefined) return
+  const [first = ''] = problem.split('; ')
+  const before = log.tail[log.tail.length - 2]
+  const belongs = before !== undefined && (before.endsWith(first) || /(DETAIL|HINT): {2}/.test(before))
+  log.problems.push(belongs ? `${problem}; ${message}` : problem)
 }
-
-const firstPart = (problem: string): string => problem.split('; ')[0] ?? ''
 
 type Note = (log: RecoveryLog, found: string) => void
 
