@@ -61,14 +61,18 @@ export class HeldLease implements AsyncDisposable {
     const ended = AbortSignal.any([this.#stop.signal, this.#lost.signal])
     while (!ended.aborted) {
       await this.#sleep(limits.leaseRenewMs, ended)
-      if (ended.aborted) return
-      try {
-        // A hung storage must not keep this from ending: the alarm below goes on by itself.
-        const winner = await orAborted(this.#claim(ended), ended)
-        if (winner) this.#lose(`${describeOwner(winner.record)} has taken it`)
-      } catch (error) {
-        this.#trouble = error
-      }
+      await this.#renew(ended)
+    }
+  }
+
+  async #renew(ended: AbortSignal): Promise<void> {
+    if (ended.aborted) return
+    try {
+      // A hung storage must not keep this from ending: the alarm goes on by itself.
+      const winner = await orAborted(this.#claim(ended), ended)
+      if (winner) this.#lose(`${describeOwner(winner.record)} has taken it`)
+    } catch (error) {
+      this.#trouble = error
     }
   }
 

@@ -61,7 +61,7 @@ describe('a lease', () => {
     await time.run(
       (async () => {
         for (let round = 0; round < 3; round++) {
-          await using _ = await acquireLease(repository, 'backup', owner('db1'), world, signal)
+          await giveBack(await acquireLease(repository, 'backup', owner('db1'), world, signal))
         }
       })(),
     )
@@ -135,7 +135,7 @@ describe('a lease', () => {
         await acquireLease(repository, 'backup', owner('db1'), sleeper, signal)
         await world.clock.sleep(60 * minute, signal)
         const beforeMs = time.nowMs
-        await using _ = await acquireLease(repository, 'backup', owner('db2'), world, signal)
+        await giveBack(await acquireLease(repository, 'backup', owner('db2'), world, signal))
         expect(time.nowMs - beforeMs).toBeLessThan(second)
       })(),
     )
@@ -173,7 +173,7 @@ describe('a lease', () => {
       (async () => {
         await acquireLease(repository, 'backup', owner('db1'), ahead, signal)
         const sinceMs = time.nowMs
-        await using _ = await acquireLease(repository, 'backup', owner('db2'), world, signal)
+        await giveBack(await acquireLease(repository, 'backup', owner('db2'), world, signal))
         expect(time.nowMs - sinceMs).toBeGreaterThan(limits.leaseTtlMs)
         expect(time.nowMs - sinceMs).toBeLessThan(2 * minute)
       })(),
@@ -192,12 +192,8 @@ describe('a lease', () => {
     await time.run(
       (async () => {
         for (let round = 0; round < 3; round++) {
-          await using _ = await acquireLease(
-            { ...repository, storage: denied },
-            'backup',
-            owner('db1'),
-            world,
-            signal,
+          await giveBack(
+            await acquireLease({ ...repository, storage: denied }, 'backup', owner('db1'), world, signal),
           )
         }
       })(),
@@ -216,4 +212,8 @@ async function acquireWhenFree(repository: Repository, who: LeaseOwner, world: W
       await world.clock.sleep(5 * second, signal)
     }
   }
+}
+
+async function giveBack(lease: AsyncDisposable): Promise<void> {
+  await lease[Symbol.asyncDispose]()
 }

@@ -16,8 +16,6 @@ import { describeOwner, judgeLease, type LeaseJudgement } from './lease-judgemen
 import { openLeaseObjects, type LeaseName, type LeaseObject, type LeaseObjects } from './lease-objects.ts'
 import type { Repository } from './repository.ts'
 
-export type { LeaseName } from './lease-objects.ts'
-
 export interface Lease extends AsyncDisposable {
   readonly name: LeaseName
   /** Aborts, with a LEASE_LOST fault, when the lease could not be renewed in time or somebody else has it. */

@@ -25,7 +25,6 @@ export function isKey(key: string): boolean {
 }
 
 function isPart(part: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   return (
     part !== '' &&
     !part.startsWith('.') &&

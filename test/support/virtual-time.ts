@@ -34,17 +34,17 @@ export class VirtualTime {
 
   /** Lets time pass until `work` is done, or nobody waits for anything any more. */
   async run(work: Promise<unknown>): Promise<void> {
-    let failure: { readonly error: unknown } | undefined
-    let done = false
+    const outcomes: { readonly error?: unknown }[] = []
     work.then(
-      () => (done = true),
-      (error: unknown) => (failure = { error }),
+      () => outcomes.push({}),
+      (error: unknown) => outcomes.push({ error }),
     )
     for (;;) {
       // All that can go on without time passing goes on first.
       await new Promise(resolve => setImmediate(resolve))
-      if (failure) throw failure.error
-      if (done) return
+      const [outcome] = outcomes
+      if (outcome && 'error' in outcome) throw outcome.error
+      if (outcome) return
       const next = this.#takeNext()
       if (!next) throw new Error('everybody waits for ever')
       this.#nowMs = Math.max(this.#nowMs, next.atMs)

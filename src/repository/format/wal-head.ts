@@ -5,6 +5,7 @@
  * `holdfast.dev/wal`, which the `age` program passes over; in an unencrypted object as a zstd skippable frame,
  * which the `zstd` program passes over. docs/format.md is the law.
  */
+import { crc32 } from 'node:zlib'
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 
@@ -48,10 +49,13 @@ export function encodeWalHead(head: WalHead): Stanza {
     ['latest', commits?.latest],
     ['ancestors', ancestors?.map(({ timeline, endLsn }) => `${String(timeline)}@${endLsn}`).join(',')],
   ]
-  return {
-    type: walHeadType,
-    args: fields.flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`])),
-  }
+  const words = fields.flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${value}`]))
+  return { type: walHeadType, args: [...words, checkOf(words)] }
+}
+
+/** Who reads a head has no key, so age's own seal over it can not be checked; this finds damage, not forgery. */
+function checkOf(words: readonly string[]): string {
+  return `crc32=${crc32(words.join(' ')).toString(16).padStart(8, '0')}`
 }
 
 /** The head among an object's clear stanzas. OBJECT_CORRUPT when it is not there or not what encodeWalHead writes. */
@@ -75,7 +79,8 @@ export function decodeWalHead(stanzas: readonly Stanza[], what: string): WalHead
   if (head.sizeBytes > limits.walSegmentSizeBytesMax)
     throw corrupt(what, `its head says ${String(head.sizeBytes)} bytes`)
   const system = fields.has('system') ? { systemIdentifier: take('system', /^[1-9]\d{0,19}$/) } : {}
-  if (fields.has('ancestors')) return { ...head, ...system, ancestors: ancestorsOf(take('ancestors', ancestorsPattern)) }
+  if (fields.has('ancestors'))
+    return { ...head, ...system, ancestors: ancestorsOf(take('ancestors', ancestorsPattern)) }
   if (!fields.has('commits')) return { ...head, ...system }
   const commits = {
     count: takeCount('commits'),
@@ -100,7 +105,9 @@ function ancestorsOf(word: string): readonly Ancestor[] {
 /** Words of a later version are passed over; a word that stands twice is damage. */
 function fieldsOf({ args }: Stanza, what: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>()
-  for (const word of args) {
+  const words = args.slice(0, -1)
+  if (args.at(-1) !== checkOf(words)) throw corrupt(what, 'its head does not have the checksum it says')
+  for (const word of words) {
     const at = word.indexOf('=')
     if (at < 1 || fields.has(word.slice(0, at))) throw corrupt(what, `its head has the word "${word}"`)
     fields.set(word.slice(0, at), word.slice(at + 1))
