@@ -36,6 +36,9 @@ export const leaseFolder = (cluster: string, name: string): string => inCluster(
 export const leaseKey = (cluster: string, name: string, counter: number): string =>
   `${leaseFolder(cluster, name)}/${digits(counter, 8)}.json`
 
+/** Small objects that the doctor writes and takes away again. Ends in `/`. */
+export const probePrefix = (cluster: string): string => `${inCluster(cluster, 'probes')}/`
+
 /** Ends in `/`. */
 export const walPrefix = (cluster: string): string => `${inCluster(cluster, 'wal')}/`
 

@@ -1,6 +1,7 @@
 /** `holdfast doctor` */
-import { defineCommand } from '../command.ts'
-import { repositoryOption } from './common.ts'
+import { faultCatalogue } from '../../base/fault.ts'
+import { defineCommand, value } from '../command.ts'
+import { asText } from '../usage.ts'
 
 export const doctor = defineCommand({
   words: ['doctor'],
@@ -8,14 +9,30 @@ export const doctor = defineCommand({
   description:
     'Looks at the server, settings, rights, storage, keys, clocks, tools and space. Exits with 60 when something has to be changed.',
   arguments: {},
-  options: { repository: repositoryOption },
+  options: {
+    repository: value(
+      'NAME',
+      asText,
+      'Only this repository, by its name in the configuration (else all of them).',
+    ),
+  },
   examples: [
     {
       command: 'holdfast doctor',
       doc: 'One line for each thing that was looked at; what to change stands under it.',
     },
   ],
-  run() {
-    throw new Error('doctor is not wired yet')
+  async run(context, given) {
+    const { output } = context
+    const [{ examine }, { doctorDeps, repositoriesToCheck }, { findingsText }] = await Promise.all([
+      import('../../operations/doctor/doctor.ts'),
+      import('../doctor-setup.ts'),
+      import('../describe-findings.ts'),
+    ])
+    const names = await repositoriesToCheck(context, given.repository)
+    const findings = await examine(await doctorDeps(context), names, context.signal)
+    const isHealthy = findings.every(({ state }) => state !== 'problem')
+    output.result({ isHealthy, findings }, () => findingsText(findings))
+    return isHealthy ? undefined : faultCatalogue.DOCTOR_FINDINGS.exit
   },
 })

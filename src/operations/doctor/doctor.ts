@@ -1,0 +1,134 @@
+/** Looks at everything that backups and restores depend on. Changes nothing but for a small object that it takes away. */
+import { dirname } from 'node:path'
+import { Fault } from '../../base/fault.ts'
+import type { Progress } from '../../base/progress.ts'
+import type { World } from '../../base/world.ts'
+import type { LoadedConfig } from '../../config/config.ts'
+import type { Encoding } from '../../pipeline/codec.ts'
+import type { Server } from '../../postgres/connection.ts'
+import { serverFacts, type ServerFacts } from '../../postgres/server-facts.ts'
+import { openRepository } from '../../repository/repository.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { serverUserToServe } from '../setup/server-user.ts'
+import { checkData } from './check-data.ts'
+import { checkFolder } from './check-folder.ts'
+import { checkConfigFile, checkLauncher, checkTools } from './check-host.ts'
+import { checkKeys } from './check-keys.ts'
+import { checkClock, checkServer } from './check-server.ts'
+import { tryStorage } from './check-storage.ts'
+import { findingsOf, ok, type Finding } from './finding.ts'
+
+export interface DoctorDeps {
+  readonly world: World
+  readonly progress: Progress
+  readonly loaded: LoadedConfig
+  readonly connect: (signal: AbortSignal) => Promise<Server>
+  readonly openPlace: (name: string) => Promise<PlaceToCheck>
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly launcher: string
+  readonly archiveCommand: string
+}
+
+export interface PlaceToCheck {
+  readonly storage: Storage
+  readonly encoding: Encoding
+  readonly identities: () => Promise<readonly string[]>
+}
+
+/** `repositories`: the names of those to look at. */
+export async function examine(
+  deps: DoctorDeps,
+  repositories: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { loaded, progress } = deps
+  progress.phase('looking at the server')
+  const config = await findingsOf('configuration', () => checkConfigFile(loaded))
+  const { facts, findings: server } = await lookAtServer(deps, signal)
+  const host = facts ? await lookAtHost(deps, facts, signal) : []
+  const places: Finding[] = []
+  for (const name of repositories) {
+    progress.phase(`trying repository ${name}`)
+    places.push(...(await lookAtPlace(deps, name, facts, signal)))
+  }
+  return [...config, ...server, ...host, ...places]
+}
+
+async function lookAtServer(
+  { connect, world, archiveCommand, loaded }: DoctorDeps,
+  signal: AbortSignal,
+): Promise<{ facts: ServerFacts | undefined; findings: readonly Finding[] }> {
+  let facts: ServerFacts | undefined
+  const findings = await findingsOf('server', async () => {
+    await using server = await connect(signal)
+    const beforeMs = world.clock.now()
+    facts = await serverFacts(server, signal)
+    // Between the question and the answer some time passes; the server's clock may stand anywhere in it.
+    const aheadMs = outside(facts.nowMs, beforeMs, world.clock.now())
+    return [...checkServer(facts, server.where, archiveCommand), checkClock('the server', aheadMs)]
+  })
+  const known = facts
+  const data = known
+    ? await findingsOf('data', () => checkData(known, loaded.config.postgres.dataDirectory))
+    : []
+  return { facts, findings: [...findings, ...data] }
+}
+
+async function lookAtHost(
+  { launcher, loaded, environment }: DoctorDeps,
+  facts: ServerFacts,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const user = await serverUserToServe(loaded.config.postgres.dataDirectory ?? facts.dataDirectory)
+  const places = { binDirectory: loaded.config.postgres.binDirectory, path: environment['PATH'] }
+  return [await checkLauncher(launcher, user, signal), await checkTools(facts.major, places, signal)]
+}
+
+async function lookAtPlace(
+  deps: DoctorDeps,
+  name: string,
+  facts: ServerFacts | undefined,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const {
+    world,
+    loaded: { config, path },
+  } = deps
+  const settings = config.repositories[name]
+  if (!settings) return []
+  const dataDirectory = config.postgres.dataDirectory ?? facts?.dataDirectory
+  return findingsOf('storage', async () => {
+    const place = await deps.openPlace(name)
+    const repository = await openRepository(place.storage, config.cluster, signal)
+    assertSameSystem(repository.identity.systemIdentifier, facts, config.cluster)
+    const trial = await tryStorage(place.storage, config.cluster, world, signal)
+    const folder = await checkFolder(repository, { url: settings.url, dataDirectory }, signal)
+    const { encryption } = settings
+    const keys = await findingsOf('keys', () =>
+      checkKeys({ ...place, name, encryption, folder: dirname(path) }),
+    )
+    return [
+      ok('storage', `${place.storage.location} knows the cluster ${config.cluster}`),
+      ...trial.findings,
+      ...folder,
+      checkClock(`repository ${name}`, trial.clockAheadMs),
+      ...keys,
+    ]
+  })
+}
+
+function assertSameSystem(known: string, facts: ServerFacts | undefined, cluster: string): void {
+  if (!facts || facts.systemIdentifier === known) return
+  throw new Fault(
+    'CLUSTER_MISMATCH',
+    `in the repository, "${cluster}" is system ${known}, and the server is ${facts.systemIdentifier}`,
+    {
+      hint: 'Give this server a cluster name of its own in the configuration, and run holdfast init.',
+    },
+  )
+}
+
+/** How far a moment lies outside of a span: negative before it. */
+function outside(moment: number, from: number, to: number): number {
+  return moment > to ? moment - to : Math.min(0, moment - from)
+}
