@@ -64,6 +64,8 @@ export const limits = {
   /** So many directory entries are looked at before other work of the process gets its turn. */
   scanSliceFiles: 1000,
 
+  /** So much of the end of a server's log is searched for what went wrong. */
+  serverLogBytesMax: 256 * KiB,
   /** Files wait in archive_status and nothing was archived for so long: the archiver stands still. */
   archiverStallMsMax: 5 * minute,
   /** So many files waiting are worth a warning. */

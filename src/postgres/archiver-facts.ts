@@ -1,4 +1,5 @@
 /** What a server tells about its archiver: settings, pg_stat_archiver, and the segments that wait. */
+import { readArchiverError } from './archiver-error.ts'
 import type { Server, SqlRow } from './connection.ts'
 
 export interface ArchiverFacts {
@@ -14,6 +15,8 @@ export interface ArchiverFacts {
   readonly failedCount: number
   readonly lastFailedWal: string | undefined
   readonly lastFailedMs: number | undefined
+  /** What the command said when it failed last, from the server's log, if that can be read here. */
+  readonly lastError: string | undefined
   /** Files in archive_status that wait to be archived; undefined when the role may not look. */
   readonly ready: ReadyFacts | undefined
   /** Bytes of all files in pg_wal; undefined when the role may not look. */
@@ -46,8 +49,15 @@ export async function archiverFacts(
     failedCount: Number(row?.failed_count ?? 0),
     lastFailedWal: row?.last_failed_wal ?? undefined,
     lastFailedMs: row?.last_failed_ms ?? undefined,
+    lastError: isFailing(row)
+      ? await readArchiverError(server, settings.get('data_directory'), signal)
+      : undefined,
     ...(await walDirectoryFacts(server, row?.may_list ?? false, signal)),
   }
+}
+
+function isFailing(row: StatRow | undefined): boolean {
+  return (row?.last_failed_ms ?? 0) > (row?.last_archived_ms ?? 0)
 }
 
 async function walDirectoryFacts(

@@ -15,6 +15,7 @@ const good: ArchiverFacts = {
   failedCount: 0,
   lastFailedWal: undefined,
   lastFailedMs: undefined,
+  lastError: undefined,
   ready: { count: 0, oldestWal: undefined, oldestMs: undefined },
   walDirectoryBytes: 0,
 }
@@ -80,6 +81,11 @@ describe('the archiver is judged', () => {
     if (health.verdict !== 'failing') return
     expect(health.message).toMatch(message)
     expect(health.hint).toMatch(hint)
+  })
+
+  test('the last words of the command are told', () => {
+    const health = judgeArchiver(situation({ failedCount: 1, lastFailedMs: nowMs, lastError: 'no space' }))
+    expect(health).toMatchObject({ message: expect.stringContaining('it said: no space') as string })
   })
 
   test('a foreign command or module is doubtful, since it may hand the WAL on', () => {

@@ -97,13 +97,14 @@ function judgeFailures({ archiver, nowMs }: ArchiverSituation): ArchiverHealth |
   const { lastFailedMs, lastArchivedMs, lastFailedWal, failedCount } = archiver
   if (lastFailedMs === undefined || (lastArchivedMs !== undefined && lastArchivedMs >= lastFailedMs))
     return undefined
+  const words = archiver.lastError === undefined ? '' : `; it said: ${archiver.lastError}`
   const since =
     lastArchivedMs === undefined
       ? 'nothing was ever archived'
       : `the last success was ${ago(lastArchivedMs, nowMs)}`
   return failing(
     'failed',
-    `archiving fails: ${String(failedCount)} failures, the last for ${lastFailedWal ?? 'a file'} at ${formatTime(lastFailedMs)}; ${since}${waiting(archiver)}`,
+    `archiving fails: ${String(failedCount)} failures, the last for ${lastFailedWal ?? 'a file'} at ${formatTime(lastFailedMs)}; ${since}${waiting(archiver)}${words}`,
     `Read the error of the command in the server’s log, mend its cause, and watch pg_stat_archiver: PostgreSQL tries again by itself. The command is: ${archiver.library || archiver.command}`,
   )
 }

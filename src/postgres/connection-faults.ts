@@ -41,6 +41,7 @@ export function connectFault(error: unknown, place: Place): Fault {
       'Turn on ssl in the server, or say sslmode=disable in the connection string if the network is trusted.',
     )
   }
+  if (/CERT|SIGNATURE|_TLS_/.test(code)) return refused(error, place, certificateHint)
   if (/timeout/i.test(messageOf(error))) {
     return unreachable(
       error,
@@ -110,6 +111,8 @@ function passes(code: string): boolean {
   return code.startsWith('08') || ['57P01', '57P02', '57P03', '57P04', '57P05', '53300'].includes(code)
 }
 
+const certificateHint =
+  'Name the certificate of the authority with sslrootcert=, and connect by the host name that the server’s certificate holds.'
 const refusedHint = 'Read the message above; the server’s log has more.'
 
 function passwordHint(place: Place): string {

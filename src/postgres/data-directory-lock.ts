@@ -12,6 +12,7 @@ import { Fault, errnoOf, messageOf } from '../base/fault.ts'
 export interface PostmasterFile {
   readonly pid: number
   readonly dataDirectory: string
+  readonly startedMs: number
   readonly port: number | undefined
   /** The first folder with a socket; undefined when there is none. */
   readonly socketDirectory: string | undefined
@@ -30,6 +31,7 @@ export async function readPostmasterFile(dataDirectory: string): Promise<Postmas
   return {
     pid,
     dataDirectory: lines[1] ?? '',
+    startedMs: Number(lines[2]) * 1000,
     port: Number(lines[3]) || undefined,
     socketDirectory: lines[4] || undefined,
     listenAddress: lines[5] || undefined,
