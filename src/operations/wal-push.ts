@@ -3,14 +3,13 @@
  *
  * A process is started for each segment, so this file and what it imports stay few and small.
  */
-import { hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { unreachable } from '../base/assert.ts'
 import { Fault, errnoOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { formatBytes } from '../base/units.ts'
-import { scanCommitTimes } from '../postgres/wal-records/commit-times.ts'
+import { CommitTimesScanner } from '../postgres/wal-records/commit-times.ts'
 import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import type { WalHead } from '../repository/format/wal-head.ts'
 import type { WalStore } from '../repository/wal-store.ts'
@@ -18,7 +17,7 @@ import type { ClusterOfWal } from '../wal/cluster.ts'
 import { formatLsn } from '../wal/lsn.ts'
 import { classifyWalFile, type WalFile } from '../wal/segment.ts'
 import { isoMicros } from '../wal/time.ts'
-import { parseHistory, type TimelineSwitch } from '../wal/timeline.ts'
+import { parseHistory } from '../wal/timeline.ts'
 
 export interface WalPushDeps {
   readonly identity: ClusterOfWal
@@ -35,19 +34,21 @@ export interface WalPushed {
 export async function pushWal(deps: WalPushDeps, path: string, signal: AbortSignal): Promise<WalPushed> {
   const file = classifyWalFile(basename(path))
   if (!file) throw notWal(path)
-  const bytes = await readWalFile(path, file, deps.identity)
-  checkContent(file, bytes, deps.identity)
-  const result = await deps.store.put({ name: file.name, bytes, head: headOf(file, bytes, deps.identity) }, signal)
-  return { name: file.name, sizeBytes: bytes.length, result }
-}
-
-async function readWalFile(path: string, file: WalFile, identity: ClusterOfWal): Promise<Uint8Array> {
   const handle = await openWalFile(path)
   try {
-    const { size } = await handle.stat()
-    const sizeBytesMax = isSegment(file) ? identity.walSegmentSizeBytes : limits.walTextSizeBytesMax
-    if (size > sizeBytesMax) throw tooLarge(path, size, sizeBytesMax)
-    return await readWhole(handle, size)
+    const sizeBytes = await checkSize(handle, path, file, deps.identity)
+    const inspector = isSegment(file) ? inspectSegment(file, sizeBytes, deps.identity) : inspectText(file)
+    const digest = createHash('sha256')
+    const openPieces = async function* (): AsyncIterable<Uint8Array> {
+      for await (const piece of readPieces(handle, path, sizeBytes)) {
+        inspector.add(piece)
+        digest.update(piece)
+        yield piece
+      }
+    }
+    const head = (): WalHead => ({ name: file.name, sizeBytes, sha256: digest.digest('hex'), ...inspector.end() })
+    const result = await deps.store.put({ name: file.name, open: openPieces, head }, signal)
+    return { name: file.name, sizeBytes, result }
   } finally {
     await handle.close()
   }
@@ -64,56 +65,79 @@ async function openWalFile(path: string): Promise<FileHandle> {
   }
 }
 
-async function readWhole(handle: FileHandle, sizeBytes: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(sizeBytes)
-  let filled = 0
-  while (filled < sizeBytes) {
-    const { bytesRead } = await handle.read(bytes, filled, sizeBytes - filled, filled)
-    if (bytesRead === 0) break
-    filled += bytesRead
-  }
-  return bytes.subarray(0, filled)
+async function checkSize(handle: FileHandle, path: string, file: WalFile, identity: ClusterOfWal): Promise<number> {
+  const { size } = await handle.stat()
+  const sizeBytesMax = isSegment(file) ? identity.walSegmentSizeBytes : limits.walTextSizeBytesMax
+  if (size <= sizeBytesMax) return size
+  const sizes = `${formatBytes(size)}, more than the ${formatBytes(sizeBytesMax)} it can have`
+  throw new Fault('WAL_INVALID', `${path} has ${sizes}`, {
+    hint: 'Check that the repository is that of this cluster: its WAL segment size was recorded when it was made.',
+  })
 }
 
-/** Nothing enters the archive that PostgreSQL would not take back. */
-function checkContent(file: WalFile, bytes: Uint8Array, identity: ClusterOfWal): void {
-  switch (file.kind) {
-    case 'segment':
-    case 'partial':
-      checkSegmentHeader(bytes, bytes.length, file.name, identity)
-      return
-    case 'history':
-      if (!isHistoryOf(file.timeline, parseHistory(textOf(bytes)))) throw garbled(file)
-      return
-    case 'backup':
-      if (!/^START WAL LOCATION: [0-9A-F]+\/[0-9A-F]+ /m.test(textOf(bytes))) throw garbled(file)
-      return
-    default:
-      unreachable(file)
+/** One buffer for all pieces: it stays in the processor's cache while they are checked, hashed and compressed. */
+async function* readPieces(handle: FileHandle, path: string, sizeBytes: number): AsyncIterable<Uint8Array> {
+  const buffer = new Uint8Array(Math.min(limits.frameSizeBytesMax, sizeBytes))
+  for (let at = 0; at < sizeBytes; ) {
+    const wantBytes = Math.min(buffer.length, sizeBytes - at)
+    let haveBytes = 0
+    while (haveBytes < wantBytes) {
+      const { bytesRead } = await handle.read(buffer, haveBytes, wantBytes - haveBytes, at + haveBytes)
+      if (bytesRead === 0) throw shrunk(path, sizeBytes, at + haveBytes)
+      haveBytes += bytesRead
+    }
+    yield buffer.subarray(0, wantBytes)
+    at += wantBytes
+  }
+}
+
+/** Nothing enters the archive that PostgreSQL would not take back: looks at all pieces, and tells what they say. */
+interface Inspector {
+  add(piece: Uint8Array): void
+  end(): Pick<WalHead, 'systemIdentifier' | 'commits' | 'ancestors'>
+}
+
+function inspectSegment({ name }: WalFile, sizeBytes: number, identity: ClusterOfWal): Inspector {
+  const commitTimes = new CommitTimesScanner()
+  let isFirst = true
+  return {
+    add(piece) {
+      if (isFirst) checkSegmentHeader(piece, sizeBytes, name, identity)
+      isFirst = false
+      commitTimes.add(piece)
+    },
+    end() {
+      if (isFirst) checkSegmentHeader(new Uint8Array(0), 0, name, identity)
+      const { systemIdentifier } = identity
+      const times = commitTimes.end()
+      if (!times) return { systemIdentifier }
+      const { count, earliest, latest } = times
+      return { systemIdentifier, commits: { count, earliest: isoMicros(earliest), latest: isoMicros(latest) } }
+    },
+  }
+}
+
+function inspectText(file: WalFile): Inspector {
+  const pieces: Uint8Array[] = []
+  return {
+    add: piece => pieces.push(Uint8Array.from(piece)),
+    end() {
+      const text = Buffer.concat(pieces).toString('utf8')
+      if (file.kind === 'history') return { ancestors: ancestorsIn(text, file) }
+      if (!/^START WAL LOCATION: [0-9A-F]+\/[0-9A-F]+ /m.test(text)) throw garbled(file)
+      return {}
+    },
   }
 }
 
 /** Timelines are numbered in the order in which they are made, and each but the first comes from another. */
-function isHistoryOf(timeline: number, switches: readonly TimelineSwitch[] | undefined): boolean {
-  return switches !== undefined && switches.length > 0 && switches.every(ancestor => ancestor.timeline < timeline)
-}
-
-function headOf(file: WalFile, bytes: Uint8Array, { systemIdentifier }: ClusterOfWal): WalHead {
-  const head = { name: file.name, sizeBytes: bytes.length, sha256: hash('sha256', bytes, 'hex') }
-  if (file.kind === 'history') return { ...head, ancestors: ancestorsIn(bytes) }
-  if (!isSegment(file)) return head
-  const times = scanCommitTimes(bytes)
-  if (!times) return { ...head, systemIdentifier }
-  const { count, earliest, latest } = times
-  return { ...head, systemIdentifier, commits: { count, earliest: isoMicros(earliest), latest: isoMicros(latest) } }
-}
-
-function ancestorsIn(bytes: Uint8Array): WalHead['ancestors'] {
-  return parseHistory(textOf(bytes))?.map(({ timeline, endLsn }) => ({ timeline, endLsn: formatLsn(endLsn) }))
+function ancestorsIn(text: string, file: WalFile): WalHead['ancestors'] {
+  const switches = parseHistory(text)
+  if (!switches?.length || switches.some(({ timeline }) => timeline >= file.timeline)) throw garbled(file)
+  return switches.map(({ timeline, endLsn }) => ({ timeline, endLsn: formatLsn(endLsn) }))
 }
 
 const isSegment = ({ kind }: WalFile): boolean => kind === 'segment' || kind === 'partial'
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
 
 function notWal(path: string): Fault {
   return new Fault('WAL_INVALID', `${basename(path)} is not the name of a WAL file`, {
@@ -121,10 +145,9 @@ function notWal(path: string): Fault {
   })
 }
 
-function tooLarge(path: string, sizeBytes: number, sizeBytesMax: number): Fault {
-  const sizes = `${formatBytes(sizeBytes)}, more than the ${formatBytes(sizeBytesMax)} it can have`
-  return new Fault('WAL_INVALID', `${path} has ${sizes}`, {
-    hint: 'Check that the repository is that of this cluster: its WAL segment size was recorded when it was made.',
+function shrunk(path: string, sizeBytes: number, readBytes: number): Fault {
+  return new Fault('WAL_INVALID', `${path} had ${String(sizeBytes)} bytes, and ended after ${String(readBytes)}`, {
+    hint: 'Find out what else writes to pg_wal: PostgreSQL never shortens a segment.',
   })
 }
 

@@ -61,7 +61,8 @@ export async function* encodeStream(
   yield into.subarray(0, sealer.finish(into))
 }
 
-async function* compressFrames(
+/** Frames of at most 1 MiB raw bytes, and their seek table at the end. Each is valid until the next one is asked for. */
+export async function* compressFrames(
   plain: AsyncIterable<Uint8Array>,
   options: { level: number; contentChecksum: boolean },
 ): AsyncIterable<Uint8Array> {
@@ -86,6 +87,11 @@ async function* pieces(stream: AsyncIterable<Uint8Array>, sizeBytes: number): As
   let used = 0
   for await (const bytes of stream) {
     for (let rest = bytes; rest.length > 0; ) {
+      if (used === 0 && rest.length >= sizeBytes) {
+        yield rest.subarray(0, sizeBytes)
+        rest = rest.subarray(sizeBytes)
+        continue
+      }
       const take = Math.min(rest.length, sizeBytes - used)
       buffer.set(rest.subarray(0, take), used)
       used += take
@@ -171,7 +177,7 @@ export function readClear(start: Uint8Array): readonly ClearStanza[] | undefined
 const clearMagic = 0x184d2a50
 
 /** A skippable frame (RFC 8878, section 3.1.2) that holds the stanza's words in one line of text. */
-function encodeClearFrame({ type, args }: ClearStanza): Uint8Array {
+export function encodeClearFrame({ type, args }: ClearStanza): Uint8Array {
   const text = Buffer.from([type, ...args].join(' ') + '\n', 'latin1')
   const frame = Buffer.alloc(8 + text.length)
   frame.writeUInt32LE(clearMagic, 0)

@@ -9,8 +9,9 @@ import { assert } from '../base/assert.ts'
 import { Fault, isFault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { KiB, MiB } from '../base/units.ts'
-import { decodeStream, encodeStream, readClear, suffixOf, type Encoding } from '../pipeline/codec.ts'
-import { bodyOf } from '../storage/storage.ts'
+import { decodeStream, readClear, suffixOf, type Encoding } from '../pipeline/codec.ts'
+import { encodeLate } from '../pipeline/encode-late.ts'
+import type { Body } from '../storage/storage.ts'
 import { decodeWalHead, encodeWalHead, type WalHead } from './format/wal-head.ts'
 import { clusterKey, walKey, walNameOf, walPrefix } from './layout.ts'
 import { readWhole } from './objects.ts'
@@ -29,8 +30,10 @@ export interface WalStore {
 
 export interface WalFileToStore {
   readonly name: string
-  readonly bytes: Uint8Array
-  readonly head: WalHead
+  /** Called once. Pieces need be valid only until the next one is asked for. */
+  open(): AsyncIterable<Uint8Array>
+  /** Asked for once, after the last piece. */
+  readonly head: () => WalHead
 }
 
 export interface WalEntry {
@@ -56,14 +59,19 @@ export function openWalStore(repository: Repository, { encoding, identities }: W
     [suffix, ...suffixes.filter(other => other !== suffix)].map(each => walKey(identity.cluster, name, each))
 
   return {
-    async put({ name, bytes, head }, signal) {
-      assert(head.name === name && head.sizeBytes === bytes.length, 'a head describes its file')
+    async put({ name, open, head: makeHead }, signal) {
+      let known: WalHead | undefined
+      const encoded = await encodeLate(open(), encoding, () => {
+        known = makeHead()
+        return [encodeWalHead(known)]
+      })
+      assert(known?.name === name, 'a head describes its file')
+      const head = known
       assertOwn(repository, head)
       const [key = '', otherKey = ''] = keysOf(name)
       const twin = await readHead(repository, otherKey, signal)
       if (twin) return assertSame(repository, twin, head, otherKey)
-      const stored = await collect(encodeStream(once(bytes), encoding, [encodeWalHead(head)]))
-      if ((await storage.put(key, bodyOf(stored), signal)) === 'written') return 'stored'
+      if ((await storage.put(key, bodyOfPieces(encoded), signal)) === 'written') return 'stored'
       const there = await readHead(repository, key, signal)
       if (there) return assertSame(repository, there, head, key)
       throw vanished(repository, key)
@@ -116,8 +124,8 @@ async function readHead(
   for (const sizeBytes of [headSizeBytesUsual, headSizeBytesMax]) {
     const start = await readStart(repository, key, sizeBytes, signal)
     if (!start) return undefined
-    const clear = start.length === 0 ? [] : readClear(start)
-    if (clear) return decodeWalHead(clear, key)
+    const head = headAt(start, key)
+    if (head) return head
   }
   throw corrupt(key, 'its start is cut off')
 }
@@ -145,9 +153,8 @@ async function openStored(
   name: string,
   identities: readonly string[],
 ): Promise<Uint8Array> {
-  const clear = stored.length === 0 ? [] : readClear(stored)
-  if (!clear) throw corrupt(key, 'its start is cut off')
-  const head = decodeWalHead(clear, key)
+  const head = headAt(stored, key)
+  if (!head) throw corrupt(key, 'its start is cut off')
   if (head.name !== name) throw misplaced(key, head)
   const bytes = new Uint8Array(head.sizeBytes)
   let filled = 0
@@ -164,14 +171,28 @@ async function openStored(
   return bytes
 }
 
-/** The codec does not know which object it reads. */
+/** Undefined when `start` ends before the head does. */
+function headAt(start: Uint8Array, key: string): WalHead | undefined {
+  try {
+    const clear = start.length === 0 ? [] : readClear(start)
+    return clear && decodeWalHead(clear, key)
+  } catch (error) {
+    throw naming(key, error)
+  }
+}
+
 async function* named(key: string, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* pieces
   } catch (error) {
-    if (!isFault(error)) throw error
-    throw new Fault(error.code, `${key}: ${error.message}`, { hint: error.hint, cause: error })
+    throw naming(key, error)
   }
+}
+
+/** The codec does not know which object it reads. */
+function naming(key: string, error: unknown): unknown {
+  if (!isFault(error) || error.message.includes(key)) return error
+  return new Fault(error.code, `${key}: ${error.message}`, { hint: error.hint, cause: error })
 }
 
 /** PostgreSQL takes "does not exist" as the end of the WAL, so an empty mount point must not be able to say it. */
@@ -223,10 +244,13 @@ function corrupt(key: string, why: string): Fault {
   })
 }
 
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const copies: Uint8Array[] = []
-  for await (const piece of pieces) copies.push(new Uint8Array(piece))
-  return Buffer.concat(copies)
+function bodyOfPieces(pieces: readonly Uint8Array[]): Body {
+  return {
+    sizeBytes: pieces.reduce((sum, { length }) => sum + length, 0),
+    async *open() {
+      yield* pieces
+    },
+  }
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
