@@ -50,7 +50,8 @@ export function createProgressDisplay(stream: Stream, clock: Pick<Clock, 'monoto
     barShown = true
   }
   const end = (): void => {
-    if (phase && phase.doneBytes > 0) line(summaryOf(phase, clock.monotonicMs()))
+    // Where nothing was announced, nothing is summed up.
+    if (phase?.totalBytes !== undefined && phase.doneBytes > 0) line(summaryOf(phase, clock.monotonicMs()))
     clear()
     phase = undefined
   }
