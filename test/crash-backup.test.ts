@@ -6,12 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
 import { describeRun, type Run, type Running } from './support/holdfast.ts'
+import { startCopying, whileCopying } from './support/halfway-backup.ts'
 import { seededRandom } from './support/random.ts'
 import { expectKept, expectWhole, objectsOf, stagedFiles } from './support/repository-files.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
 import { faultOf, restoreAndStart } from './support/restored-server.ts'
 import { sessionsOf, untilDisconnected } from './support/sessions.ts'
-import { until } from './support/until.ts'
 
 const random = seededRandom('crash of a backup')
 const kills = Array.from({ length: 12 }, (_, index) => index + 1)
@@ -20,13 +20,10 @@ const nextRunMsMax = 20_000
 
 let lab: Lab
 let wholeRunMs: number
-/** Compresses so hard that the copying takes seconds: there is time to do something in the middle of it. */
-let slowConfig: string
 
 beforeAll(async () => {
   lab = await openLab({ major: 15, build: 'debian', config: { workers: 2 } })
   await lab.server.query('CREATE TABLE t AS SELECT n, md5(n::text) AS text FROM generate_series(1, 200000) n')
-  slowConfig = lab.writeConfig('slow.yaml', { compression: { level: 19 }, workers: 1 })
   const startedAt = performance.now()
   await lab.backup()
   wholeRunMs = performance.now() - startedAt
@@ -74,8 +71,7 @@ describe('a backup that is told to stop', () => {
   ] as const)('by %s ends cleanly on the server, with status %i', async (signal, status) => {
     const before = objectsOf(lab.repositoryDirectory)
     const idsBefore = await listedIds()
-    const running = lab.start(['--config', slowConfig, 'backup', '--json'])
-    await untilCopying(lab, running)
+    const running = await startCopying(lab)
     running.kill(signal)
     const run = await running.ended
     expect(run.status, describeRun(run)).toBe(status)
@@ -127,31 +123,5 @@ async function listedIds(): Promise<readonly string[]> {
 async function endAfter(running: Running, signal: NodeJS.Signals, afterMs: number): Promise<Run> {
   await Promise.race([delay(afterMs), running.ended])
   running.kill(signal)
-  return running.ended
-}
-
-/** Until data is being written: the backup has begun on the server, and is not done. */
-async function untilCopying({ repositoryDirectory }: Lab, running: Running): Promise<void> {
-  const gone = running.ended.then(run => {
-    throw new Error(`it ended before it was seen to copy: ${describeRun(run)}`)
-  })
-  const seen = until(
-    'data is being copied',
-    () => stagedFiles(repositoryDirectory).some(({ sizeBytes }) => sizeBytes >= 256 * 1024),
-    { everyMs: 2 },
-  )
-  await Promise.race([seen, gone])
-}
-
-/** Holds the backup still in the middle of its copying, does `work`, and lets it go on. */
-async function whileCopying(lab: Lab, work: () => Promise<void>): Promise<Run> {
-  const running = lab.start(['--config', slowConfig, 'backup', '--json'])
-  await untilCopying(lab, running)
-  running.kill('SIGSTOP')
-  try {
-    await work()
-  } finally {
-    running.kill('SIGCONT')
-  }
   return running.ended
 }

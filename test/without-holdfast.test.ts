@@ -2,8 +2,9 @@
  * Your data does not depend on this program: docs/without-holdfast.md, carried out to the letter, by a shell that finds
  * `age`, `zstd`, `tar` and coreutils on its path and nothing else; PostgreSQL's programs are called where they lie.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, symlinkSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
@@ -63,7 +64,7 @@ describe.each(['age', 'none'] as const)('a repository with encryption %s', encry
     using damaged = copyOfRepository(scene.lab)
     execFileSync('truncate', ['-s', '-3000', join(damaged.directory, segments.at(-1) ?? '')])
     await using rescue = await followDocument(scene, { UNTIL: '', REPOSITORY: damaged.directory })
-    expect(rescue.output).toContain('child process exited with exit code 126')
+    expect(rescue.output).toContain('child process exited with exit code 200')
     expect(existsSync(join(rescue.server.dataDirectory, 'postmaster.pid'))).toBe(false)
   })
 
@@ -71,7 +72,8 @@ describe.each(['age', 'none'] as const)('a repository with encryption %s', encry
     const pack = keysOf(scene.lab.repositoryDirectory).find(key => key.includes('/data/')) ?? ''
     using damaged = copyOfRepository(scene.lab)
     execFileSync('truncate', ['-s', '-3000', join(damaged.directory, pack)])
-    await using rescue = await followDocument(scene, { UNTIL: '', REPOSITORY: damaged.directory })
+    // Whoever reads STOP stops there, as the document says.
+    await using rescue = await followDocument(scene, { UNTIL: '', REPOSITORY: damaged.directory }, '4. Check it')
     expect(rescue.output).toMatch(/STOP: .*\/data\/.* is damaged/)
   })
 })
@@ -98,9 +100,13 @@ async function playScene(encryption: 'age' | 'none'): Promise<Scene> {
 }
 
 /** Runs all commands of the document in one shell, as somebody who pastes block after block. */
-async function followDocument(scene: Scene, changes: Readonly<Record<string, string>>): Promise<Rescue> {
+async function followDocument(
+  scene: Scene,
+  changes: Readonly<Record<string, string>>,
+  before?: string,
+): Promise<Rescue> {
   const server = await serverOn(makeRoot(), { major: 15, build: 'debian' })
-  const script = commandsOf('docs/without-holdfast.md', {
+  const settings = {
     REPOSITORY: scene.lab.repositoryDirectory,
     CLUSTER: scene.lab.cluster,
     KEY: scene.lab.identityPath,
@@ -111,25 +117,28 @@ async function followDocument(scene: Scene, changes: Readonly<Record<string, str
     SOCKETS: server.socketDirectory,
     BACKUP: scene.backup.id,
     ...changes,
-  })
-  const { uid, gid } = serverUser()
-  const run = spawnSync('/bin/sh', ['-s'], {
-    input: script,
-    encoding: 'utf8',
-    cwd: server.root,
-    uid,
-    gid,
-    env: { PATH: bareTools(server.root) },
-  })
+  }
+  const run = await runShell(commandsOf('docs/without-holdfast.md', settings, before), server.root)
   return {
+    ...run,
     server,
-    output: `${run.stdout}${run.stderr}`,
-    status: run.status,
     async [Symbol.asyncDispose]() {
+      const { uid, gid } = serverUser()
       spawnSync(join(server.binDirectory, 'pg_ctl'), ['-D', server.dataDirectory, '-m', 'immediate', 'stop'], { uid, gid, cwd: '/' })
       await server.remove()
     },
   }
+}
+
+async function runShell(script: string, root: string): Promise<{ output: string; status: number | null }> {
+  const { uid, gid } = serverUser()
+  const log = join(root, 'shell-output')
+  const out = openSync(log, 'w')
+  const child = spawn('/bin/sh', ['-s'], { uid, gid, cwd: root, stdio: ['pipe', out, out], env: { PATH: bareTools(root) }, timeout: 60_000 })
+  child.stdin?.end(script)
+  const [status] = (await once(child, 'exit')) as [number | null]
+  closeSync(out)
+  return { output: readFileSync(log, 'utf8'), status }
 }
 
 /** A folder with the programs that the document names. There is no node in it. */
