@@ -26,7 +26,7 @@ import { until } from './until.ts'
 const never = new AbortController().signal
 
 /** A backup made of nothing but this layer: what the scan finds, pg_control last, and the label. */
-async function copyCluster(server: TestServer, copy: string): Promise<void> {
+export async function copyCluster(server: TestServer, copy: string): Promise<void> {
   await using connection = await connect(server.connectionString, { environment: {} }, never)
   const session = await beginBackup(connection, { label: 'test', fast: true }, never)
   const { control } = await readControlFile(server.dataDirectory)
@@ -136,6 +136,7 @@ export function restore({ server, copy }: Source, change: Partial<RecoverySettin
   const files = recoveryFiles(readFileSync(join(data, 'postgresql.auto.conf'), 'utf8'), settings, 'test')
   writeFileSync(join(data, 'postgresql.auto.conf'), files.autoConf)
   writeFileSync(join(data, files.signal), '')
+  rmSync(join(data, files.otherSignal), { force: true })
   giveAway(target)
   return data
 }

@@ -1,14 +1,18 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { binDirectory, majors } from '../../../test/support/postgres-binaries.ts'
 import {
+  copyCluster,
   giveAway,
   makeSource,
   restore,
   type Mark,
   type Source,
 } from '../../../test/support/postgres-recovery-lab.ts'
+import { startServer } from '../../../test/support/postgres-server.ts'
+import { catchUp, startStandby } from '../../../test/support/postgres-standby.ts'
+import { until } from '../../../test/support/until.ts'
 import { systemWorld } from '../../base/world.ts'
 import { connect } from '../connection.ts'
 import type { RecoveryStop } from '../recovery-settings.ts'
@@ -219,3 +223,31 @@ describe('a restored server', () => {
     await expect.poll(() => server.ended).toBeDefined()
   })
 })
+
+test.each([14, 18] as const)(
+  'PostgreSQL %i: a backup taken from a standby brings back what its primary had',
+  async major => {
+    await using primary = await startServer({ major, archiveCommand: true })
+    await primary.query('CREATE TABLE marks (id int); INSERT INTO marks VALUES (1)')
+    await using standby = await startStandby(primary)
+    await primary.query('INSERT INTO marks VALUES (2)')
+    await catchUp(primary, standby)
+    const copy = join(standby.root, 'backup/data')
+    mkdirSync(copy, { recursive: true, mode: 0o700 })
+    await copyCluster(standby, copy)
+    await primary.query('INSERT INTO marks VALUES (3)')
+    const last = await primary.value('SELECT pg_walfile_name(pg_switch_wal())')
+    await until(`${last} is archived`, () => readdirSync(primary.archiveDirectory).includes(last))
+
+    const source = { server: standby, copy, marks: [] }
+    await using server = await start(
+      source,
+      restore(source, { restoreCommand: `cp "${primary.archiveDirectory}/%f" "%p"` }),
+    )
+    expect(await followRecovery(server, { standby: false }, world, never)).toMatchObject({
+      state: 'promoted',
+      timeline: 2,
+    })
+    expect(await idsIn(server)).toBe('1,2,3')
+  },
+)
