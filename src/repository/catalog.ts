@@ -104,8 +104,17 @@ export async function commitAwaiting(
   const record = await readRecord(repository, id, awaitingName, signal)
   if (!record) return readBackup(repository, id, signal)
   await commitBackup(repository, record, signal)
-  await repository.storage.delete([keyOf(repository, id, awaitingName)], signal)
+  await dropAwaiting(repository, id, signal)
   return record
+}
+
+/** A host that may write and not delete leaves it to the sweep. */
+async function dropAwaiting(repository: Repository, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await repository.storage.delete([keyOf(repository, id, awaitingName)], signal)
+  } catch (error) {
+    if (!isFault(error, 'STORAGE_DENIED')) throw error
+  }
 }
 
 async function readAll(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { backupFolder, backupIdOf, clusterKey, leaseKey, packName, walKey, walNameOf } from './layout.ts'
+import { backupFolder, backupIdOf, clusterKey, leaseKey, walKey, walNameOf } from './layout.ts'
 
 describe('keys', () => {
   test('each kind of WAL file has its place, and the name comes back from the key', () => {
@@ -29,11 +29,10 @@ describe('keys', () => {
     expect(backupIdOf(Date.UTC(2026, 2, 1, 2, 0, 0, 999), 'full')).toBe('20260301T020000Z-full')
   })
 
-  test('packs and leases have numbers of a fixed width, so that they sort', () => {
-    expect(packName(7, '.zst')).toBe('data/00007.tar.zst')
+  test('leases have numbers of a fixed width, so that they sort', () => {
     expect(leaseKey('c', 'backup', 42)).toBe('c/leases/backup/00000042.json')
-    expect(() => packName(100_000, '.zst')).toThrow('at most 5 digits')
-    expect(() => packName(0, '.zst')).toThrow()
+    expect(() => leaseKey('c', 'backup', 100_000_000)).toThrow('at most 8 digits')
+    expect(() => leaseKey('c', 'backup', 0)).toThrow()
   })
 
   test('what is no id or no cluster name never becomes a key', () => {

@@ -21,8 +21,7 @@ export const commitName = 'backup.json'
 /** What will become `backup.json` once the WAL that the backup needs has arrived. */
 export const awaitingName = 'awaiting-wal.json'
 
-/** Names of a backup's objects, relative to its folder. `suffix` is that of pipeline/codec.ts. */
-export const packName = (number: number, suffix: string): string => `data/${digits(number, 5)}.tar${suffix}`
+/** Relative to a backup's folder; packs are named in packs/pack-name.ts. `suffix` is that of pipeline/codec.ts. */
 export const manifestName = (suffix: string): string => `manifest.json${suffix}`
 export const backupManifestName = (suffix: string): string => `backup_manifest${suffix}`
 

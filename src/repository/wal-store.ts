@@ -31,7 +31,7 @@ export interface WalStore {
 export interface WalFileToStore {
   readonly name: string
   /** Called once. Pieces need be valid only until the next one is asked for. */
-  open(): AsyncIterable<Uint8Array>
+  readonly open: () => AsyncIterable<Uint8Array>
   /** Asked for once, after the last piece. */
   readonly head: () => WalHead
 }
@@ -61,11 +61,12 @@ export function openWalStore(repository: Repository, { encoding, identities }: W
   return {
     async put({ name, open, head: makeHead }, signal) {
       let known: WalHead | undefined
-      const encoded = await encodeLate(open(), encoding, () => {
+      const plain = counted(open())
+      const encoded = await encodeLate(plain.stream, encoding, () => {
         known = makeHead()
         return [encodeWalHead(known)]
       })
-      assert(known?.name === name, 'a head describes its file')
+      assert(known?.name === name && known.sizeBytes === plain.sizeBytes(), 'a head describes its file')
       const head = known
       assertOwn(repository, head)
       const [key = '', otherKey = ''] = keysOf(name)
@@ -251,6 +252,20 @@ function bodyOfPieces(pieces: readonly Uint8Array[]): Body {
       yield* pieces
     },
   }
+}
+
+function counted(stream: AsyncIterable<Uint8Array>): {
+  stream: AsyncIterable<Uint8Array>
+  sizeBytes(): number
+} {
+  let sizeBytes = 0
+  async function* counting(): AsyncGenerator<Uint8Array> {
+    for await (const piece of stream) {
+      sizeBytes += piece.length
+      yield piece
+    }
+  }
+  return { stream: counting(), sizeBytes: () => sizeBytes }
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

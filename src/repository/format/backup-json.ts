@@ -43,7 +43,7 @@ const postgres = object({
 const tablespace = object({ oid: count(1, 0xffff_ffff), name: text, location: text, sizeBytes: count() })
 
 const pack = object({
-  name: textLike(/^data\/\d{5}\.tar\.zst(\.age)?$/, "a pack's name"),
+  name: textLike(/^data\/\d{5,6}\.tar\.zst(\.age)?$/, "a pack's name"),
   sizeBytes: count(),
   sha256,
   files: count(),
