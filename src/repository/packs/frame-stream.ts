@@ -5,13 +5,13 @@ import { limits } from '../../base/limits.ts'
 import { corruptPack } from './corrupt-pack.ts'
 import type { Frame, FrameIndex } from './frame-index.ts'
 import type { OpenedPiece } from './opened-stream.ts'
-import type { Pair } from './pack-press.ts'
 
 export interface RawFrame {
   readonly frame: Frame
   /**
-   * The frame's content; it stays as it is until the next frame but one is asked for, so that one frame can be written
-   * while the next is decompressed. Undefined when the frame is damaged.
+   * The frame's content, in the buffer `frame.index` modulo the number of buffers: there it stays until the frame that
+   * needs the same buffer is asked for, so that frames can be written while the next are decompressed. Undefined when
+   * the frame is damaged.
    */
   readonly bytes: Uint8Array | undefined
   readonly damage: Fault | undefined
@@ -19,7 +19,8 @@ export interface RawFrame {
 
 export interface FrameTools {
   readonly decompressor: FrameDecompressor
-  readonly raw: Pair
+  /** Take turns, one a frame. */
+  readonly raw: readonly Uint8Array[]
   /** Holds one compressed frame. */
   readonly compressed: Uint8Array
 }
@@ -68,7 +69,8 @@ function rawFrame(
   { decompressor, raw }: FrameTools,
 ): RawFrame {
   if (damage) return { frame, bytes: undefined, damage }
-  const into = raw[frame.index % 2 === 0 ? 0 : 1]
+  const into = raw[frame.index % raw.length]
+  if (!into) throw new Error('assertion failed: there are buffers for frames')
   try {
     const rawBytes = decompressor.decompress(stored, into)
     if (rawBytes !== frame.rawBytes)

@@ -6,13 +6,11 @@ import { Fault, isFault } from '../../base/fault.ts'
 import { KiB } from '../../base/units.ts'
 import { decodeSeekTable, seekTableSizeFromEnd } from '../../pipeline/seekable.ts'
 import { createFrameDecompressor } from '../../pipeline/zstd.ts'
-import { limits } from '../../base/limits.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { corruptPack } from './corrupt-pack.ts'
 import { FrameIndex } from './frame-index.ts'
 import { compressedFrameSizeBytesMax, frameStream, type FrameTools, type RawFrame } from './frame-stream.ts'
 import { openedStream } from './opened-stream.ts'
-import type { Pair } from './pack-press.ts'
 import { isHeaderWhole, layoutOf, type StoredLayout } from './stored-layout.ts'
 
 /** Buffers and a decompressor, used for pack after pack by one thread. */
@@ -20,7 +18,8 @@ export interface PackTools extends FrameTools {
   close(): void
 }
 
-export function createPackTools(raw: Pair = [newFrame(), newFrame()]): PackTools {
+/** `raw` are buffers of a frame's size, that take turns. */
+export function createPackTools(raw: readonly Uint8Array[]): PackTools {
   const decompressor = createFrameDecompressor()
   return {
     decompressor,
@@ -31,8 +30,6 @@ export function createPackTools(raw: Pair = [newFrame(), newFrame()]): PackTools
     },
   }
 }
-
-const newFrame = (): Uint8Array => new Uint8Array(limits.frameSizeBytesMax)
 
 export interface PackSource {
   readonly storage: Storage

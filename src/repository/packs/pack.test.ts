@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { frameSizeBytes, makePack, never, withObject, type MadePack } from '../../../test/support/pack-lab.ts'
 import { generateIdentity } from '../../pipeline/age.ts'
 import type { Storage } from '../../storage/storage.ts'
+import { alignedBuffers } from '../../base/aligned-buffers.ts'
 import { createPackTools, openPack, type PackReader } from './pack-reader.ts'
 
 const KiB = 1024
@@ -19,7 +20,11 @@ async function read(
   { key, summary }: MadePack,
   identities: readonly string[],
 ): Promise<PackReader> {
-  return openPack({ storage, key, sizeBytes: summary.sizeBytes, identities }, createPackTools(), never)
+  return openPack(
+    { storage, key, sizeBytes: summary.sizeBytes, identities },
+    createPackTools(alignedBuffers(2, 1024 * 1024)),
+    never,
+  )
 }
 
 /** A file's bytes, read by range. */

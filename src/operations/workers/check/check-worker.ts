@@ -18,10 +18,8 @@ export async function runCheck(
   { storage, post, nextTask }: WorkerPort,
   signal: AbortSignal,
 ): Promise<void> {
-  const checker = createPageChecker({ count: 2, sizeBytes: limits.frameSizeBytesMax })
-  const [first, second] = checker.buffers
-  if (!first || !second) throw new Error('assertion failed: the checker gives as many buffers as asked for')
-  const tools = createPackTools([first, second])
+  const checker = createPageChecker({ count: 1, sizeBytes: limits.frameSizeBytesMax })
+  const tools = createPackTools(checker.buffers)
   const pages = setup.pages && { checker, rules: setup.pages }
   let report = emptyCheckReport
   try {

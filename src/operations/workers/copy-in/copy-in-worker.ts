@@ -1,7 +1,8 @@
 /** A worker that copies in: fetches ranges of packs, opens, decompresses, sums and writes files. */
+import { alignedBuffers } from '../../../base/aligned-buffers.ts'
 import { Fault } from '../../../base/fault.ts'
 import { limits } from '../../../base/limits.ts'
-import { crc32c, formatCrc32c } from '../../../pipeline/crc32c.ts'
+import { formatCrc32c } from '../../../pipeline/crc32c.ts'
 import type { ManifestFile } from '../../../repository/format/manifest.ts'
 import {
   createPackTools,
@@ -14,10 +15,11 @@ import type { CopyInReport, CopyInSetup, PackObject } from '../messages.ts'
 import type { WorkerPort } from '../run-worker.ts'
 import { FileParts, frameRuns, type FilePart, type FrameRun } from './file-parts.ts'
 import { isRightAlready } from './kept-file.ts'
-import { TargetFile } from './target-file.ts'
+import { PartWriter } from './part-writer.ts'
+import { writeSmallFile } from './small-file.ts'
 
 export async function runCopyIn(setup: CopyInSetup, port: WorkerPort, signal: AbortSignal): Promise<void> {
-  const tools = createPackTools()
+  const tools = createPackTools(alignedBuffers(frameBuffers, limits.frameSizeBytesMax))
   const copier = new CopierIn(setup, port, tools)
   try {
     for (let task = await port.nextTask(); task; task = await port.nextTask()) {
@@ -30,18 +32,11 @@ export async function runCopyIn(setup: CopyInSetup, port: WorkerPort, signal: Ab
   }
 }
 
-/** A file of which not all bytes have come by yet. */
-interface OpenFile {
-  readonly target: TargetFile
-  crc: number
-}
-
 class CopierIn {
   readonly #setup: CopyInSetup
   readonly #port: WorkerPort
   readonly #tools: PackTools
   #opened: { readonly number: number; readonly reader: PackReader } | undefined
-  #open: OpenFile | undefined
   #report = { files: 0, bytes: 0, filesKept: 0, bytesKept: 0 }
   #bytesUntold = 0
 
@@ -52,78 +47,64 @@ class CopierIn {
   }
 
   report(): CopyInReport {
-    this.#tell(0, 0)
+    this.#tell(0)
     return this.#report
   }
 
   async copy(pack: PackObject, files: readonly ManifestFile[], signal: AbortSignal): Promise<void> {
     const wanted = this.#setup.delta ? files.filter(file => !this.#keep(file)) : files
-    for (const file of wanted) if (file.sizeBytes === 0) await this.#writeEmpty(file)
+    for (const file of wanted) if (file.sizeBytes === 0) this.#writeEmpty(file)
     const filled = wanted.filter(file => file.sizeBytes > 0)
     if (filled.length === 0) return
     const reader = await this.#reader(pack, signal)
     this.#checkOffsets(pack, filled, reader)
-    for (const run of frameRuns(filled, reader.index, gapFramesMax)) {
-      try {
-        await this.#copyRun(pack, run, reader, signal)
-      } finally {
-        await this.#open?.target.abandon()
-        this.#open = undefined
-      }
-    }
+    for (const run of frameRuns(filled, reader.index, gapFramesMax))
+      await this.#copyRun(pack, run, reader, signal)
   }
 
   async #copyRun(pack: PackObject, run: FrameRun, reader: PackReader, signal: AbortSignal): Promise<void> {
     const parts = new FileParts(run.files)
-    let writing: Promise<void> = Promise.resolve()
+    const bufferCount = this.#tools.raw.length
+    const { targetDirectory, owner } = this.#setup
+    const onMismatch = (file: ManifestFile, crc: number): never => {
+      const why = `its CRC-32C is ${formatCrc32c(crc)} instead of ${formatCrc32c(file.crc32c)}`
+      throw this.#damaged(pack, file.path, why)
+    }
+    const writer = new PartWriter({ targetDirectory, owner, bufferCount, onMismatch })
     try {
       for await (const { frame, bytes, damage } of reader.frames(run.first, run.last, signal)) {
-        // The frame's buffer is used again for the next but one: by then its write is done.
-        await writing
         if (!bytes) throw this.#damaged(pack, parts.nextPath(), damage)
         for (const part of parts.of(frame.rawOffsetBytes, bytes)) {
-          await writing
-          writing = this.#write(pack, part)
-          writing.catch(() => undefined)
+          writer.take(part, frame.index % bufferCount)
+          this.#took(part)
         }
+        await writer.free((frame.index + 1) % bufferCount)
         signal.throwIfAborted()
       }
-      await writing
+      await writer.settle()
     } finally {
-      await writing.catch(() => undefined)
+      await writer.abandon()
     }
   }
 
-  /** The sum is taken before this returns; large parts are still being written then. */
-  async #write(pack: PackObject, { file, bytes, atBytes, isLast }: FilePart): Promise<void> {
-    const open = (this.#open ??= { target: TargetFile.open(this.#pathOf(file)), crc: 0 })
-    open.crc = crc32c(bytes, open.crc)
-    this.#tell(1, bytes.length)
-    if (bytes.length < writeAsyncSizeBytesMin) open.target.writeNow(bytes, atBytes)
-    else await open.target.write(bytes, atBytes)
-    if (!isLast) return
-    if (open.crc !== file.crc32c) {
-      throw this.#damaged(
-        pack,
-        file.path,
-        `its CRC-32C is ${formatCrc32c(open.crc)} instead of ${formatCrc32c(file.crc32c)}`,
-      )
-    }
-    await open.target.finish(file, this.#setup.owner)
-    this.#open = undefined
-    this.#report.files++
+  #took({ bytes, isLast }: FilePart): void {
+    this.#report.bytes += bytes.length
+    if (isLast) this.#report.files++
+    this.#tell(bytes.length)
   }
 
-  async #writeEmpty(file: ManifestFile): Promise<void> {
-    await TargetFile.open(this.#pathOf(file)).finish(file, this.#setup.owner)
+  #writeEmpty(file: ManifestFile): void {
+    writeSmallFile(`${this.#setup.targetDirectory}/${file.path}`, new Uint8Array(0), file, this.#setup.owner)
     this.#report.files++
   }
 
   #keep(file: ManifestFile): boolean {
-    if (!isRightAlready(this.#pathOf(file), file, this.#setup.owner, this.#tools.raw[0])) return false
+    const path = `${this.#setup.targetDirectory}/${file.path}`
+    const [buffer] = this.#tools.raw
+    if (!buffer || !isRightAlready(path, file, this.#setup.owner, buffer)) return false
     this.#report.filesKept++
     this.#report.bytesKept += file.sizeBytes
-    this.#tell(0, file.sizeBytes)
+    this.#tell(file.sizeBytes)
     return true
   }
 
@@ -153,12 +134,7 @@ class CopierIn {
     return inPack(where, cause)
   }
 
-  #pathOf(file: ManifestFile): string {
-    return `${this.#setup.targetDirectory}/${file.path}`
-  }
-
-  #tell(written: 0 | 1, bytes: number): void {
-    if (written === 1) this.#report.bytes += bytes
+  #tell(bytes: number): void {
     this.#bytesUntold += bytes
     if (this.#bytesUntold < limits.progressStepBytes && bytes > 0) return
     this.#port.post({ kind: 'advanced', bytes: this.#bytesUntold })
@@ -170,5 +146,5 @@ const damageHint =
   'Run `holdfast verify` to see what else is damaged, and restore from another repository or backup.'
 /** Frames between two wanted files that are read rather than skipped by another request. */
 const gapFramesMax = 4
-/** A shorter write takes less time than handing it to another thread. */
-const writeAsyncSizeBytesMin = 256 * 1024
+/** So many frames are on their way: one is decompressed, the others are being written. */
+const frameBuffers = 4

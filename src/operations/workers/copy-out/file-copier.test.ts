@@ -11,6 +11,7 @@ import { openMemoryStorage } from '../../../storage/drivers/memory.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import { simWorld } from '../../../base/world.ts'
 import { checkPack } from '../check/check-worker.ts'
+import { alignedBuffers } from '../../../base/aligned-buffers.ts'
 import { createPackTools } from '../../../repository/packs/pack-reader.ts'
 import type { FinishedPack } from '../messages.ts'
 import { FileCopier } from './file-copier.ts'
@@ -70,7 +71,7 @@ async function copy(
     const job = {
       setup: { keyPrefix: 'b/', identities: [] },
       storage: memory,
-      tools: createPackTools(),
+      tools: createPackTools(alignedBuffers(2, 1024 * 1024)),
       pages: undefined,
     }
     const check = await checkPack({ ...job, pack, entries: pack.entries }, never)

@@ -1,4 +1,4 @@
-/** The part of the WebAssembly interface that kernels use; Node's types leave it to the DOM library, which we do not want. */
+/** The part of the WebAssembly interface that is used here; Node's types leave it to the DOM library, which we do not want. */
 declare namespace WebAssembly {
   class Memory {
     constructor(size: { readonly initial: number; readonly maximum: number })
