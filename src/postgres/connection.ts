@@ -164,7 +164,7 @@ class Session implements Server {
     signal.throwIfAborted()
     this.#lost.signal.throwIfAborted()
     if (timeoutMs !== this.#timeoutMs) {
-      await this.#run(`SET statement_timeout = ${String(timeoutMs)}`, [], minute, signal)
+      await this.#run(`SET statement_timeout = ${String(timeoutMs)}`, [], Math.min(timeoutMs, minute), signal)
       this.#timeoutMs = timeoutMs
     }
     return this.#run<T>(sql, parameters, timeoutMs, signal)
