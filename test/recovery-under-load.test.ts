@@ -7,7 +7,6 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
-import { formatLsn } from '../src/wal/lsn.ts'
 import { expectLedger } from './support/ledger-check.ts'
 import { createLedger, startLedger, type Transfer } from './support/ledger-writer.ts'
 import { committedBy, firstRecordFrom, readLogOrder, type LogRecord } from './support/log-order.ts'
@@ -53,7 +52,7 @@ describe('a backup taken under load', () => {
     const target = drawTarget(kind, records, backups[0].stopLsn, random)
     const action = random.pick(['promote', 'pause'])
     const args = [...targetArgs(target), '--action', action]
-    const record = target.kind === 'lsn' ? await firstRecordFrom(lab.server, formatLsn(target.lsn)) : undefined
+    const record = target.kind === 'lsn' ? await firstRecordFrom(lab.server, target.lsn, records) : undefined
     const committed = committedBy(records, target, record)
     const expected = journal.filter(transfer => committed.has(transfer.xid))
 

@@ -2,7 +2,7 @@
  * In which order transactions ended, as the log itself says: neither transaction ids nor commit times tell, since
  * sessions overlap. pg_walinspect (PostgreSQL 15 and newer) reads the log for us, so that we judge by another's reader.
  */
-import { parseLsn, type Lsn } from '../../src/wal/lsn.ts'
+import { formatLsn, parseLsn, type Lsn } from '../../src/wal/lsn.ts'
 import { parseTime, type Micros } from '../../src/wal/time.ts'
 import type { RecoveryTarget } from '../../src/policy/recovery-target.ts'
 import type { TestServer } from './postgres-server.ts'
@@ -38,12 +38,14 @@ export async function readLogOrder(server: TestServer, startLsn: string): Promis
   }))
 }
 
-/** Where the first record of any kind begins, at or after `lsn`. */
-export async function firstRecordFrom(server: TestServer, lsn: string): Promise<Lsn> {
+/** Where the first record of any kind begins, at or after `lsn`; `records` must begin before it. */
+export async function firstRecordFrom(server: TestServer, lsn: Lsn, records: readonly LogRecord[]): Promise<Lsn> {
+  // The log can only be read from where a record begins.
+  const start = records.findLast(({ startLsn }) => startLsn <= lsn)?.startLsn
   const text = await server.value(
-    `SELECT start_lsn FROM pg_get_wal_records_info($1, least($1::pg_lsn + 1048576, pg_current_wal_flush_lsn()))
-      WHERE start_lsn >= $1 ORDER BY start_lsn LIMIT 1`,
-    [lsn],
+    `SELECT start_lsn FROM pg_get_wal_records_info($1, least($1::pg_lsn + 4194304, pg_current_wal_flush_lsn()))
+      WHERE start_lsn >= $2 ORDER BY start_lsn LIMIT 1`,
+    [formatLsn(start ?? 0n), formatLsn(lsn)],
   )
   return lsnOf(text)
 }
