@@ -1,0 +1,32 @@
+/** `--keep`: what is there to look at, and how to be rid of it. */
+import { chmodSync, writeFileSync } from 'node:fs'
+import { postmasterFiles, type Stage } from './stage.ts'
+import type { Tell } from './tell.ts'
+
+export function keepStage(stage: Stage, tell: Tell): void {
+  stage.keep()
+  const { folder, holdfast } = stage
+  const script = stage.at('remove.sh')
+  writeFileSync(script, removal(folder))
+  chmodSync(script, 0o755)
+  tell.say(`Both servers go on, and everything is in ${folder}. To look around:`)
+  const places = [
+    ['the original', `psql 'postgresql://postgres@/postgres?host=${stage.at('socket')}'`],
+    ['the copy', `see "connect" above`],
+    ['the repository', `cd ${folder} && ${holdfast} list`],
+    ['without it', 'docs/without-holdfast.md'],
+    ['remove all of it', `sh ${script}`],
+  ]
+  tell.quote(places.map(([what = '', how = '']) => `${what.padEnd(18)}${how}`).join('\n'))
+}
+
+const removal = (folder: string): string => `#!/bin/sh
+# Stops the servers of the demo, and removes everything of it.
+cd /
+for file in '${folder}'/${postmasterFiles}; do
+  [ -f "$file" ] || continue
+  kill -INT "$(head -n 1 "$file")"
+  while [ -f "$file" ]; do sleep 0.2; done
+done
+rm -rf '${folder}'
+`

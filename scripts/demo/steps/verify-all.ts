@@ -1,0 +1,16 @@
+/** Reads back what is stored. */
+import type { Scene } from '../story.ts'
+
+export interface Verified {
+  readonly durationMs: number
+}
+
+export async function verifyAll({ tell, holdfast }: Scene): Promise<Verified> {
+  tell.step('Is the repository whole?')
+  const { out, durationMs } = await holdfast(['verify'], { doing: 'reading everything back' })
+  tell.check(
+    'every object could be read, opened and unpacked, and is as it was written',
+    /as it was written/.test(out),
+  )
+  return { durationMs }
+}
