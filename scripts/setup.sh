@@ -16,11 +16,10 @@ need() { # need PROGRAM PACKAGE
 say() { echo "setup: $1" >&2; }
 
 install_npm_packages() {
-  stamp=node_modules/.package-lock.installed
-  if [ -f "$stamp" ] && cmp -s package-lock.json "$stamp"; then return; fi
+  # npm writes the first of these when it has installed what the second says.
+  if [ -n "$(find node_modules/.package-lock.json -newer package-lock.json 2>/dev/null)" ]; then return; fi
   say "installing npm packages"
   npm ci --no-audit --no-fund --loglevel=error
-  cp package-lock.json "$stamp"
 }
 
 install_debian_packages() {

@@ -76,7 +76,7 @@ function nextSteps({ changes, applied }: SettingsOutcome): string {
     ? waitingForRestart(changes).length > 0
       ? ['restart the server']
       : []
-    : ['make the settings, and restart the server']
+    : [`make the settings, and ${changes.some(({ restart }) => restart) ? 'restart' : 'reload'} the server`]
   const steps = [
     ...first,
     '`holdfast doctor` looks whether all is well',
