@@ -86,6 +86,26 @@ export class WalWriter {
     return { startLsn, endLsn: this.#at }
   }
 
+  /**
+   * A record that a crash cut off at the end of its page; after the restart PostgreSQL says on the next page that it is
+   * to be forgotten.
+   */
+  abandoned(): RecordPlace {
+    this.#beginPage(0)
+    const startLsn = this.#at
+    const room = this.#page - Number(startLsn % BigInt(this.#page))
+    const bytes = Buffer.alloc(room, 255)
+    bytes.writeUInt32LE(room + 1000, 0)
+    bytes.writeBigUInt64LE(this.#previous, 8)
+    bytes.copy(this.#segment(), Number(startLsn % BigInt(this.segmentSizeBytes)))
+    this.#at += BigInt(room)
+    const pageAt = Number(this.#at % BigInt(this.segmentSizeBytes))
+    this.#beginPage(0)
+    const segment = this.#segment()
+    segment.writeUInt16LE(segment.readUInt16LE(pageAt + 2) | 0x8, pageAt + 2)
+    return { startLsn, endLsn: this.#at }
+  }
+
   record(manager: number, info: number, xid: number, data: Buffer): RecordPlace {
     const bytes = Buffer.alloc(24 + data.length)
     bytes.writeUInt32LE(bytes.length, 0)

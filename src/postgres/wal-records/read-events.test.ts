@@ -140,6 +140,18 @@ describe('reading WAL', () => {
     expect(scanCommitTimes(mixed ?? oldSegment)?.count).toBe(3)
   })
 
+  test('a record that a crash cut off is forgotten, within a segment and at its end', async () => {
+    for (const before of [1, 1100]) {
+      const wal = new WalWriter({ segmentSizeBytes: 64 * 1024 })
+      const commits = Array.from({ length: before }, (_, i) => wal.commit(i, time))
+      while (before > 1 && wal.segments.size < 2 && Number(wal.lsn % 65_536n) < 57_344) commits.push(wal.commit(1, time))
+      wal.abandoned()
+      commits.push(wal.commit(7, time))
+      const events = await eventsOf(wal.segments.values())
+      expect(events.slice(0, -1)).toMatchObject(commits)
+    }
+  })
+
   test('records go on after a promotion in the segment of the new timeline', async () => {
     const parent = new WalWriter()
     const before = Array.from({ length: 50 }, (_, i) => parent.commit(i, time + i))
