@@ -40,10 +40,10 @@ export async function readLogOrder(server: TestServer, startLsn: string): Promis
 
 /** Where the first record of any kind begins, at or after `lsn`; `records` must begin before it. */
 export async function firstRecordFrom(server: TestServer, lsn: Lsn, records: readonly LogRecord[]): Promise<Lsn> {
-  // The log can only be read from where a record begins.
+  // The log can only be read from where a record begins. A segment that was ended early leaves a gap in it.
   const start = records.findLast(({ startLsn }) => startLsn <= lsn)?.startLsn
   const text = await server.value(
-    `SELECT start_lsn FROM pg_get_wal_records_info($1, least($1::pg_lsn + 4194304, pg_current_wal_flush_lsn()))
+    `SELECT start_lsn FROM pg_get_wal_records_info($1, least($1::pg_lsn + 33554432, pg_current_wal_flush_lsn()))
       WHERE start_lsn >= $2 ORDER BY start_lsn LIMIT 1`,
     [formatLsn(start ?? 0n), formatLsn(lsn)],
   )
