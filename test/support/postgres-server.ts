@@ -261,9 +261,10 @@ class Server implements TestServer {
 
   async remove(): Promise<void> {
     await this.stop('immediate')
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 })
+    // Last, so that it finishes the work if we are killed in the midst of it.
     this.#watchdog?.kill('SIGKILL')
     this.#watchdog = undefined
-    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -271,11 +272,17 @@ class Server implements TestServer {
   }
 }
 
+/** $1: the data directory; $2: the folder to remove. */
+const watchdogScript = `
+  cat >/dev/null
+  pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
+  [ -n "$pid" ] && kill -QUIT "$pid" 2>/dev/null
+  for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2>/dev/null || break; sleep 0.5; done
+  for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$2" && exit; sleep 1; done`
+
 /** Ends the server and removes its folder when this process is gone, however it went: its pipe then closes. */
 function startWatchdog(dataDirectory: string, root: string): ChildProcess {
-  const script =
-    'cat >/dev/null; kill -QUIT "$(head -n 1 "$1/postmaster.pid")" 2>/dev/null; sleep 1; rm -rf "$2"'
-  const child = spawn('/bin/sh', ['-c', script, 'watchdog', dataDirectory, root], {
+  const child = spawn('/bin/sh', ['-c', watchdogScript, 'watchdog', dataDirectory, root], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
     cwd: '/',
