@@ -66,7 +66,8 @@ async function fillUntilIdle({ world, source }: FetchAheadDeps, folder: string, 
       const wanted = await readWanted(folder)
       if (wanted !== lastWanted) [lastWanted, askedAt, pausedUntil] = [wanted, clock.monotonicMs(), 0]
       const names = namesAfter(wanted, source.identity.walSegmentSizeBytes)
-      await fetches.keepOnly(names)
+      // The one that is wanted may be here, and on its way to being taken.
+      await fetches.keepOnly(wanted === undefined ? names : [wanted, ...names])
       if (fetches.takeEndMet()) pausedUntil = clock.monotonicMs() + limits.walFetchAheadEndPauseMs
       if (clock.monotonicMs() >= pausedUntil) await fetches.start(names)
       await clock.sleep(limits.walFetchAheadPollMs, signal)

@@ -76,7 +76,10 @@ export async function readWanted(folder: string): Promise<string | undefined> {
 }
 
 export async function writeWanted(folder: string, name: string): Promise<void> {
-  await writeFile(join(folder, 'wanted'), name)
+  // By rename: who reads half a name would think that nothing here is wanted any more.
+  const unfinished = join(folder, `wanted.${String(process.pid)}`)
+  await writeFile(unfinished, name)
+  await rename(unfinished, join(folder, 'wanted'))
 }
 
 export async function writeCluster(folder: string, cluster: ClusterOfWal): Promise<void> {
