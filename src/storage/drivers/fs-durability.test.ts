@@ -196,13 +196,32 @@ describe('system errors', () => {
     expect(await faultOf(error, 'write', '/repo/a')).toBe(error)
   })
 
-  test.runIf(!isRoot)('a folder without rights is denied', async () => {
+  test('a folder without rights is denied, for writing, reading and listing', async () => {
     const storage = await openFsStorage(root)
-    await chmod(root, 0o500)
-    await expect(storage.put('a', text('x'), signal)).rejects.toSatisfy(fault('STORAGE_DENIED', root))
-    await chmod(root, 0o700)
+    await storage.put('a/b', text('x'), signal)
+    await withoutRights(async () => {
+      const denied = fault('STORAGE_DENIED', root, 'rights')
+      await expect(storage.put('c', text('x'), signal)).rejects.toSatisfy(denied)
+      await expect(storage.delete(['a/b'], signal)).rejects.toSatisfy(denied)
+      await expect(storage.stat('a/b', signal)).rejects.toSatisfy(denied)
+      await expect(Array.fromAsync(storage.get('a/b', undefined, signal))).rejects.toSatisfy(denied)
+      await expect(Array.fromAsync(storage.list('', signal))).rejects.toSatisfy(denied)
+    })
+    expect(await storage.stat('a/b', signal)).toBeDefined()
   })
 })
+
+/** Nobody may do anything in `root` while `work` runs; root itself has to become somebody else for it. */
+async function withoutRights(work: () => Promise<void>): Promise<void> {
+  await chmod(root, 0o000)
+  if (isRoot) process.seteuid?.(65_534)
+  try {
+    await work()
+  } finally {
+    if (isRoot) process.seteuid?.(0)
+    await chmod(root, 0o700)
+  }
+}
 
 /** A file system of its own, which only root can mount. Skipped aloud otherwise: vitest lists it as skipped. */
 describe.runIf(isRoot)('a small file system of its own (needs root)', () => {
