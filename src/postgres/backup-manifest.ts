@@ -30,7 +30,10 @@ export interface BackupManifestText {
 }
 
 /** PostgreSQL 17 and newer write version 2, which names the system; older ones read version 1 only. */
-export function createBackupManifest(server: { readonly major: number; readonly systemIdentifier: string }): BackupManifestText {
+export function createBackupManifest(server: {
+  readonly major: number
+  readonly systemIdentifier: string
+}): BackupManifestText {
   const digest = createHash('sha256')
   const hashed = (text: string): string => {
     digest.update(text)
