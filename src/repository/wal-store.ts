@@ -24,7 +24,7 @@ export interface WalStore {
   get(name: string, signal: AbortSignal): Promise<Uint8Array | undefined>
   /** Reads only the start of the object; needs no key. */
   head(name: string, signal: AbortSignal): Promise<WalHead | undefined>
-  /** All WAL files, or those of one timeline (its history file among them), in the order of their names. */
+  /** All WAL files, or those of one timeline (its history file among them), in the order of their keys. */
   list(timeline: number | undefined, signal: AbortSignal): AsyncIterable<WalEntry>
 }
 
