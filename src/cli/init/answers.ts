@@ -68,6 +68,6 @@ async function askUntilGiven(askOnce: () => Promise<string>): Promise<string> {
 }
 
 /** People may give a folder. */
-function asUrl(repository: string): string {
+export function asUrl(repository: string): string {
   return repository.startsWith('/') ? `file://${repository}` : repository
 }

@@ -19,6 +19,7 @@ import type { CommandContext } from '../context.ts'
 import type { Terminal } from '../terminal.ts'
 import { usageFault } from '../usage.ts'
 import { collectAnswers, type GivenAnswers } from './answers.ts'
+import { contradictionOf } from './contradiction.ts'
 import { reportOf } from './report.ts'
 import { settle } from './settings.ts'
 
@@ -62,7 +63,7 @@ export async function runInit(context: CommandContext, given: InitGiven): Promis
 async function startAt(path: string, given: InitGiven, terminal: Terminal): Promise<Start> {
   const loaded = await loadIfThere(path)
   if (!loaded) return { kind: 'asked', answers: await collectAnswers(given, terminal) }
-  refuseAnswers(given, path)
+  refuseOtherAnswers(given, loaded)
   return { kind: 'found', loaded }
 }
 
@@ -86,10 +87,11 @@ async function loadIfThere(path: string): Promise<LoadedConfig | undefined> {
 }
 
 /** What is in the file counts; an option that says otherwise would be ignored in silence. */
-function refuseAnswers({ cluster, connection, repository, noEncryption }: GivenAnswers, path: string): void {
-  if (cluster === undefined && connection === undefined && repository === undefined && !noEncryption) return
+function refuseOtherAnswers(given: GivenAnswers, { config, path }: LoadedConfig): void {
+  const option = contradictionOf(given, config)
+  if (option === undefined) return
   throw usageFault(
-    `there is a configuration already: ${path}`,
-    'Change it in the file and run init without these options, or write another one with --config FILE.',
+    `there is a configuration already, and it says otherwise than ${option}: ${path}`,
+    'Change it in the file and run init without this option, or write another one with --config FILE.',
   )
 }
