@@ -105,7 +105,7 @@ describe('tablespaces', () => {
     ['of two to one place', [{ from: 'fast', to: '/srv/slow' }]],
   ])('a mapping %s is refused', (_, mappings) => {
     expect(() => placeTablespaces(tablespaces, mappings)).toThrow(
-      expect.objectContaining({ code: 'USAGE' }) as unknown as Error,
+      expect.objectContaining({ code: 'USAGE' }) as unknown,
     )
   })
 
@@ -135,7 +135,7 @@ test('room is counted by file system, and what will be written over counts as ro
   assertSpace(need ? [need] : [])
   expect(() => {
     assertSpace([{ path: root, needBytes: 2, freeBytes: 1 }])
-  }).toThrow(expect.objectContaining({ code: 'SPACE' }) as unknown as Error)
+  }).toThrow(expect.objectContaining({ code: 'SPACE' }) as unknown)
 })
 
 test('a delta restore removes exactly what the backup does not have', async () => {

@@ -36,7 +36,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('switch') }) },
   ),
   { maxLength: 60 },
-) as fc.Arbitrary<Step[]>
+)
 
 function write(wal: WalWriter, list: readonly Step[]): { expected: ReadEvent[]; last: RecordPlace | undefined } {
   const expected: ReadEvent[] = []
