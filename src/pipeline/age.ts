@@ -5,7 +5,7 @@
  * which is loaded only then. The payload is sealed here, with node:crypto, at ten times the package's speed: age's STREAM is ChaCha20-Poly1305 over chunks of 64 KiB, with a counter and a flag for
  * the last chunk as the nonce. Each chunk stands alone, so a range of a file can be opened without the rest.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
 import { Fault, messageOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { encodeHeader, openHeader, x25519Identity, x25519Recipient } from './age-x25519.ts'
@@ -229,8 +229,9 @@ function keyWrong(cause?: unknown): Fault {
   })
 }
 
-const payloadKey = (fileKey: Uint8Array, nonce: Uint8Array): Buffer =>
-  Buffer.from(hkdfSync('sha256', fileKey, nonce, 'payload', 32))
+/** As a key object: a cipher is made for every chunk, and from plain bytes that takes a third of the time of sealing it. */
+const payloadKey = (fileKey: Uint8Array, nonce: Uint8Array): KeyObject =>
+  createSecretKey(Buffer.from(hkdfSync('sha256', fileKey, nonce, 'payload', 32)))
 
 /** An 88-bit counter, big endian, and the flag of the last chunk. */
 function chunkNonce(index: number, last: boolean): Buffer {
