@@ -40,19 +40,17 @@ async function main(args: readonly string[]): Promise<number> {
 async function demo(wish: Wish): Promise<number> {
   const tell = createTell(process.stdout, stepCount)
   const stage = openStage(chooseAccount(), wish.orders)
-  let isDone = false
   try {
     introduce(tell, stage, wish)
     const holdfast = holdfastOn(stage, tell, stopped.signal)
-    const figures = await playStory({ stage, tell, holdfast, orders: wish.orders, signal: stopped.signal })
+    const orders = { atBackup: Math.round(wish.orders * 0.9), inAll: wish.orders }
+    const figures = await playStory({ stage, tell, holdfast, orders, signal: stopped.signal })
     tell.summary(summaryText(figures), verdict(tell.claims))
-    isDone = true
   } finally {
     // A demo that was stopped on purpose leaves nothing, whatever was wished before.
     if (wish.keep && !stopped.signal.aborted) keepStage(stage, tell)
-    else await cleanUp(stage)
+    else await cleanUp(stage, tell)
   }
-  if (isDone && !wish.keep) tell.say(`Stopped both servers and removed ${stage.folder}.`)
   return tell.claims.every(({ holds }) => holds) ? 0 : 1
 }
 
@@ -64,7 +62,8 @@ function introduce(tell: Tell, { folder, account, holdfast }: Stage, { keep }: W
     tell.say(`PostgreSQL refuses to run as root, so all of it runs as the user "${account.name}".`)
 }
 
-async function cleanUp(stage: Stage): Promise<void> {
-  await stopAllServers(stage)
+async function cleanUp(stage: Stage, tell: Tell): Promise<void> {
+  await tell.during('stopping the servers', stopAllServers(stage))
   stage.remove()
+  tell.say(`The servers are stopped, and ${stage.folder} is removed.`)
 }

@@ -37,10 +37,11 @@ export async function openShop(db: pg.Client): Promise<void> {
   await db.query(someOrders, [1, ordersAtFirst])
 }
 
-/** In batches, as an import would, and so that a stop is soon heard. */
+/** Up to the order with the number `last`; in batches, as an import would, and so that a stop is soon heard. */
 export async function loadOrders(db: pg.Client, last: number, signal: AbortSignal): Promise<void> {
   const batch = 50_000
-  for (let first = ordersAtFirst + 1; first <= last; first += batch) {
+  const there = Number(await one<string>(db, 'SELECT max(id) FROM orders'))
+  for (let first = there + 1; first <= last; first += batch) {
     signal.throwIfAborted()
     await db.query(someOrders, [first, Math.min(last, first + batch - 1)])
   }
@@ -59,18 +60,17 @@ export async function fingerprintOrders(db: pg.Client, signal: AbortSignal): Pro
   for (let after = 0; ;) {
     signal.throwIfAborted()
     // The server hashes the rows, or half a gigabyte would have to travel.
-    const result = await db.query<{ count: string; last: string | null; hash: string | null }>(
+    const result = await db.query<{ count: string; last: string | null; hash: string }>(
       `SELECT count(*), max(id) AS last, encode(sha256(string_agg(sha256(convert_to(o::text, 'UTF8')), '' ORDER BY id)), 'hex') AS hash
        FROM (SELECT * FROM orders WHERE id > $1 ORDER BY id LIMIT $2) AS o`,
       [after, batch],
     )
     const [part] = result.rows
-    if (part?.last == null || part.hash === null) break
+    if (!part || part.last === null) return { rows, hash: hash.digest('hex') }
     hash.update(part.hash)
     rows += Number(part.count)
     after = Number(part.last)
   }
-  return { rows, hash: hash.digest('hex') }
 }
 
 export async function one<T>(db: pg.Client, sql: string, values: readonly unknown[] = []): Promise<T> {

@@ -20,8 +20,8 @@ export interface Scene {
   readonly stage: Stage
   readonly tell: Tell
   readonly holdfast: RunHoldfast
-  /** Rows of the table that is dropped. */
-  readonly orders: number
+  /** Rows of the table that is dropped: those that the backup holds, and all. The others are in the WAL alone. */
+  readonly orders: { readonly atBackup: number; readonly inAll: number }
   readonly signal: AbortSignal
 }
 

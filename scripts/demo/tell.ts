@@ -66,7 +66,9 @@ export function createTell(out: NodeJS.WriteStream, steps: number): Tell {
       for (const more of rest) line(`${margin}    ${styled(['bold', 'cyan'], more)}`)
     },
     quote(text) {
-      for (const row of text.trimEnd().split('\n'))
+      const columns = out.isTTY ? Math.max(40, out.columns - margin.length - 3) : Infinity
+      const rows = text.trimEnd().split('\n')
+      for (const row of rows.flatMap(long => folded(long, columns)))
         line(`${margin}${styled('gray', '|')} ${row}`.trimEnd())
     },
     check(text, holds) {
@@ -106,6 +108,14 @@ function commandLines(text: string, columns: number): readonly string[] {
   if (text.length <= columns) return [text]
   const parts = text.split(/ (?=--)/)
   return parts.map((part, i) => (i === parts.length - 1 ? part : `${part} \\`))
+}
+
+/** The terminal would break a long line without the margin. */
+function folded(row: string, columns: number): readonly string[] {
+  if (row.length <= columns) return [row]
+  const space = row.lastIndexOf(' ', columns)
+  const at = space > columns / 2 ? space : columns
+  return [row.slice(0, at), ...folded(`    ${row.slice(at).trimStart()}`, columns)]
 }
 
 function wrapped(text: string, columns: number): readonly string[] {

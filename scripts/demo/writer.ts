@@ -31,9 +31,9 @@ const pauseMs = 3
 
 export function startWriter(db: pg.Client): Writer {
   const journal: Payment[] = []
-  let isStopped = false
+  const stopped = new AbortController()
   const work = (async () => {
-    for (let id = 1; !isStopped; id++) {
+    for (let id = 1; !stopped.signal.aborted; id++) {
       const from = 1 + (id % accountCount)
       const payment = {
         id,
@@ -49,7 +49,7 @@ export function startWriter(db: pg.Client): Writer {
   })()
   work.catch(() => undefined) // stop() tells it.
   const stop = async (): Promise<void> => {
-    isStopped = true
+    stopped.abort()
     await work
   }
   return { journal, stop, [Symbol.asyncDispose]: () => stop().catch(() => undefined) }

@@ -2,7 +2,7 @@
  * Fetches the next segments while PostgreSQL replays the last one. One process does it for a server that recovers:
  * `wal get` starts it, and it ends by itself once nobody has asked for long.
  */
-import { mkdir, open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
+import { open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errnoOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
@@ -10,7 +10,7 @@ import type { World } from '../base/world.ts'
 import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import { classifyWalFile, parseSegmentName, segmentName } from '../wal/segment.ts'
 import type { WalSource } from './wal-get.ts'
-import { isBeingFilled, partOf, readWanted, writeCluster } from './wal-spool.ts'
+import { isBeingFilled, makeSpoolFolder, partOf, readWanted, writeCluster } from './wal-spool.ts'
 
 export interface FetchAheadDeps {
   readonly world: World
@@ -19,7 +19,7 @@ export interface FetchAheadDeps {
 
 /** Fills the spool until it is idle, told to stop, or in trouble; leaves nothing behind. */
 export async function fetchAhead(deps: FetchAheadDeps, folder: string, signal: AbortSignal): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeSpoolFolder(folder)
   if (!(await takeLock(folder, deps.world))) return
   try {
     await writeCluster(folder, deps.source.identity)

@@ -53,7 +53,7 @@ export function openSpool(walFolder: string, source: string, world: World): Spoo
       try {
         if (await isBeingFilled(folder, world)) return
         await removeDeadSpools(dirname(folder), world)
-        await mkdir(folder, { recursive: true, mode: 0o700 })
+        await makeSpoolFolder(folder)
         await writeWanted(folder, name)
         start(folder)
       } catch {
@@ -67,6 +67,20 @@ export function openSpool(walFolder: string, source: string, world: World): Spoo
 export async function isBeingFilled(folder: string, { clock }: World): Promise<boolean> {
   const lock = await stat(join(folder, 'lock')).catch(unlessMissing)
   return lock !== undefined && clock.now() - lock.mtimeMs < limits.walFetchAheadSilenceMsMax
+}
+
+/**
+ * In pg_wal, which is there. Not `recursive`: Node then never returns when the working directory, which a relative path
+ * starts from, has been removed, and a data directory may be.
+ */
+export async function makeSpoolFolder(folder: string): Promise<void> {
+  for (const path of [dirname(folder), folder]) {
+    try {
+      await mkdir(path, { mode: 0o700 })
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error
+    }
+  }
 }
 
 export const partOf = (folder: string, name: string): string => join(folder, `${name}.part`)

@@ -17,6 +17,9 @@ export async function backUp(
   { journal }: Writer,
 ): Promise<BackupFigures> {
   tell.step('A base backup, while the application works')
+  tell.say(
+    'Every file of the data directory is read, its pages checked, compressed and encrypted; the server and the application go on.',
+  )
   const before = journal.length
   await holdfast(['backup'], { doing: 'backing up' })
   const meanwhile = journal.length - before

@@ -34,9 +34,17 @@ export async function checkCopy(
   return checked
 }
 
-async function checkOrders({ tell, signal }: Scene, { copy }: Parties, { lost }: Accident): Promise<void> {
+async function checkOrders(
+  { tell, orders, signal }: Scene,
+  { copy }: Parties,
+  { lost }: Accident,
+): Promise<void> {
   const found = await tell.during('reading the orders', fingerprintOrders(copy, signal))
-  tell.check(`all ${lost.rows.toLocaleString('en-US')} orders are back`, found.rows === lost.rows)
+  const since = orders.inAll - orders.atBackup
+  tell.check(
+    `all ${lost.rows.toLocaleString('en-US')} orders are back, with the ${since.toLocaleString('en-US')} made after the backup`,
+    found.rows === lost.rows && found.rows === orders.inAll,
+  )
   tell.check(
     `the SHA-256 over all of them is the same: ${found.hash.slice(0, 12)}…`,
     found.hash === lost.hash,

@@ -57,7 +57,7 @@ async function archiveAll({ tell, signal }: Scene, db: Database): Promise<void> 
   tell.say(
     'WAL reaches the repository when a segment of 16 MiB is full, at the latest after archive_timeout, one minute. To not wait that long:',
   )
-  tell.command(`psql shop -c 'SELECT pg_switch_wal()'`)
+  tell.command(`psql -c 'SELECT pg_switch_wal()'`)
   const segment = await one<string>(db, 'SELECT pg_walfile_name(pg_switch_wal())')
   await tell.during('waiting for the archiver', untilArchived(db, segment, signal))
 }

@@ -6,7 +6,7 @@ import type { Scene } from '../story.ts'
 import type { Writer } from '../writer.ts'
 
 export async function openShopAndLoad(
-  { tell, orders, signal }: Scene,
+  { tell, orders: { atBackup }, signal }: Scene,
   db: Database,
   startWriter: () => Writer,
 ): Promise<Writer> {
@@ -17,12 +17,12 @@ export async function openShopAndLoad(
   await openShop(db)
   const writer = startWriter()
   const startedAt = performance.now()
-  await tell.during('importing orders', loadOrders(db, orders, signal))
+  await tell.during('importing orders', loadOrders(db, atBackup, signal))
   await tell.during('vacuuming', db.query('VACUUM (ANALYZE) orders')) // As autovacuum would, sooner or later.
   const tookMs = performance.now() - startedAt
   const bytes = Number(await one<string>(db, 'SELECT pg_database_size(current_database())'))
   tell.quote(
-    `${orders.toLocaleString('en-US')} orders imported in ${formatDuration(tookMs)}, ` +
+    `${atBackup.toLocaleString('en-US')} orders imported in ${formatDuration(tookMs)}, ` +
       `${String(writer.journal.length)} payments made meanwhile; the database has ${formatBytes(bytes)}`,
   )
   return writer

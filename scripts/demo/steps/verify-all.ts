@@ -7,6 +7,7 @@ export interface Verified {
 
 export async function verifyAll({ tell, holdfast }: Scene): Promise<Verified> {
   tell.step('Is the repository whole?')
+  tell.say('All that is stored is read back: each backup, and the WAL from its start on.')
   const { out, durationMs } = await holdfast(['verify'], { doing: 'reading everything back' })
   tell.check(
     'every object could be read, opened and unpacked, and is as it was written',
