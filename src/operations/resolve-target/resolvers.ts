@@ -2,12 +2,11 @@
 import { unreachable } from '../../base/assert.ts'
 import type { Candidate } from '../../policy/candidates.ts'
 import type { StoppingPoint } from '../../policy/restore-plan.ts'
-import type { EndOfReading } from '../../wal/events.ts'
 import { unlessSealed } from '../wal-lookup.ts'
 import type { Answer, ResolveContext, Resolver } from './answer.ts'
 import { resolveLsn } from './lsn.ts'
 import { resolveByScan } from './scan.ts'
-import { lastTransactionBefore, nearestOf, placesOf, rangeOf } from './segments.ts'
+import { lastTransactionBefore, lastWholeRecord, nearestOf, rangeOf } from './segments.ts'
 import { resolveTime } from './time.ts'
 
 export function resolverFor(context: ResolveContext): Resolver {
@@ -49,12 +48,9 @@ async function resolveLatest(context: ResolveContext, candidate: Candidate): Pro
   return { stop, notes }
 }
 
-async function resolveEnd(context: ResolveContext, candidate: Candidate, last: bigint): Promise<StoppingPoint> {
-  let end: EndOfReading | undefined
-  for await (const event of context.lookup.events(placesOf(candidate, last, last))) {
-    if (event.kind === 'end') end = event
-  }
-  const lsn = end?.lastRecord?.endLsn ?? candidate.reach.endLsn
-  const transaction = await lastTransactionBefore(context, candidate, lsn, last)
-  return { where: 'end', isExact: end?.lastRecord !== undefined, lsn, segment: last, last: transaction }
+async function resolveEnd(context: ResolveContext, candidate: Candidate, segment: bigint): Promise<StoppingPoint> {
+  const record = await lastWholeRecord(context, candidate)
+  const lsn = record?.endLsn ?? candidate.reach.endLsn
+  const last = await lastTransactionBefore(context, candidate, lsn, segment)
+  return { where: 'end', isExact: record !== undefined, lsn, segment, last }
 }

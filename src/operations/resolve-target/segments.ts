@@ -3,7 +3,7 @@ import type { Candidate } from '../../policy/candidates.ts'
 import { isTransactionEnd, stoppingRule, type Stop } from '../../policy/stopping-rule.ts'
 import { nameOnPath } from '../../policy/timeline-path.ts'
 import { limits } from '../../base/limits.ts'
-import type { EndOfReading, RecordPlace, TransactionEnd } from '../../wal/events.ts'
+import type { EndOfReading, ReadEvent, RecordPlace, TransactionEnd } from '../../wal/events.ts'
 import type { Lsn } from '../../wal/lsn.ts'
 import { segmentAt, segmentBefore } from '../../wal/segment.ts'
 import type { Micros } from '../../wal/time.ts'
@@ -48,6 +48,8 @@ export async function seek(
   const rule = stoppingRule(target)
   const watchLsn = target.kind === 'lsn' ? target.lsn : undefined
   for await (const event of lookup.events(placesOf(candidate, from, to), watchLsn)) {
+    // The first segment also holds what was before the backup; replay begins at the backup's start.
+    if (event.kind !== 'end' && event.startLsn < candidate.backup.startLsn) continue
     const stop = rule(event)
     if (stop) return { stop, end: undefined }
     if (event.kind === 'end') return { stop: undefined, end: event }
@@ -80,12 +82,11 @@ export async function lastTransactionBefore(
 /** The end of what a candidate leads to: from the heads, and with a key from the records. */
 export async function nearestOf(context: ResolveContext, candidate: Candidate): Promise<NearestBefore> {
   const { segmentSizeBytes } = context
-  const { last } = rangeOf(candidate, segmentSizeBytes)
   const { gapAt } = candidate.reach
   return {
     endLsn: candidate.reach.endLsn,
     lastCommit: await lastCommitTime(context, candidate),
-    lastRecordLsn: await unlessSealed(() => lastRecordLsn(context, candidate, last)),
+    lastRecordLsn: (await unlessSealed(() => lastWholeRecord(context, candidate)))?.startLsn,
     gapAt: gapAt === undefined ? undefined : nameOnPath(candidate.path, gapAt, segmentSizeBytes),
   }
 }
@@ -99,9 +100,22 @@ async function lastCommitTime({ lookup, segmentSizeBytes }: ResolveContext, cand
   return undefined
 }
 
-async function lastRecordLsn({ lookup }: ResolveContext, candidate: Candidate, last: bigint): Promise<Lsn | undefined> {
-  for await (const event of lookup.events(placesOf(candidate, last, last))) {
-    if (event.kind === 'end') return event.lastRecord?.startLsn
+/** The last record that is there to its end. A large one may begin, or be cut off, several segments back. */
+export async function lastWholeRecord(
+  { lookup, segmentSizeBytes }: ResolveContext,
+  candidate: Candidate,
+): Promise<RecordPlace | undefined> {
+  const { first, last } = rangeOf(candidate, segmentSizeBytes)
+  for (let back = 0n; ; back = back * 2n + 1n) {
+    const from = maxOf(first, last - back)
+    const end = await endOf(lookup.events(placesOf(candidate, from, last)))
+    if (end?.lastRecord || from === first || back > limits.walLookBackSegmentsMax) return end?.lastRecord
+  }
+}
+
+async function endOf(events: AsyncIterable<ReadEvent>): Promise<EndOfReading | undefined> {
+  for await (const event of events) {
+    if (event.kind === 'end') return event
   }
   return undefined
 }
