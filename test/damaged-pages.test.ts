@@ -6,7 +6,7 @@ import type { BackupRecord } from '../src/repository/format/backup-record.ts'
 import { describeRun, jsonOf } from './support/holdfast.ts'
 import { whileCopying } from './support/halfway-backup.ts'
 import { openLab } from './support/repository-lab.ts'
-import { restoreAndStart } from './support/restored-server.ts'
+import { faultOf, restoreAndStart, tryRestore } from './support/restored-server.ts'
 
 const pageSizeBytes = 8192
 
@@ -30,10 +30,12 @@ describe('a damaged page in the source', () => {
     expect(list.status).toBe(0)
     expect(list.out, 'people see that something is wrong with it').toMatch(/damaged|corrupt/i)
 
-    // The rest of the database is worth having: what was backed up comes back, and says so.
+    // Nobody gets it by accident; who names it gets all of the database that is worth having.
     await lab.archiveAll()
-    await using restored = await restoreAndStart(lab, [], { build: 'debian' })
-    expect(restored.run.err + restored.run.out).toContain(path)
+    await using refused = await tryRestore(lab, [])
+    expect(refused.run.status, describeRun(refused.run)).toBe(50)
+    expect(faultOf(refused.run).hint).toContain(`${backup.id} holds damaged pages`)
+    await using restored = await restoreAndStart(lab, ['--backup', backup.id], { build: 'debian' })
     expect(await restored.server.value('SELECT n FROM fine')).toBe('1')
     await expect(restored.server.query('SELECT sum(n) FROM t')).rejects.toThrow(/invalid page/)
   })
@@ -47,12 +49,13 @@ describe('a page that is being written while it is read', () => {
     const path = join(lab.server.dataDirectory, await lab.server.value("SELECT pg_relation_filepath('small')"))
 
     // The largest files are read first, so the small one has not been read yet in the middle of the large one.
-    const run = await whileCopying(lab, async () => {
+    const tear = async (): Promise<void> => {
       const old = readFileSync(path)
       await lab.server.query('UPDATE small SET n = -n; CHECKPOINT')
       // Half of the page has reached the disk, half has not: its own LSN is new, and its checksum is wrong.
       overwrite(path, pageSizeBytes / 2, old.subarray(pageSizeBytes / 2, pageSizeBytes))
-    })
+    }
+    const run = await whileCopying(lab, tear, 9)
     expect(run.status, describeRun(run)).toBe(0)
     expect(jsonOf<BackupRecord>(run).checks).toMatchObject({ pagesCorrupt: 0, corrupt: [], pagesTorn: 1 })
 

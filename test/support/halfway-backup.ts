@@ -4,17 +4,18 @@ import { stagedFiles } from './repository-files.ts'
 import type { Lab } from './repository-lab.ts'
 import { until } from './until.ts'
 
-/** Compresses so hard, on one thread, that copying takes seconds: there is a middle to be found. */
-export function slowConfig(lab: Lab): string {
-  return lab.writeConfig('slow.yaml', { compression: { level: 19 }, workers: 1 })
-}
-
-/** Starts a slow backup, and resolves when data is being written: it has begun on the server, and is not done. */
-export async function startCopying(lab: Lab): Promise<Running> {
-  const running = lab.start(['--config', slowConfig(lab), 'backup', '--json'])
+/**
+ * Starts a slow backup, and resolves when data is being written: it has begun on the server, and is not done.
+ *
+ * It is slow since it compresses hard, on one thread. Level 19 takes many seconds, for a backup that is to be cut off;
+ * one that is to go on to its end may take a lower one.
+ */
+export async function startCopying(lab: Lab, level = 19): Promise<Running> {
+  const config = lab.writeConfig('slow.yaml', { compression: { level }, workers: 1 })
+  const running = lab.start(['--config', config, 'backup', '--json'])
   const seen = until(
     'data is being copied',
-    () => stagedFiles(lab.repositoryDirectory).some(({ sizeBytes }) => sizeBytes >= 128 * 1024),
+    () => stagedFiles(lab.repositoryDirectory, running.child.pid).some(({ sizeBytes }) => sizeBytes >= 128 * 1024),
     { everyMs: 2 },
   )
   const ended = running.ended.then(run => {
@@ -25,8 +26,8 @@ export async function startCopying(lab: Lab): Promise<Running> {
 }
 
 /** Stops a slow backup in the middle, does `work`, and lets it go on to its end. */
-export async function whileCopying(lab: Lab, work: () => Promise<void>): Promise<Run> {
-  const running = await startCopying(lab)
+export async function whileCopying(lab: Lab, work: () => Promise<void>, level?: number): Promise<Run> {
+  const running = await startCopying(lab, level)
   running.kill('SIGSTOP')
   try {
     await work()

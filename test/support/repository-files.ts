@@ -21,11 +21,12 @@ export function keysOf(repositoryDirectory: string): readonly string[] {
     .toSorted()
 }
 
-/** What is being written, or was left by a writer that died. */
-export function stagedFiles(repositoryDirectory: string): readonly { name: string; sizeBytes: number }[] {
+/** What is being written, or was left by a writer that died; by this process, whose pid the names begin with, or by any. */
+export function stagedFiles(repositoryDirectory: string, pid?: number): readonly { name: string; sizeBytes: number }[] {
   const folder = join(repositoryDirectory, '.staging')
   if (!existsSync(folder)) return []
   return readdirSync(folder).flatMap(name => {
+    if (pid !== undefined && !name.startsWith(`${String(pid)}_`)) return []
     const info = statSync(join(folder, name), { throwIfNoEntry: false })
     return info ? [{ name, sizeBytes: info.size }] : []
   })
