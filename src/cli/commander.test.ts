@@ -110,6 +110,7 @@ describe('help', () => {
 describe('the short way of wal push and wal get', () => {
   const lines = [
     ['wal', 'push', 'pg_wal/000000010000000000000001'],
+    ['--config', '/x.yaml', 'wal', 'push', 'pg_wal/000000010000000000000001'],
     ['wal', 'get', '000000010000000000000001', 'pg_wal/RECOVERYXLOG', '--config', '/x.yaml', '-q'],
     ['wal', 'push', '--repository', 'main', '--json', 'x'],
   ]

@@ -18,10 +18,13 @@ export interface QuickRun {
 }
 
 export async function parseQuickly(words: readonly string[]): Promise<QuickRun | undefined> {
-  const load = words[0] === 'wal' ? quickCommands[words[1] ?? ''] : undefined
+  // Options of every command may stand before the verb, as they do in the archive_command that `init` sets.
+  const at = words.indexOf('wal')
+  const load = at < 0 ? undefined : quickCommands[words[at + 1] ?? '']
   if (!load) return undefined
   const command = await load()
-  const { values, positionals } = split(words.slice(2), { ...globalOptions, ...command.options }) ?? {}
+  const { values, positionals } =
+    split(words.toSpliced(at, 2), { ...globalOptions, ...command.options }) ?? {}
   const names = Object.keys(command.arguments)
   if (!values || positionals?.length !== names.length) return undefined
   const given: Record<string, unknown> = {}

@@ -21,9 +21,16 @@ const config = {
 } as unknown as Config
 
 test('the same answers once more are no contradiction, nor is giving none', () => {
-  const same = { ...nothing, cluster: 'gathr', connection: 'host=/run/postgresql', repository: '/srv/backups' }
+  const same = {
+    ...nothing,
+    cluster: 'gathr',
+    connection: 'host=/run/postgresql',
+    repository: '/srv/backups',
+  }
   expect(contradictionOf(same, config)).toBeUndefined()
-  expect(contradictionOf({ ...same, repository: 'file:///srv/plain', noEncryption: true }, config)).toBeUndefined()
+  expect(
+    contradictionOf({ ...same, repository: 'file:///srv/plain', noEncryption: true }, config),
+  ).toBeUndefined()
   expect(contradictionOf(nothing, config)).toBeUndefined()
 })
 
