@@ -6,6 +6,7 @@
  * buffers take turns, so that one can be written while the other fills.
  */
 import { limits } from '../../base/limits.ts'
+import { KiB } from '../../base/units.ts'
 import { sealedSizeBytesBound } from '../../pipeline/age.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
 import { createFrameCompressor, frameSizeBytesBound, type FrameCompressor } from '../../pipeline/zstd.ts'
@@ -20,6 +21,9 @@ export interface PackPress {
   close(): void
 }
 
+/** The storage is given about so many bytes at a time; an output buffer holds so many, and one frame more. */
+export const packOutputSizeBytesTarget = 512 * KiB
+
 export type Pair = readonly [Uint8Array, Uint8Array]
 
 /** `raw` are two buffers of a frame's size; give the page checker's, so that pages can be checked where they lie. */
@@ -27,7 +31,7 @@ export function createPackPress(encoding: Encoding, raw: Pair = [newFrame(), new
   const sealed = encoding.recipients.length > 0
   const compressor = createFrameCompressor({ level: encoding.level, contentChecksum: !sealed })
   const compressedBytes = frameSizeBytesBound(limits.frameSizeBytesMax)
-  const outputBytes = sealed ? sealedSizeBytesBound(compressedBytes) : compressedBytes
+  const outputBytes = packOutputSizeBytesTarget + sealedSizeBytesBound(compressedBytes)
   return {
     encoding,
     compressor,

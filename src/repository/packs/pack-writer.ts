@@ -15,7 +15,7 @@ import { createSealer, type Sealer } from '../../pipeline/age.ts'
 import { encodeSeekTable, type FrameSize } from '../../pipeline/seekable.ts'
 import { encodeTarHeader, tarEnd, tarPaddingBytes, type TarEntry } from '../../pipeline/tar.ts'
 import type { ObjectWriter } from '../../storage/storage.ts'
-import type { PackPress } from './pack-press.ts'
+import { packOutputSizeBytesTarget, type PackPress } from './pack-press.ts'
 
 /** What became of a pack, once every byte of it was written. */
 export interface PackSummary {
@@ -31,7 +31,7 @@ export async function openPackWriter(press: PackPress, writer: ObjectWriter): Pr
   const { recipients } = press.encoding
   const sealer = recipients.length > 0 ? await createSealer(recipients) : undefined
   const pack = new PackWriter(press, writer, sealer)
-  if (sealer) await pack.writeHeader(sealer.header)
+  if (sealer) pack.writeHeader(sealer.header)
   return pack
 }
 
@@ -43,6 +43,8 @@ export class PackWriter {
   readonly #frames: FrameSize[] = []
   #turn: 0 | 1 = 0
   #outputTurn: 0 | 1 = 0
+  /** Filled bytes of the current output buffer. */
+  #outputUsed = 0
   /** Filled bytes of the current frame. */
   #used = 0
   #rawBytesBefore = 0
@@ -58,7 +60,7 @@ export class PackWriter {
     this.#sealer = sealer
   }
 
-  /** Stored so far; what is still in the current frame is not counted. */
+  /** Stored so far; what waits in buffers is not counted. */
   get storedBytes(): number {
     return this.#storedBytes
   }
@@ -113,9 +115,8 @@ export class PackWriter {
     await this.#append(tarEnd)
     await this.#closeFrame()
     await this.#store(encodeSeekTable(this.#frames))
-    if (this.#sealer) {
-      await this.#write(this.#output.subarray(0, this.#sealer.finish(this.#output)))
-    }
+    if (this.#sealer) this.#outputUsed += this.#sealer.finish(this.#outputRoom)
+    await this.#flush()
     await this.#writing
     return {
       sizeBytes: this.#storedBytes,
@@ -130,18 +131,19 @@ export class PackWriter {
   }
 
   /** The age header, before anything else. */
-  async writeHeader(header: Uint8Array): Promise<void> {
-    assert(this.#storedBytes === 0, 'the header comes first')
-    await this.#write(header)
+  writeHeader(header: Uint8Array): void {
+    assert(this.#storedBytes === 0 && this.#outputUsed === 0, 'the header comes first')
+    this.#outputRoom.set(header)
+    this.#outputUsed = header.length
   }
 
   get #frame(): Uint8Array {
     return this.#press.raw[this.#turn]
   }
 
-  /** The output buffer that is not being written. */
-  get #output(): Uint8Array {
-    return this.#press.output[this.#outputTurn]
+  /** What is free of the output buffer that is being filled; the other one may be on its way to the storage. */
+  get #outputRoom(): Uint8Array {
+    return this.#press.output[this.#outputTurn].subarray(this.#outputUsed)
   }
 
   get #room(): number {
@@ -159,41 +161,51 @@ export class PackWriter {
   async #closeFrame(): Promise<void> {
     if (this.#used === 0) return
     const raw = this.#frame.subarray(0, this.#used)
-    const into = this.#sealer ? this.#press.compressed : this.#output
+    // Without a seal, frames are compressed straight into the output.
+    const into = this.#sealer ? this.#press.compressed : this.#outputRoom
     const storedBytes = this.#press.compressor.compress(raw, into)
     this.#frames.push({ storedBytes, rawBytes: raw.length })
     this.#rawBytesBefore += raw.length
     this.#used = 0
     this.#turn = this.#turn === 0 ? 1 : 0
     if (this.#sealer) await this.#store(into.subarray(0, storedBytes))
-    else await this.#write(into.subarray(0, storedBytes))
+    else {
+      this.#outputUsed += storedBytes
+      await this.#flushIfFull()
+    }
   }
 
-  /** Seals (where there is a seal) in pieces that the output holds, and writes. */
+  /** Seals, where there is a seal, into the output. */
   async #store(bytes: Uint8Array): Promise<void> {
-    if (!this.#sealer) {
-      await this.#write(bytes)
-      return
-    }
     for (let at = 0; at < bytes.length; at += limits.frameSizeBytesMax) {
-      const sealedBytes = this.#sealer.seal(bytes.subarray(at, at + limits.frameSizeBytesMax), this.#output)
-      await this.#write(this.#output.subarray(0, sealedBytes))
+      const piece = bytes.subarray(at, at + limits.frameSizeBytesMax)
+      if (this.#sealer) this.#outputUsed += this.#sealer.seal(piece, this.#outputRoom)
+      else {
+        this.#outputRoom.set(piece)
+        this.#outputUsed += piece.length
+      }
+      await this.#flushIfFull()
     }
+  }
+
+  async #flushIfFull(): Promise<void> {
+    if (this.#outputUsed >= packOutputSizeBytesTarget) await this.#flush()
   }
 
   /**
    * Begins to write what stands in the output buffer, once the last write is done, and turns to the other buffer: so one
-   * write and the making of the next bytes run side by side. Where nothing is to be written (a seal keeps up to 64 KiB back)
-   * the buffer must stay the same: the other one may still be on its way.
+   * write and the making of the next bytes run side by side.
    */
-  async #write(bytes: Uint8Array): Promise<void> {
-    if (bytes.length === 0) return
+  async #flush(): Promise<void> {
+    if (this.#outputUsed === 0) return
+    const bytes = this.#press.output[this.#outputTurn].subarray(0, this.#outputUsed)
     this.#digest.update(bytes)
     this.#storedBytes += bytes.length
     await this.#writing
     this.#writing = this.#writer.write(bytes)
-    this.#outputTurn = this.#outputTurn === 0 ? 1 : 0
     // A failure is told by whoever awaits it next; until then it is no unhandled rejection.
     this.#writing.catch(() => undefined)
+    this.#outputTurn = this.#outputTurn === 0 ? 1 : 0
+    this.#outputUsed = 0
   }
 }
