@@ -103,10 +103,12 @@ describe('init', () => {
     expect(readFileSync(configPath(), 'utf8')).toBe(before)
   })
 
-  test('does not ignore an answer that the configuration contradicts', async () => {
-    const run = await init('--yes')
-    expect(run.status).toBe(2)
-    expect(run.err).toMatch(/there is a configuration already/)
+  test('with the same answers again is harmless; with another one it is refused', async () => {
+    const same = await init('--yes')
+    expect(same.status, describeRun(same)).toBe(0)
+    const other = await holdfast('init', '--cluster', 'other', '--yes')
+    expect(other.status, describeRun(other)).toBe(2)
+    expect(other.err).toMatch(/there is a configuration already, and it says otherwise than --cluster/)
   })
 
   test('goes on where it was interrupted: after the key, or after the configuration', async () => {
