@@ -32,24 +32,33 @@ beforeAll(async () => {
 afterAll(() => lab[Symbol.asyncDispose]())
 
 describe('a backup killed at any moment', () => {
-  test.each(kills)('leaves everything as it was and does not stand in the way of the next one: kill %i', async () => {
-    const before = objectsOf(lab.repositoryDirectory)
-    const idsBefore = await listedIds()
-    const afterMs = random.next() * wholeRunMs
-    const killed = await endAfter(lab.start(['backup', '--json']), 'SIGKILL', afterMs)
+  test.each(kills)(
+    'leaves everything as it was and does not stand in the way of the next one: kill %i',
+    async () => {
+      const before = objectsOf(lab.repositoryDirectory)
+      const idsBefore = await listedIds()
+      const afterMs = random.next() * wholeRunMs
+      const killed = await endAfter(lab.start(['backup', '--json']), 'SIGKILL', afterMs)
 
-    await untilDisconnected(lab.server)
-    const after = objectsOf(lab.repositoryDirectory)
-    expectKept(before, after)
-    expectWhole(lab, [...after.keys()].filter(key => !before.has(key)))
-    const idsAfter = await listedIds()
-    // Killed after the commit, before it could say so: then the backup is there, and whole.
-    expect(idsAfter.length - idsBefore.length).toBeLessThanOrEqual(1)
-    expect(idsAfter.slice(0, idsBefore.length)).toEqual(idsBefore)
+      await untilDisconnected(lab.server)
+      const after = objectsOf(lab.repositoryDirectory)
+      expectKept(before, after)
+      expectWhole(
+        lab,
+        [...after.keys()].filter(key => !before.has(key)),
+      )
+      const idsAfter = await listedIds()
+      // Killed after the commit, before it could say so: then the backup is there, and whole.
+      expect(idsAfter.length - idsBefore.length).toBeLessThanOrEqual(1)
+      expect(idsAfter.slice(0, idsBefore.length)).toEqual(idsBefore)
 
-    const next = await lab.ok(['backup', '--json'])
-    expect(next.durationMs, `after the kill at ${afterMs.toFixed(0)} ms (${String(killed.status)})`).toBeLessThan(nextRunMsMax)
-  })
+      const next = await lab.ok(['backup', '--json'])
+      expect(
+        next.durationMs,
+        `after the kill at ${afterMs.toFixed(0)} ms (${String(killed.status)})`,
+      ).toBeLessThan(nextRunMsMax)
+    },
+  )
 
   test('has left a repository in which everything is right, and from which the latest point comes back', async () => {
     await lab.server.query('CREATE TABLE last AS SELECT 1 AS one')
@@ -88,7 +97,8 @@ describe('a backup that loses its server', () => {
   test('because its connection is cut says so, and commits nothing', async () => {
     const idsBefore = await listedIds()
     const run = await whileCopying(lab, async () => {
-      for (const pid of await sessionsOf(lab.server)) await lab.server.query('SELECT pg_terminate_backend($1)', [pid])
+      for (const pid of await sessionsOf(lab.server))
+        await lab.server.query('SELECT pg_terminate_backend($1)', [pid])
       await untilDisconnected(lab.server)
     })
     expect(run.status, describeRun(run)).toBe(40)

@@ -21,7 +21,9 @@ let wholeRestoreMs: number
 
 beforeAll(async () => {
   lab = await openLab({ major: 15, build: 'debian' })
-  await lab.server.query(`CREATE TABLE t AS SELECT n, md5(n::text) FROM generate_series(1, ${String(rows)}) n`)
+  await lab.server.query(
+    `CREATE TABLE t AS SELECT n, md5(n::text) FROM generate_series(1, ${String(rows)}) n`,
+  )
   await lab.backup()
   await lab.archiveAll()
   await using measured = await restore(lab, ['--latest'], { build: 'debian' })
@@ -43,7 +45,10 @@ describe('a restore killed at any moment', () => {
       expectKept(before, objectsOf(lab.repositoryDirectory))
       // Without pg_control no server starts; with it, everything else must be there.
       const looksWhole = existsSync(join(server.dataDirectory, 'global/pg_control'))
-      if (looksWhole) expect(readdirSync(server.dataDirectory)).toEqual(expect.arrayContaining(['backup_label', 'recovery.signal']))
+      if (looksWhole)
+        expect(readdirSync(server.dataDirectory)).toEqual(
+          expect.arrayContaining(['backup_label', 'recovery.signal']),
+        )
       else await expect(server.start()).rejects.toThrow()
 
       const next = await lab.run([...args, ...(existsSync(server.dataDirectory) ? ['--delta'] : [])])
@@ -58,27 +63,30 @@ describe('a restore killed at any moment', () => {
 })
 
 describe('init killed at any moment', () => {
-  test.each(kills)('leaves no configuration whose secret key is lost, and works when run again: kill %i', async () => {
-    const root = makeRoot()
-    const repository = join(root, 'repository')
-    makeOwned(repository)
-    const args = [
-      ...['init', '--yes', '--cluster', 'fresh', '--connection', lab.server.connectionString],
-      ...['--repository', `file://${repository}`],
-    ]
-    const running = startHoldfast(args, { cwd: root })
-    await Promise.race([delay(random.next() * 400), running.ended])
-    running.kill('SIGKILL')
-    await running.ended
-    expectKeyFits(root)
+  test.each(kills)(
+    'leaves no configuration whose secret key is lost, and works when run again: kill %i',
+    async () => {
+      const root = makeRoot()
+      const repository = join(root, 'repository')
+      makeOwned(repository)
+      const args = [
+        ...['init', '--yes', '--cluster', 'fresh', '--connection', lab.server.connectionString],
+        ...['--repository', `file://${repository}`],
+      ]
+      const running = startHoldfast(args, { cwd: root })
+      await Promise.race([delay(random.next() * 400), running.ended])
+      running.kill('SIGKILL')
+      await running.ended
+      expectKeyFits(root)
 
-    const next = await startHoldfast(args, { cwd: root }).ended
-    expect(next.status, describeRun(next)).toBe(0)
-    expect(expectKeyFits(root)).toBe(true)
-    const list = await startHoldfast(['list', '--json'], { cwd: root }).ended
-    expect(list.status, describeRun(list)).toBe(0)
-    execFileSync('rm', ['-rf', root])
-  })
+      const next = await startHoldfast(args, { cwd: root }).ended
+      expect(next.status, describeRun(next)).toBe(0)
+      expect(expectKeyFits(root)).toBe(true)
+      const list = await startHoldfast(['list', '--json'], { cwd: root }).ended
+      expect(list.status, describeRun(list)).toBe(0)
+      execFileSync('rm', ['-rf', root])
+    },
+  )
 })
 
 /** Whoever encrypts to a public key must have the secret one. True when there is a configuration. */
@@ -94,4 +102,3 @@ function expectKeyFits(root: string): boolean {
   expect(encryption?.recipients).toContain(recipient)
   return true
 }
-

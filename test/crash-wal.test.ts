@@ -21,7 +21,9 @@ beforeAll(async () => {
   lab.server.configure({ archive_command: '' })
   await lab.server.query('SELECT pg_reload_conf()')
   for (const _ of [0, ...kills]) {
-    await lab.server.query('CREATE TABLE IF NOT EXISTS t AS SELECT 1 AS n; INSERT INTO t SELECT generate_series(1, 2000)')
+    await lab.server.query(
+      'CREATE TABLE IF NOT EXISTS t AS SELECT 1 AS n; INSERT INTO t SELECT generate_series(1, 2000)',
+    )
     await lab.server.query('SELECT pg_switch_wal()')
   }
   const current = await lab.server.value('SELECT pg_walfile_name(pg_current_wal_insert_lsn())')
@@ -34,16 +36,19 @@ beforeAll(async () => {
 afterAll(() => lab[Symbol.asyncDispose]())
 
 describe('wal push', () => {
-  test.each(kills)('killed at any moment stores a whole segment or none, and works when run again: kill %i', async kill => {
-    const segment = segments[kill] ?? ''
-    const before = objectsOf(lab.repositoryDirectory)
-    await kill9After(random.next() * pushMs * 1.2, ['wal', 'push', `pg_wal/${segment}`])
-    expectKept(before, objectsOf(lab.repositoryDirectory))
-    expectStored(segment, 'whole or absent')
+  test.each(kills)(
+    'killed at any moment stores a whole segment or none, and works when run again: kill %i',
+    async kill => {
+      const segment = segments[kill] ?? ''
+      const before = objectsOf(lab.repositoryDirectory)
+      await kill9After(random.next() * pushMs * 1.2, ['wal', 'push', `pg_wal/${segment}`])
+      expectKept(before, objectsOf(lab.repositoryDirectory))
+      expectStored(segment, 'whole or absent')
 
-    await lab.ok(['wal', 'push', `pg_wal/${segment}`], atServer())
-    expectStored(segment, 'whole')
-  })
+      await lab.ok(['wal', 'push', `pg_wal/${segment}`], atServer())
+      expectStored(segment, 'whole')
+    },
+  )
 
   test('leaves nothing of the dead in the staging area, once another push has run', () => {
     expect(stagedFiles(lab.repositoryDirectory)).toEqual([])
@@ -51,22 +56,25 @@ describe('wal push', () => {
 })
 
 describe('wal get', () => {
-  test.each(kills)('killed at any moment gives a whole segment or none, and works when run again: kill %i', async kill => {
-    const segment = segments[kill] ?? ''
-    // pg_wal as a server that recovers has it: the file goes to a name of its own first.
-    const folder = join(lab.server.root, `get-${String(kill)}`, 'pg_wal')
-    mkdirSync(folder, { recursive: true })
-    makeOwned(join(folder, '..'))
-    makeOwned(folder)
-    const get = ['wal', 'get', segment, 'pg_wal/RECOVERYXLOG']
-    const at = { cwd: join(folder, '..') }
-    const destination = join(folder, 'RECOVERYXLOG')
-    await kill9After(random.next() * pushMs * 1.2, get, at)
-    if (existsSync(destination)) expect(readFileSync(destination).equals(original(segment))).toBe(true)
+  test.each(kills)(
+    'killed at any moment gives a whole segment or none, and works when run again: kill %i',
+    async kill => {
+      const segment = segments[kill] ?? ''
+      // pg_wal as a server that recovers has it: the file goes to a name of its own first.
+      const folder = join(lab.server.root, `get-${String(kill)}`, 'pg_wal')
+      mkdirSync(folder, { recursive: true })
+      makeOwned(join(folder, '..'))
+      makeOwned(folder)
+      const get = ['wal', 'get', segment, 'pg_wal/RECOVERYXLOG']
+      const at = { cwd: join(folder, '..') }
+      const destination = join(folder, 'RECOVERYXLOG')
+      await kill9After(random.next() * pushMs * 1.2, get, at)
+      if (existsSync(destination)) expect(readFileSync(destination).equals(original(segment))).toBe(true)
 
-    await lab.ok(get, at)
-    expect(readFileSync(destination).equals(original(segment))).toBe(true)
-  })
+      await lab.ok(get, at)
+      expect(readFileSync(destination).equals(original(segment))).toBe(true)
+    },
+  )
 })
 
 const walFolder = (): string => join(lab.server.dataDirectory, 'pg_wal')

@@ -39,19 +39,22 @@ describe.each([
 
   afterAll(() => scene.lab[Symbol.asyncDispose]())
 
-  describe.each(kinds.flatMap(kind => ways.map(damage => [kind, damage] as const)))('%s: %s', (kind, damage) => {
-    test('is found and named, and never restored in silence', async () => {
-      const { lab, second } = scene
-      using copy = copyOfRepository(lab)
-      const key = keyOf(kind, scene)
-      const config = configFor(lab, copy.directory)
-      inflict(damage, join(copy.directory, key))
-      await expectFound(lab, config, key)
-      const list = await lab.json<readonly BackupRecord[]>(['--config', config, 'list'])
-      expect(list.map(({ id }) => id)).toContain(second.id)
-      await expectNotRestored(scene, config, key)
-    })
-  })
+  describe.each(kinds.flatMap(kind => ways.map(damage => [kind, damage] as const)))(
+    '%s: %s',
+    (kind, damage) => {
+      test('is found and named, and never restored in silence', async () => {
+        const { lab, second } = scene
+        using copy = copyOfRepository(lab)
+        const key = keyOf(kind, scene)
+        const config = configFor(lab, copy.directory)
+        inflict(damage, join(copy.directory, key))
+        await expectFound(lab, config, key)
+        const list = await lab.json<readonly BackupRecord[]>(['--config', config, 'list'])
+        expect(list.map(({ id }) => id)).toContain(second.id)
+        await expectNotRestored(scene, config, key)
+      })
+    },
+  )
 
   test.each(ways)('backup_manifest: %s: is found and named', async damage => {
     const { lab } = scene
@@ -61,16 +64,19 @@ describe.each([
     await expectFound(lab, configFor(lab, copy.directory), key)
   })
 
-  test.each(ways)('the history of a timeline: %s: is found and named, and no restore passes it over', async damage => {
-    const { lab, first } = scene
-    using copy = copyOfRepository(lab)
-    const config = configFor(lab, copy.directory)
-    const key = keyOf('history', scene)
-    inflict(damage, join(copy.directory, key))
-    await expectFound(lab, config, key)
-    // The way from the first timeline to the second is told by this file alone.
-    await expectNotRestored({ ...scene, second: first }, config, key)
-  })
+  test.each(ways)(
+    'the history of a timeline: %s: is found and named, and no restore passes it over',
+    async damage => {
+      const { lab, first } = scene
+      using copy = copyOfRepository(lab)
+      const config = configFor(lab, copy.directory)
+      const key = keyOf('history', scene)
+      inflict(damage, join(copy.directory, key))
+      await expectFound(lab, config, key)
+      // The way from the first timeline to the second is told by this file alone.
+      await expectNotRestored({ ...scene, second: first }, config, key)
+    },
+  )
 })
 
 describe('damage to a record that can be read without a key', () => {
@@ -84,22 +90,25 @@ describe('damage to a record that can be read without a key', () => {
 
   const records = ['backup.json', 'cluster.json', 'holdfast.json'] as const
 
-  test.each(records.flatMap(name => damages.map(damage => [name, damage] as const)))('%s: %s: is found and named', async (name, damage) => {
-    // A backup without its backup.json is none: that is how deletion begins, and the sweep's business.
-    if (name === 'backup.json' && damage === 'remove') return
-    const { lab, first } = scene
-    using copy = copyOfRepository(lab)
-    const config = configFor(lab, copy.directory)
-    const key = keyOf(name, scene)
-    inflict(damage, join(copy.directory, key))
-    const verify = await lab.run(['--config', config, 'verify', '--json'])
-    expect(verify.status, describeRun(verify)).toBeGreaterThan(0)
-    expect(verify.out + verify.err).toContain(name)
-    if (name !== 'backup.json') return
-    expect(verify.status).toBe(25)
-    const list = await lab.run(['--config', config, 'list', '--json'])
-    expect(jsonOf<readonly BackupRecord[]>(list).map(({ id }) => id)).toContain(first.id)
-  })
+  test.each(records.flatMap(name => damages.map(damage => [name, damage] as const)))(
+    '%s: %s: is found and named',
+    async (name, damage) => {
+      // A backup without its backup.json is none: that is how deletion begins, and the sweep's business.
+      if (name === 'backup.json' && damage === 'remove') return
+      const { lab, first } = scene
+      using copy = copyOfRepository(lab)
+      const config = configFor(lab, copy.directory)
+      const key = keyOf(name, scene)
+      inflict(damage, join(copy.directory, key))
+      const verify = await lab.run(['--config', config, 'verify', '--json'])
+      expect(verify.status, describeRun(verify)).toBeGreaterThan(0)
+      expect(verify.out + verify.err).toContain(name)
+      if (name !== 'backup.json') return
+      expect(verify.status).toBe(25)
+      const list = await lab.run(['--config', config, 'list', '--json'])
+      expect(jsonOf<readonly BackupRecord[]>(list).map(({ id }) => id)).toContain(first.id)
+    },
+  )
 
   test('any one bit of any record: is found', async () => {
     const { lab } = scene
@@ -127,7 +136,9 @@ async function expectFound(lab: Lab, config: string, key: string): Promise<void>
 /** Either restore refuses and names the object, or the server refuses to come up on what it got. */
 async function expectNotRestored({ lab, second }: Scene, config: string, key: string): Promise<void> {
   const name = (key.split('/').at(-1) ?? '').replace(/\.zst.*/, '')
-  await using restored = await tryRestore(lab, ['--config', config, '--backup', second.id, '--latest'], { build: 'debian' })
+  await using restored = await tryRestore(lab, ['--config', config, '--backup', second.id, '--latest'], {
+    build: 'debian',
+  })
   const { run, server } = restored
   if (run.status !== 0) {
     expect(run.out + run.err, describeRun(run)).toContain(name)
@@ -156,12 +167,19 @@ async function playScene(encryption: 'age' | 'none'): Promise<Scene> {
   return { lab, first, second, keys: keysOf(lab.repositoryDirectory) }
 }
 
-type Kind = (typeof kinds)[number] | 'backup_manifest' | 'history' | 'backup.json' | 'cluster.json' | 'holdfast.json'
+type Kind =
+  (typeof kinds)[number] | 'backup_manifest' | 'history' | 'backup.json' | 'cluster.json' | 'holdfast.json'
 
 /** The object of this kind that is damaged: of the second backup, and of the WAL it leads to. */
 function keyOf(kind: Kind, { keys, second }: Scene): string {
-  const inBackup = (name: string): ((key: string) => boolean) => key => key.includes(`/backups/${second.id}/${name}`)
-  const isSegment = (name: string): ((key: string) => boolean) => key => key.includes(`/${name}.zst`)
+  const inBackup =
+    (name: string): ((key: string) => boolean) =>
+    key =>
+      key.includes(`/backups/${second.id}/${name}`)
+  const isSegment =
+    (name: string): ((key: string) => boolean) =>
+    key =>
+      key.includes(`/${name}.zst`)
   const fits = {
     pack: inBackup('data/00001.'),
     manifest: inBackup('manifest.json'),

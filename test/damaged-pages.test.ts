@@ -13,7 +13,9 @@ const pageSizeBytes = 8192
 describe('a damaged page in the source', () => {
   test('does not keep the backup from being made, and is reported with file and block', async () => {
     await using lab = await openLab({ major: 15, build: 'debian' })
-    await lab.server.query('CREATE TABLE t AS SELECT generate_series(1, 20000) AS n; CREATE TABLE fine AS SELECT 1 AS n; CHECKPOINT')
+    await lab.server.query(
+      'CREATE TABLE t AS SELECT generate_series(1, 20000) AS n; CREATE TABLE fine AS SELECT 1 AS n; CHECKPOINT',
+    )
     const path = await lab.server.value("SELECT pg_relation_filepath('t')")
     await lab.server.stop()
     overwrite(join(lab.server.dataDirectory, path), 3 * pageSizeBytes + 100, Buffer.from('garbage'))
@@ -46,7 +48,10 @@ describe('a page that is being written while it is read', () => {
     await using lab = await openLab({ major: 15, build: 'debian', settings: { autovacuum: 'off' } })
     await lab.server.query('CREATE TABLE large AS SELECT n, md5(n::text) FROM generate_series(1, 300000) n')
     await lab.server.query('CREATE TABLE small AS SELECT generate_series(1, 100) AS n; CHECKPOINT')
-    const path = join(lab.server.dataDirectory, await lab.server.value("SELECT pg_relation_filepath('small')"))
+    const path = join(
+      lab.server.dataDirectory,
+      await lab.server.value("SELECT pg_relation_filepath('small')"),
+    )
 
     // The largest files are read first, so the small one has not been read yet in the middle of the large one.
     const tear = async (): Promise<void> => {

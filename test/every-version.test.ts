@@ -74,7 +74,9 @@ function choosePoint(
   random: Random,
 ): Point {
   // After the restore point is surely after the backup, and before the last one.
-  const candidates = [...journal.entries()].slice(pointLength, -1).filter(([, transfer]) => transfer.committed)
+  const candidates = [...journal.entries()]
+    .slice(pointLength, -1)
+    .filter(([, transfer]) => transfer.committed)
   const [index, transfer] = random.pick(candidates)
   const inclusive = random.chance(0.5)
   const exclusive = inclusive ? [] : ['--exclusive']
@@ -86,7 +88,10 @@ function choosePoint(
     case 'xid':
       return { args: ['--to-xid', transfer.xid, ...exclusive], length: index + (inclusive ? 1 : 0) }
     case 'time':
-      return { args: ['--to-time', transfer.committedAt ?? '', ...exclusive], length: index + (inclusive ? 1 : 0) }
+      return {
+        args: ['--to-time', transfer.committedAt ?? '', ...exclusive],
+        length: index + (inclusive ? 1 : 0),
+      }
     case 'lsn':
       // Where the log ended after the commit: no later commit's record begins there, so both ways give the same.
       return { args: ['--to-lsn', transfer.lsnAfter, ...exclusive], length: index + 1 }

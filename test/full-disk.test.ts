@@ -24,7 +24,9 @@ describe.skipIf(reason !== undefined)('a repository on a full disk', () => {
     await using lab = await openLab({ major: 15, build: 'debian', repositoryDirectory: disk.directory })
     await lab.backup()
     // Its WAL still fits the disk; WAL and a copy of the table together do not.
-    await lab.server.query('CREATE TABLE t AS SELECT gen_random_uuid() AS a, gen_random_uuid() AS b FROM generate_series(1, 500000)')
+    await lab.server.query(
+      'CREATE TABLE t AS SELECT gen_random_uuid() AS a, gen_random_uuid() AS b FROM generate_series(1, 500000)',
+    )
     await lab.archiveAll()
     const keys = keysOf(disk.directory)
     const ids = (await lab.json<readonly BackupRecord[]>(['list'])).map(({ id }) => id)
@@ -93,7 +95,9 @@ function smallDisk(sizeMb: number): SmallDisk {
 }
 
 function mount(directory: string, sizeMb: number): void {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(sizeMb)}m`, 'tmpfs', directory], { stdio: 'pipe' })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(sizeMb)}m`, 'tmpfs', directory], {
+    stdio: 'pipe',
+  })
 }
 
 function whyNoSmallDisk(): string | undefined {

@@ -17,7 +17,9 @@ describe('tablespaces', () => {
     for (const [index, place] of places.entries()) {
       makeOwned(place)
       await lab.server.query(`CREATE TABLESPACE s${String(index)} LOCATION '${place}'`)
-      await lab.server.query(`CREATE TABLE t${String(index)} TABLESPACE s${String(index)} AS SELECT generate_series(1, 5000) AS n`)
+      await lab.server.query(
+        `CREATE TABLE t${String(index)} TABLESPACE s${String(index)} AS SELECT generate_series(1, 5000) AS n`,
+      )
     }
     const backup = await lab.backup()
     expect(backup.tablespaces.map(({ location }) => location).toSorted()).toEqual(places.toSorted())
@@ -42,7 +44,9 @@ describe('tablespaces', () => {
 })
 
 async function sumsOf(server: TestServer): Promise<readonly string[]> {
-  return Promise.all(['t0', 't1'].map(table => server.value(`SELECT count(*) || ' ' || sum(n) FROM ${table}`)))
+  return Promise.all(
+    ['t0', 't1'].map(table => server.value(`SELECT count(*) || ' ' || sum(n) FROM ${table}`)),
+  )
 }
 
 test('pg_wal on another disk is no matter, and what lies in it is not copied', async () => {
@@ -66,17 +70,20 @@ test.each([
   [14, 1],
   [15, 64],
   [18, 4],
-] as const)('PostgreSQL %i with WAL segments of %i MiB makes the round trip', async (major, walSegmentSizeMb) => {
-  await using lab = await openLab({ major, walSegmentSizeMb })
-  await lab.server.query('CREATE TABLE t AS SELECT generate_series(1, 100) AS n')
-  const backup = await lab.backup()
-  expect(backup.postgres.walSegmentSizeBytes).toBe(walSegmentSizeMb * 1024 * 1024)
-  await lab.server.query('INSERT INTO t SELECT generate_series(101, 50000)')
-  await lab.archiveAll()
-  await using restored = await restoreAndStart(lab, [])
-  expect(await restored.server.value('SELECT count(*) FROM t')).toBe('50000')
-  await lab.ok(['verify'])
-})
+] as const)(
+  'PostgreSQL %i with WAL segments of %i MiB makes the round trip',
+  async (major, walSegmentSizeMb) => {
+    await using lab = await openLab({ major, walSegmentSizeMb })
+    await lab.server.query('CREATE TABLE t AS SELECT generate_series(1, 100) AS n')
+    const backup = await lab.backup()
+    expect(backup.postgres.walSegmentSizeBytes).toBe(walSegmentSizeMb * 1024 * 1024)
+    await lab.server.query('INSERT INTO t SELECT generate_series(101, 50000)')
+    await lab.archiveAll()
+    await using restored = await restoreAndStart(lab, [])
+    expect(await restored.server.value('SELECT count(*) FROM t')).toBe('50000')
+    await lab.ok(['verify'])
+  },
+)
 
 test('without page checksums everything works, and the backup does not claim to have checked pages', async () => {
   await using lab = await openLab({ major: 15, build, checksums: false })
@@ -104,14 +111,20 @@ test('unlogged tables come back empty, as after a crash, and can be written', as
 /** The first file of a relation holds 1 GiB; the second counts its blocks from 131,072 on, and its checksums with them. */
 test('a relation over 1 GiB comes back whole, pages of its second file checked by their number in the relation', async () => {
   await using lab = await openLab({ major: 15, build })
-  await lab.server.query('CREATE TABLE big (n int, text text); ALTER TABLE big SET (autovacuum_enabled = off)')
-  await lab.server.query("INSERT INTO big SELECT n, repeat('x', 1000) FROM generate_series(1, 14) n; CHECKPOINT")
+  await lab.server.query(
+    'CREATE TABLE big (n int, text text); ALTER TABLE big SET (autovacuum_enabled = off)',
+  )
+  await lab.server.query(
+    "INSERT INTO big SELECT n, repeat('x', 1000) FROM generate_series(1, 14) n; CHECKPOINT",
+  )
   const path = join(lab.server.dataDirectory, await lab.server.value("SELECT pg_relation_filepath('big')"))
   await lab.server.stop()
   // Empty pages, which take no space on the disk: PostgreSQL fills the last one, and then begins the second file.
   truncateSync(path, 1024 ** 3)
   await lab.server.start()
-  await lab.server.query("INSERT INTO big SELECT n, repeat('y', 1000) FROM generate_series(15, 200) n; CHECKPOINT")
+  await lab.server.query(
+    "INSERT INTO big SELECT n, repeat('y', 1000) FROM generate_series(15, 200) n; CHECKPOINT",
+  )
   expect(existsSync(`${path}.1`)).toBe(true)
   const rowsBeyond = "SELECT count(*) FROM big WHERE ctid >= '(131072,1)' AND text = repeat('y', 1000)"
   const beyond = await lab.server.value(rowsBeyond)

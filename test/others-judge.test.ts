@@ -11,7 +11,9 @@ let lab: Lab
 beforeAll(async () => {
   lab = await openLab({ major: 15, build: 'debian' })
   initPgbench(lab.server, 2)
-  await lab.server.query('CREATE TABLE many AS SELECT n, md5(n::text) AS text FROM generate_series(1, 20000) n')
+  await lab.server.query(
+    'CREATE TABLE many AS SELECT n, md5(n::text) AS text FROM generate_series(1, 20000) n',
+  )
   await lab.server.query('CREATE INDEX ON many (text); CREATE INDEX ON many USING gin ((ARRAY[text]))')
   await using bench = startPgbench(lab.server, 500)
   await lab.backup()
@@ -23,7 +25,9 @@ afterAll(() => lab[Symbol.asyncDispose]())
 
 test('pg_verifybackup finds every file of a restored directory as it was backed up', async () => {
   await using restored = await restore(lab, [], { build: 'debian' })
-  const said = execFileSync(tool('pg_verifybackup'), ['-n', restored.server.dataDirectory], { encoding: 'utf8' })
+  const said = execFileSync(tool('pg_verifybackup'), ['-n', restored.server.dataDirectory], {
+    encoding: 'utf8',
+  })
   expect(said).toContain('backup successfully verified')
 })
 
@@ -46,4 +50,5 @@ test('pg_controldata finds a server that was shut down cleanly on a timeline of 
   expect(state).toMatch(/Latest checkpoint's TimeLineID:\s+2\n/)
 })
 
-const tool = (name: 'pg_verifybackup' | 'pg_amcheck' | 'pg_controldata'): string => requireTool(findClientTool(name, 15))
+const tool = (name: 'pg_verifybackup' | 'pg_amcheck' | 'pg_controldata'): string =>
+  requireTool(findClientTool(name, 15))

@@ -25,7 +25,10 @@ interface Scene {
 
 const random = seededRandom('recovery under load')
 const kinds: readonly TargetKind[] = ['time', 'lsn', 'xid', 'name']
-const points = Array.from({ length: 24 }, (_, index) => [index + 1, kinds[index % kinds.length] ?? 'time'] as const)
+const points = Array.from(
+  { length: 24 },
+  (_, index) => [index + 1, kinds[index % kinds.length] ?? 'time'] as const,
+)
 
 let scene: Scene
 
@@ -42,7 +45,7 @@ describe('a backup taken under load', () => {
     for (const backup of scene.backups) expect(backup.checks).toMatchObject({ pagesCorrupt: 0, corrupt: [] })
   })
 
-  test("holds all that the journal says: no answered transaction is missing from the log", () => {
+  test('holds all that the journal says: no answered transaction is missing from the log', () => {
     const committed = committedBy(scene.records, { kind: 'latest' })
     expect(scene.journal.filter(transfer => transfer.committed !== committed.has(transfer.xid))).toEqual([])
   })
@@ -90,5 +93,10 @@ async function playScene(): Promise<Scene> {
   await lab.archiveAll()
   const [first, second] = backups
   if (!first || !second) throw new Error('there are two backups')
-  return { lab, backups: [first, second], journal: ledger.journal, records: await readLogOrder(server, startLsn) }
+  return {
+    lab,
+    backups: [first, second],
+    journal: ledger.journal,
+    records: await readLogOrder(server, startLsn),
+  }
 }

@@ -16,7 +16,9 @@ const rowsOf = 'SELECT coalesce(max(n), 0) FROM t'
 /** One row before the backup, one in each later step, with a restore point after each. */
 async function openStory(): Promise<{ lab: Lab; backup: BackupRecord }> {
   const lab = await openLab({ major: 15, build, settings: { track_commit_timestamp: 'on' } })
-  await lab.server.query('CREATE TABLE t (n int, at timestamptz DEFAULT clock_timestamp()); INSERT INTO t VALUES (1)')
+  await lab.server.query(
+    'CREATE TABLE t (n int, at timestamptz DEFAULT clock_timestamp()); INSERT INTO t VALUES (1)',
+  )
   const backup = await lab.backup()
   for (const n of [2, 3]) {
     await lab.server.query(`INSERT INTO t VALUES (${String(n)})`)
@@ -52,29 +54,43 @@ describe('restore', () => {
     expect(await untilRecovered(restored.server)).toBe('paused')
     expect(await restored.server.value(rowsOf)).toBe('2')
     await restored.server.query('SELECT pg_wal_replay_resume()')
-    await expect.poll(() => restored.server.value('SELECT pg_is_in_recovery()'), { timeout: 20_000 }).toBe('false')
+    await expect
+      .poll(() => restored.server.value('SELECT pg_is_in_recovery()'), { timeout: 20_000 })
+      .toBe('false')
     expect(await restored.server.value(rowsOf)).toBe('2')
   })
 
   test('that shuts down at the target leaves a server that is exactly there', async () => {
     await using restored = await restore(lab, ['--to-name', 'after 2', '--action', 'shutdown'], { build })
     await expect(restored.server.start()).rejects.toThrow(/shutdown at recovery target/)
-    const state = execFileSync(join(restored.server.binDirectory, 'pg_controldata'), [restored.server.dataDirectory], { encoding: 'utf8' })
+    const state = execFileSync(
+      join(restored.server.binDirectory, 'pg_controldata'),
+      [restored.server.dataDirectory],
+      { encoding: 'utf8' },
+    )
     expect(state).toContain('shut down in recovery')
   })
 
   test('with --start brings up a server at the target and says where it is', async () => {
     await using restored = await restore(lab, ['--to-name', 'after 2', '--start'], { build })
-    const result = JSON.parse(restored.run.out) as { recoveredTo: { time: string; lsn: string; timeline: number } }
+    const result = JSON.parse(restored.run.out) as {
+      recoveredTo: { time: string; lsn: string; timeline: number }
+    }
     expect(result.recoveredTo).toMatchObject({ timeline: 2 })
     expect(Date.parse(result.recoveredTo.time)).toBeGreaterThan(Date.parse(backup.endedAt))
     const running = readFileSync(join(restored.server.dataDirectory, 'postmaster.pid'), 'utf8').split('\n')
     const [, , , port = '', socketDirectory = ''] = running
     const psql = join(restored.server.binDirectory, 'psql')
-    const rows = execFileSync(psql, ['-XAt', '-h', socketDirectory, '-p', port, '-U', 'postgres', '-c', rowsOf], { encoding: 'utf8' })
+    const rows = execFileSync(
+      psql,
+      ['-XAt', '-h', socketDirectory, '-p', port, '-U', 'postgres', '-c', rowsOf],
+      { encoding: 'utf8' },
+    )
     expect(rows.trim()).toBe('2')
     execFileSync('kill', ['-INT', running[0] ?? ''])
-    await expect.poll(() => existsSync(join(restored.server.dataDirectory, 'postmaster.pid')), { timeout: 20_000 }).toBe(false)
+    await expect
+      .poll(() => existsSync(join(restored.server.dataDirectory, 'postmaster.pid')), { timeout: 20_000 })
+      .toBe(false)
   })
 
   test('with --plan writes nothing', async () => {
@@ -88,7 +104,9 @@ describe('restore', () => {
     await using refused = await tryRestore(lab, ['--to-time', '2100-01-01 00:00:00+00:00'], { build })
     expect(refused.run.status, describeRun(refused.run)).toBe(50)
     expect(faultOf(refused.run)).toMatchObject({ code: 'TARGET_UNREACHABLE' })
-    expect(faultOf(refused.run).message + faultOf(refused.run).hint).toContain(new Date(last).toISOString().slice(11, 19))
+    expect(faultOf(refused.run).message + faultOf(refused.run).hint).toContain(
+      new Date(last).toISOString().slice(11, 19),
+    )
     expect(existsSync(refused.server.dataDirectory), 'nothing is written').toBe(false)
   })
 
@@ -111,7 +129,14 @@ describe('restore', () => {
 
   test('refuses the directory of a server that runs, whatever it is told', async () => {
     for (const force of [[], ['--delta'], ['--force']]) {
-      const run = await lab.run(['restore', '--target-dir', lab.server.dataDirectory, '--yes', '--json', ...force])
+      const run = await lab.run([
+        'restore',
+        '--target-dir',
+        lab.server.dataDirectory,
+        '--yes',
+        '--json',
+        ...force,
+      ])
       expect(run.status, describeRun(run)).toBe(51)
     }
     expect(await lab.server.value(rowsOf)).toBe('3')
@@ -131,7 +156,9 @@ describe('restore', () => {
     await using restored = await restoreAndStart(lab, [], { build })
     const { server } = restored
     await server.query('CREATE TABLE more AS SELECT generate_series(1, 20000) AS n; DROP TABLE t; CHECKPOINT')
-    const [{ path } = { path: '' }] = await server.query<{ path: string }>("SELECT pg_relation_filepath('pg_class') AS path")
+    const [{ path } = { path: '' }] = await server.query<{ path: string }>(
+      "SELECT pg_relation_filepath('pg_class') AS path",
+    )
     await server.stop()
     execFileSync('truncate', ['-s', '8192', join(server.dataDirectory, path)])
     appendFileSync(join(server.dataDirectory, 'global/1262'), 'x')

@@ -56,11 +56,17 @@ describe.each(['age', 'none'] as const)('a repository with encryption %s', encry
   test('gives the newest state when no moment is named', async () => {
     await using rescue = await followDocument(scene, { UNTIL: '' })
     expect(rescue.output).not.toContain('STOP')
-    await expectLedger(rescue.server, scene.journal.filter(transfer => transfer.committed), 'all there is')
+    await expectLedger(
+      rescue.server,
+      scene.journal.filter(transfer => transfer.committed),
+      'all there is',
+    )
   })
 
   test('does not come up short when a WAL file can not be read', async () => {
-    const segments = keysOf(scene.lab.repositoryDirectory).filter(key => /\/wal\/.*[0-9A-F]{24}\.zst/.test(key))
+    const segments = keysOf(scene.lab.repositoryDirectory).filter(key =>
+      /\/wal\/.*[0-9A-F]{24}\.zst/.test(key),
+    )
     using damaged = copyOfRepository(scene.lab)
     execFileSync('truncate', ['-s', '-3000', join(damaged.directory, segments.at(-1) ?? '')])
     await using rescue = await followDocument(scene, { UNTIL: '', REPOSITORY: damaged.directory })
@@ -73,13 +79,22 @@ describe.each(['age', 'none'] as const)('a repository with encryption %s', encry
     using damaged = copyOfRepository(scene.lab)
     execFileSync('truncate', ['-s', '-3000', join(damaged.directory, pack)])
     // Whoever reads STOP stops there, as the document says.
-    await using rescue = await followDocument(scene, { UNTIL: '', REPOSITORY: damaged.directory }, '4. Check it')
+    await using rescue = await followDocument(
+      scene,
+      { UNTIL: '', REPOSITORY: damaged.directory },
+      '4. Check it',
+    )
     expect(rescue.output).toMatch(/STOP: .*\/data\/.* is damaged/)
   })
 })
 
 async function playScene(encryption: 'age' | 'none'): Promise<Scene> {
-  const lab = await openLab({ major: 15, build: 'debian', encryption, settings: { track_commit_timestamp: 'on' } })
+  const lab = await openLab({
+    major: 15,
+    build: 'debian',
+    encryption,
+    settings: { track_commit_timestamp: 'on' },
+  })
   const space = join(lab.server.root, 'space')
   makeOwned(space)
   await createLedger(lab.server)
@@ -124,7 +139,11 @@ async function followDocument(
     server,
     async [Symbol.asyncDispose]() {
       const { uid, gid } = serverUser()
-      spawnSync(join(server.binDirectory, 'pg_ctl'), ['-D', server.dataDirectory, '-m', 'immediate', 'stop'], { uid, gid, cwd: '/' })
+      spawnSync(
+        join(server.binDirectory, 'pg_ctl'),
+        ['-D', server.dataDirectory, '-m', 'immediate', 'stop'],
+        { uid, gid, cwd: '/' },
+      )
       await server.remove()
     },
   }
@@ -134,7 +153,14 @@ async function runShell(script: string, root: string): Promise<{ output: string;
   const { uid, gid } = serverUser()
   const log = join(root, 'shell-output')
   const out = openSync(log, 'w')
-  const child = spawn('/bin/sh', ['-s'], { uid, gid, cwd: root, stdio: ['pipe', out, out], env: { PATH: bareTools(root) }, timeout: 60_000 })
+  const child = spawn('/bin/sh', ['-s'], {
+    uid,
+    gid,
+    cwd: root,
+    stdio: ['pipe', out, out],
+    env: { PATH: bareTools(root) },
+    timeout: 60_000,
+  })
   child.stdin?.end(script)
   const [status] = (await once(child, 'exit')) as [number | null]
   closeSync(out)

@@ -15,7 +15,7 @@ const schema = `
   );
   CREATE TABLE account (id int PRIMARY KEY, balance bigint NOT NULL);
   CREATE TABLE payment (
-    id bigint PRIMARY KEY, order_id bigint NOT NULL REFERENCES orders, from_account int NOT NULL, to_account int NOT NULL,
+    id bigint PRIMARY KEY, order_id bigint NOT NULL, from_account int NOT NULL, to_account int NOT NULL,
     amount bigint NOT NULL
   );
   INSERT INTO account SELECT n, ${String(moneyInAll / accountCount)} FROM generate_series(1, ${String(accountCount)}) AS n;

@@ -15,46 +15,122 @@ interface FaultKind {
 
 const catalogue = {
   FAILED: { exit: 1, retry: false, doc: 'Something failed that no other code names.' },
-  INTERRUPTED: { exit: 130, retry: false, doc: 'The command was stopped by a signal, and cleaned up after itself.' },
+  INTERRUPTED: {
+    exit: 130,
+    retry: false,
+    doc: 'The command was stopped by a signal, and cleaned up after itself.',
+  },
 
-  USAGE: { exit: 2, retry: false, doc: 'The command line has a wrong word, or words that do not go together.' },
+  USAGE: {
+    exit: 2,
+    retry: false,
+    doc: 'The command line has a wrong word, or words that do not go together.',
+  },
   CONFIG_MISSING: { exit: 2, retry: false, doc: 'No configuration file was found.' },
-  CONFIG_INVALID: { exit: 2, retry: false, doc: 'The configuration file has a key or value that is not valid.' },
+  CONFIG_INVALID: {
+    exit: 2,
+    retry: false,
+    doc: 'The configuration file has a key or value that is not valid.',
+  },
 
-  REPOSITORY_MISSING: { exit: 10, retry: false, doc: 'The place that the URL names holds no Holdfast repository, or not this cluster.' },
+  REPOSITORY_MISSING: {
+    exit: 10,
+    retry: false,
+    doc: 'The place that the URL names holds no Holdfast repository, or not this cluster.',
+  },
   REPOSITORY_LOCKED: { exit: 11, retry: true, doc: 'Another process holds the lease for this work.' },
-  REPOSITORY_FORMAT: { exit: 12, retry: false, doc: 'The repository was written in a format that this version does not read.' },
-  LEASE_LOST: { exit: 13, retry: true, doc: 'The lease ran out or was taken over while the work was under way.' },
+  REPOSITORY_FORMAT: {
+    exit: 12,
+    retry: false,
+    doc: 'The repository was written in a format that this version does not read.',
+  },
+  LEASE_LOST: {
+    exit: 13,
+    retry: true,
+    doc: 'The lease ran out or was taken over while the work was under way.',
+  },
   BACKUP_NOT_FOUND: { exit: 14, retry: false, doc: 'There is no backup with this id.' },
-  CLUSTER_MISMATCH: { exit: 15, retry: false, doc: 'The data or WAL belongs to another cluster (another system identifier) than the repository.' },
+  CLUSTER_MISMATCH: {
+    exit: 15,
+    retry: false,
+    doc: 'The data or WAL belongs to another cluster (another system identifier) than the repository.',
+  },
 
-  OBJECT_CORRUPT: { exit: 20, retry: false, doc: 'A stored object is not what was written: its hash, its seal or its structure is wrong.' },
+  OBJECT_CORRUPT: {
+    exit: 20,
+    retry: false,
+    doc: 'A stored object is not what was written: its hash, its seal or its structure is wrong.',
+  },
   OBJECT_MISSING: { exit: 21, retry: false, doc: 'A stored object that another one names is not there.' },
-  OBJECT_CONFLICT: { exit: 22, retry: false, doc: 'An object of this name is there already with other bytes. Nothing stored is ever replaced.' },
+  OBJECT_CONFLICT: {
+    exit: 22,
+    retry: false,
+    doc: 'An object of this name is there already with other bytes. Nothing stored is ever replaced.',
+  },
   KEY_WRONG: { exit: 23, retry: false, doc: 'None of the identities given opens this object.' },
   KEY_MISSING: { exit: 24, retry: false, doc: 'The object is encrypted and no identity was given.' },
   VERIFY_FAILED: { exit: 25, retry: false, doc: 'Verification found damage; it is listed.' },
 
   STORAGE_DENIED: { exit: 30, retry: false, doc: 'The storage refused access.' },
   STORAGE_UNAVAILABLE: { exit: 31, retry: true, doc: 'The storage could not be reached, or broke off.' },
-  STORAGE_FULL: { exit: 32, retry: false, doc: 'The storage has no space left (or no inodes, or a quota is used up).' },
+  STORAGE_FULL: {
+    exit: 32,
+    retry: false,
+    doc: 'The storage has no space left (or no inodes, or a quota is used up).',
+  },
 
-  POSTGRES_UNREACHABLE: { exit: 40, retry: true, doc: 'The PostgreSQL server could not be reached, or the connection broke.' },
-  POSTGRES_REFUSED: { exit: 41, retry: false, doc: 'PostgreSQL refused a statement: rights, settings or state.' },
+  POSTGRES_UNREACHABLE: {
+    exit: 40,
+    retry: true,
+    doc: 'The PostgreSQL server could not be reached, or the connection broke.',
+  },
+  POSTGRES_REFUSED: {
+    exit: 41,
+    retry: false,
+    doc: 'PostgreSQL refused a statement: rights, settings or state.',
+  },
   POSTGRES_UNSUPPORTED: { exit: 42, retry: false, doc: 'This version of PostgreSQL is not supported.' },
-  DATA_DIRECTORY: { exit: 43, retry: false, doc: 'The data directory can not be read, or is not that of the server connected to.' },
-  ARCHIVER_FAILING: { exit: 44, retry: true, doc: 'PostgreSQL does not archive WAL, or its archive_command fails.' },
-  WAL_TIMEOUT: { exit: 45, retry: true, doc: 'The WAL that a backup needs did not arrive in the repository.' },
+  DATA_DIRECTORY: {
+    exit: 43,
+    retry: false,
+    doc: 'The data directory can not be read, or is not that of the server connected to.',
+  },
+  ARCHIVER_FAILING: {
+    exit: 44,
+    retry: true,
+    doc: 'PostgreSQL does not archive WAL, or its archive_command fails.',
+  },
+  WAL_TIMEOUT: {
+    exit: 45,
+    retry: true,
+    doc: 'The WAL that a backup needs did not arrive in the repository.',
+  },
   WAL_INVALID: { exit: 46, retry: false, doc: 'A file is not the WAL segment that its name says.' },
   WAL_CORRUPT: { exit: 47, retry: false, doc: 'WAL records could not be read.' },
-  SERVER_START: { exit: 48, retry: false, doc: 'The restored server did not start or did not reach the target.' },
+  SERVER_START: {
+    exit: 48,
+    retry: false,
+    doc: 'The restored server did not start or did not reach the target.',
+  },
 
-  TARGET_UNREACHABLE: { exit: 50, retry: false, doc: 'The recovery target can not be reached with what is stored; the nearest that can is named.' },
-  TARGET_DIRECTORY: { exit: 51, retry: false, doc: 'The directory to restore into is not fit: not empty, in use, or not writable.' },
+  TARGET_UNREACHABLE: {
+    exit: 50,
+    retry: false,
+    doc: 'The recovery target can not be reached with what is stored; the nearest that can is named.',
+  },
+  TARGET_DIRECTORY: {
+    exit: 51,
+    retry: false,
+    doc: 'The directory to restore into is not fit: not empty, in use, or not writable.',
+  },
   SPACE: { exit: 52, retry: false, doc: 'There is too little space for what is to be written.' },
 
   DOCTOR_FINDINGS: { exit: 60, retry: false, doc: 'The doctor found something that has to be changed.' },
-  BACKUP_DAMAGED_PAGES: { exit: 61, retry: false, doc: 'The backup is complete, but pages of the source fail their checksum; they are listed.' },
+  BACKUP_DAMAGED_PAGES: {
+    exit: 61,
+    retry: false,
+    doc: 'The backup is complete, but pages of the source fail their checksum; they are listed.',
+  },
   WAL_GAPS: { exit: 62, retry: false, doc: 'The archive has gaps; they are listed.' },
 } as const satisfies Record<string, FaultKind>
 

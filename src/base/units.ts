@@ -12,9 +12,24 @@ export const day = 24 * hour
 export const week = 7 * day
 
 const sizeUnits: Readonly<Record<string, number>> = {
-  b: 1, kib: KiB, mib: MiB, gib: GiB, tib: TiB, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12,
+  b: 1,
+  kib: KiB,
+  mib: MiB,
+  gib: GiB,
+  tib: TiB,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
 }
-const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: second, m: minute, h: hour, d: day, w: week }
+const durationUnits: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: second,
+  m: minute,
+  h: hour,
+  d: day,
+  w: week,
+}
 
 /** `64MiB`, `1.5 GB`, `512B`: bytes, or undefined when it is not a size. */
 export function parseSize(text: string): number | undefined {
@@ -23,10 +38,16 @@ export function parseSize(text: string): number | undefined {
 
 /** `7d`, `1h`, `90s`, `1h30m`: milliseconds, or undefined when it is not a duration. */
 export function parseDuration(text: string): number | undefined {
-  const parts = text.trim().toLowerCase().match(/\d+(?:\.\d+)?\s*[a-z]+/g)
-  if (!parts || parts.join('').replaceAll(' ', '') !== text.trim().toLowerCase().replaceAll(' ', '')) return undefined
+  const parts = text
+    .trim()
+    .toLowerCase()
+    .match(/\d+(?:\.\d+)?\s*[a-z]+/g)
+  if (!parts || parts.join('').replaceAll(' ', '') !== text.trim().toLowerCase().replaceAll(' ', ''))
+    return undefined
   const values = parts.map(part => parseQuantity(part, durationUnits))
-  return values.some(value => value === undefined) ? undefined : values.reduce<number>((sum, value) => sum + (value ?? 0), 0)
+  return values.some(value => value === undefined)
+    ? undefined
+    : values.reduce<number>((sum, value) => sum + (value ?? 0), 0)
 }
 
 function parseQuantity(text: string, units: Readonly<Record<string, number>>): number | undefined {
@@ -37,7 +58,12 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>): n
 
 /** `4.1 GiB`, `812 MiB`, `17 B`. */
 export function formatBytes(bytes: number): string {
-  const steps: readonly (readonly [number, string])[] = [[TiB, 'TiB'], [GiB, 'GiB'], [MiB, 'MiB'], [KiB, 'KiB']]
+  const steps: readonly (readonly [number, string])[] = [
+    [TiB, 'TiB'],
+    [GiB, 'GiB'],
+    [MiB, 'MiB'],
+    [KiB, 'KiB'],
+  ]
   const step = steps.find(([size]) => bytes >= size)
   if (!step) return `${String(bytes)} B`
   const value = bytes / step[0]

@@ -11,9 +11,17 @@ import { walStatusText } from './wal-status-text.ts'
 import { walStatus } from './wal-status.ts'
 
 const signal = new AbortController().signal
-const commits = (count: number): Happening[] => Array.from({ length: count }, () => ({ kind: 'commit', lateMicros: 0 }))
+const commits = (count: number): Happening[] =>
+  Array.from({ length: count }, () => ({ kind: 'commit', lateMicros: 0 }))
 const backup: Happening = { kind: 'backup', commits: 2, fillerBytes: 100 }
-const twoBackups: readonly Happening[] = [...commits(20), backup, ...commits(1500), { kind: 'restore point', name: 'a' }, backup, ...commits(500)]
+const twoBackups: readonly Happening[] = [
+  ...commits(20),
+  backup,
+  ...commits(1500),
+  { kind: 'restore point', name: 'a' },
+  backup,
+  ...commits(500),
+]
 
 interface Asked {
   readonly target: RecoveryTarget
@@ -23,8 +31,15 @@ interface Asked {
   readonly hasKey?: boolean
 }
 
-function plan(history: WalHistory, { target, timeline = 'latest', hasKey = true, ...more }: Asked): Promise<RestorePlan> {
-  const deps = { backups: history.backups.map(backupRecordOf), wal: history.store(hasKey), walSegmentSizeBytes: segmentSizeBytes }
+function plan(
+  history: WalHistory,
+  { target, timeline = 'latest', hasKey = true, ...more }: Asked,
+): Promise<RestorePlan> {
+  const deps = {
+    backups: history.backups.map(backupRecordOf),
+    wal: history.store(hasKey),
+    walSegmentSizeBytes: segmentSizeBytes,
+  }
   return planRestore(deps, { target, timeline, ...more }, signal)
 }
 
@@ -38,8 +53,10 @@ const time = (micros: number): RecoveryTarget => ({ kind: 'time', time: micros, 
 
 /** The archived transactions, oldest first. */
 function archivedEnds(history: WalHistory) {
-  const end = history.newest.writer.lsn / BigInt(segmentSizeBytes) * BigInt(segmentSizeBytes)
-  return history.recordsOn(history.newest.timeline).filter(({ kind, endLsn }) => kind === 'commit' && endLsn <= end)
+  const end = (history.newest.writer.lsn / BigInt(segmentSizeBytes)) * BigInt(segmentSizeBytes)
+  return history
+    .recordsOn(history.newest.timeline)
+    .filter(({ kind, endLsn }) => kind === 'commit' && endLsn <= end)
 }
 
 describe('a target that can not be reached', () => {
@@ -48,9 +65,13 @@ describe('a target that can not be reached', () => {
     const last = archivedEnds(history).at(-1)
     const fault = await refused(history, { target: time(history.now + 1) })
     expect(fault.code).toBe('TARGET_UNREACHABLE')
-    expect(fault.message).toContain(`the archived WAL ends before it; its last transaction ended at ${formatMicros(last?.time ?? 0)}`)
+    expect(fault.message).toContain(
+      `the archived WAL ends before it; its last transaction ended at ${formatMicros(last?.time ?? 0)}`,
+    )
     expect(fault.hint).toContain(`--latest, with everything up to ${formatMicros(last?.time ?? 0)}`)
-    await expect(plan(history, { target: { kind: 'latest' } })).resolves.toMatchObject({ stop: { last: { xid: last?.xid } } })
+    await expect(plan(history, { target: { kind: 'latest' } })).resolves.toMatchObject({
+      stop: { last: { xid: last?.xid } },
+    })
   })
 
   test('exactly at the last transaction: only "just before it" can be told from a time', async () => {
@@ -66,16 +87,24 @@ describe('a target that can not be reached', () => {
     const [first] = history.backups
     const fault = await refused(history, { target: time((first?.startedAt ?? 0) - 1) })
     expect(fault.message).toMatch(/the earliest backup began at .*, after the target/)
-    expect(fault.hint).toContain(`--backup ${first?.id ?? ''} --to-immediate, at ${formatLsn(first?.stopLsn ?? 0n)}`)
+    expect(fault.hint).toContain(
+      `--backup ${first?.id ?? ''} --to-immediate, at ${formatLsn(first?.stopLsn ?? 0n)}`,
+    )
   })
 
   test('beyond a gap: the points on both sides are near, and can be reached', async () => {
     const history = new WalHistory(twoBackups)
     const [first, second] = history.backups
     const segments = [...history.archived.keys()]
-    const lost = segments.find(name => Number.parseInt(name.slice(16), 16) * segmentSizeBytes > Number(first?.stopLsn) + 2 * segmentSizeBytes)
+    const lost = segments.find(
+      name =>
+        Number.parseInt(name.slice(16), 16) * segmentSizeBytes >
+        Number(first?.stopLsn) + 2 * segmentSizeBytes,
+    )
     history.archived.delete(lost ?? '')
-    const between = history.recordsOn(1).findLast(({ kind, endLsn }) => kind === 'commit' && endLsn < (second?.startLsn ?? 0n))
+    const between = history
+      .recordsOn(1)
+      .findLast(({ kind, endLsn }) => kind === 'commit' && endLsn < (second?.startLsn ?? 0n))
     const fault = await refused(history, { target: time(between?.time ?? 0) })
     expect(fault.message).toContain(`WAL segment ${lost ?? ''} is missing`)
     const lsn = parseLsn(/--to-lsn (\S+),/.exec(fault.hint)?.[1] ?? '')
@@ -104,7 +133,9 @@ describe('a target that can not be reached', () => {
 
   test('an LSN beyond the archive, an unknown transaction, an unknown name', async () => {
     const history = new WalHistory(twoBackups)
-    const lsn = await refused(history, { target: { kind: 'lsn', lsn: history.newest.writer.lsn + 1_000_000n, inclusive: true } })
+    const lsn = await refused(history, {
+      target: { kind: 'lsn', lsn: history.newest.writer.lsn + 1_000_000n, inclusive: true },
+    })
     expect(lsn.message).toMatch(/the archived WAL ends before it/)
     const xid = await refused(history, { target: { kind: 'xid', xid: 999_999n, inclusive: true } })
     expect(xid.message).toBe('transaction 999999 can not be reached: the archived WAL does not hold it')
@@ -123,21 +154,32 @@ describe('a target that can not be reached', () => {
   })
 
   test('a timeline that does not branch from the backup, or of which there is nothing', async () => {
-    const history = new WalHistory([backup, ...commits(200), { kind: 'promotion', archivesPartial: false, parentGoesOn: 5 }, ...commits(200), backup, ...commits(200)])
+    const history = new WalHistory([
+      backup,
+      ...commits(200),
+      { kind: 'promotion', archivesPartial: false, parentGoesOn: 5 },
+      ...commits(200),
+      backup,
+      ...commits(200),
+    ])
     const [, second] = history.backups
     const latest: RecoveryTarget = { kind: 'latest' }
     const wrong = await refused(history, { target: latest, timeline: 1, backupId: second?.id ?? '' })
     expect(wrong.hint).toContain('is on timeline 2, which is no ancestor of it (asked for: timeline 1)')
     const none = await refused(history, { target: latest, timeline: 7 })
     expect(none.hint).toContain('timeline 7, of which the repository holds nothing')
-    expect(await plan(history, { target: latest, timeline: 'current', backupId: history.backups[0]?.id ?? '' })).toMatchObject({ timeline: 1 })
+    expect(
+      await plan(history, { target: latest, timeline: 'current', backupId: history.backups[0]?.id ?? '' }),
+    ).toMatchObject({ timeline: 1 })
     expect(await plan(history, { target: latest })).toMatchObject({ timeline: 2, backup: { id: second?.id } })
   })
 
   test('no backup at all, and an unknown backup', async () => {
     const history = new WalHistory(commits(10))
     expect((await refused(history, { target: { kind: 'latest' } })).message).toContain('there is no backup')
-    expect((await refused(history, { target: { kind: 'latest' }, backupId: 'x' })).code).toBe('BACKUP_NOT_FOUND')
+    expect((await refused(history, { target: { kind: 'latest' }, backupId: 'x' })).code).toBe(
+      'BACKUP_NOT_FOUND',
+    )
   })
 })
 
@@ -150,18 +192,29 @@ describe('wal status', () => {
       return start > (first?.stopLsn ?? 0n) + 20_000n
     })
     history.archived.delete(lost ?? '')
-    const deps = { backups: history.backups.map(backupRecordOf), wal: history.store(false), walSegmentSizeBytes: segmentSizeBytes }
+    const deps = {
+      backups: history.backups.map(backupRecordOf),
+      wal: history.store(false),
+      walSegmentSizeBytes: segmentSizeBytes,
+    }
     const status = await walStatus(deps, signal)
     expect(JSON.parse(JSON.stringify(status))).toEqual(status)
     expect(status.windows.map(({ backups, endsAt }) => [backups, endsAt])).toEqual([
       [[first?.id], 'gap'],
       [[second?.id], 'end of the archive'],
     ])
-    expect(status.gaps).toMatchObject([{ firstMissing: lost, lastMissing: lost, segments: 1, isBridged: true }])
+    expect(status.gaps).toMatchObject([
+      { firstMissing: lost, lastMissing: lost, segments: 1, isBridged: true },
+    ])
     const [gap] = status.gaps
     expect((gap?.lastTimeBefore ?? '') < (gap?.firstTimeAfter ?? '')).toBe(true)
     const last = archivedEnds(history).at(-1)
-    expect(status.windows[1]?.to.time).toBe(`${formatMicros(last?.time ?? 0).replace(' ', 'T').replace(/\+00:00$/, '').padEnd(26, '0')}Z`)
+    expect(status.windows[1]?.to.time).toBe(
+      `${formatMicros(last?.time ?? 0)
+        .replace(' ', 'T')
+        .replace(/\+00:00$/, '')
+        .padEnd(26, '0')}Z`,
+    )
     const text = walStatusText(status)
     expect(text).toContain(`segment ${lost ?? ''}`)
     expect(text).toContain(formatMicros(last?.time ?? 0))

@@ -22,18 +22,35 @@ const names = ['a', 'b']
 
 const happenings: fc.Arbitrary<Happening[]> = fc.array(
   fc.oneof(
-    { weight: 12, arbitrary: fc.record({ kind: fc.constantFrom('commit' as const, 'abort' as const), lateMicros: fc.nat(150) }) },
+    {
+      weight: 12,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('commit' as const, 'abort' as const),
+        lateMicros: fc.nat(150),
+      }),
+    },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('filler' as const), sizeBytes: fc.nat(2500) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('filler' as const), sizeBytes: fc.nat(20_000) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('restore point' as const), name: fc.constantFrom(...names) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('restore point' as const), name: fc.constantFrom(...names) }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('switch' as const) }) },
     {
       weight: 2,
-      arbitrary: fc.record({ kind: fc.constant('backup' as const), commits: fc.nat(5), fillerBytes: fc.nat(12_000) }),
+      arbitrary: fc.record({
+        kind: fc.constant('backup' as const),
+        commits: fc.nat(5),
+        fillerBytes: fc.nat(12_000),
+      }),
     },
     {
       weight: 1,
-      arbitrary: fc.record({ kind: fc.constant('promotion' as const), archivesPartial: fc.boolean(), parentGoesOn: fc.nat(60) }),
+      arbitrary: fc.record({
+        kind: fc.constant('promotion' as const),
+        archivesPartial: fc.boolean(),
+        parentGoesOn: fc.nat(60),
+      }),
     },
   ),
   { minLength: 10, maxLength: 140, size: 'max' },
@@ -61,19 +78,30 @@ interface Drawn {
 
 /** Drawn as plain values, so that a case that fails can be read. */
 const cases: fc.Arbitrary<Drawn> = fc.record({
-    happenings,
-    lost: fc.array(fc.nat(1000), { maxLength: 3 }),
-    losesAny: fc.boolean(),
-    kind: fc.constantFrom('latest', 'time', 'lsn', 'xid', 'name', 'immediate'),
-    inclusive: fc.boolean(),
-    near: fc.nat(100_000),
-    off: fc.constantFrom(-1, 0, 0, 1, 700),
-    name: fc.constantFrom(...names, 'never'),
-    timeline: fc.constantFrom<TimelineChoice>('latest', 'latest', 'current', 1, 2, 3),
-    backup: fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat(5) }),
-  })
+  happenings,
+  lost: fc.array(fc.nat(1000), { maxLength: 3 }),
+  losesAny: fc.boolean(),
+  kind: fc.constantFrom('latest', 'time', 'lsn', 'xid', 'name', 'immediate'),
+  inclusive: fc.boolean(),
+  near: fc.nat(100_000),
+  off: fc.constantFrom(-1, 0, 0, 1, 700),
+  name: fc.constantFrom(...names, 'never'),
+  timeline: fc.constantFrom<TimelineChoice>('latest', 'latest', 'current', 1, 2, 3),
+  backup: fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat(5) }),
+})
 
-function caseOf({ happenings: list, lost, losesAny, kind, inclusive, near, off, name, timeline, backup }: Drawn): Case {
+function caseOf({
+  happenings: list,
+  lost,
+  losesAny,
+  kind,
+  inclusive,
+  near,
+  off,
+  name,
+  timeline,
+  backup,
+}: Drawn): Case {
   const history = new WalHistory(list)
   const stored = [...history.archived.keys()]
   for (const index of losesAny ? lost : []) history.archived.delete(stored[index % stored.length] ?? '')
@@ -139,9 +167,12 @@ function wayFrom(history: WalHistory, backup: HistoryBackup, choice: TimelineCho
     return at >= 0 && backup.stopLsn <= (line[at + 1]?.beginLsn ?? backup.stopLsn)
   }
   const hasAny = (timeline: number): boolean =>
-    [...history.archived.keys()].some(name => Number.parseInt(name.slice(0, 8), 16) === timeline && name.length === 24)
+    [...history.archived.keys()].some(
+      name => Number.parseInt(name.slice(0, 8), 16) === timeline && name.length === 24,
+    )
   const newest = history.timelines.findLast(({ timeline }) => passes(timeline) && hasAny(timeline))?.timeline
-  const timeline = choice === 'latest' ? (newest ?? backup.timeline) : choice === 'current' ? backup.timeline : choice
+  const timeline =
+    choice === 'latest' ? (newest ?? backup.timeline) : choice === 'current' ? backup.timeline : choice
   if (!passes(timeline)) return []
   const line = history.line(timeline)
   const nameOf = (number: bigint): string => {
@@ -155,7 +186,9 @@ function wayFrom(history: WalHistory, backup: HistoryBackup, choice: TimelineCho
   for (let later = number + 1n; later < limit; later++) hasGap ||= history.archived.has(nameOf(later))
   const usesPartial = !hasGap && history.archived.has(`${nameOf(number)}.partial`)
   const endLsn = (usesPartial ? number + 1n : number) * size
-  const records = history.recordsOn(timeline).filter(each => each.startLsn >= backup.startLsn && each.endLsn <= endLsn)
+  const records = history
+    .recordsOn(timeline)
+    .filter(each => each.startLsn >= backup.startLsn && each.endLsn <= endLsn)
   return [{ backup, timeline, records, endLsn: number * size, hasGap }]
 }
 
@@ -194,7 +227,10 @@ function stopsAt(record: HistoryRecord, ends: boolean, target: RecoveryTarget, a
   }
 }
 
-async function plan({ history, target, timeline, backupId }: Case, hasKey = true): Promise<RestorePlan | undefined> {
+async function plan(
+  { history, target, timeline, backupId }: Case,
+  hasKey = true,
+): Promise<RestorePlan | undefined> {
   const deps = {
     backups: history.backups.map(backupRecordOf),
     wal: history.store(hasKey),
@@ -239,7 +275,10 @@ describe('planning a restore', () => {
         const { segments, partial, requireThrough } = planned.wal
         const all = partial === undefined ? segments : [...segments, partial]
         for (const name of all) expect([...each.history.archived.keys()]).toContain(name)
-        const numbers = all.map(name => BigInt(`0x${name.slice(16, 24)}`) + BigInt(`0x${name.slice(8, 16)}`) * (0x1_0000_0000n / size))
+        const numbers = all.map(
+          name =>
+            BigInt(`0x${name.slice(16, 24)}`) + BigInt(`0x${name.slice(8, 16)}`) * (0x1_0000_0000n / size),
+        )
         expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? 0n) + BigInt(i)))
         expect(numbers[0]).toBe(planned.backup.startLsn / size)
         expect((numbers.at(-1) ?? 0n) + 1n).toBeGreaterThanOrEqual(planned.stop.lsn / size)

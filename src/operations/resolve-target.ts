@@ -31,11 +31,16 @@ export interface PlanRequest {
 }
 
 /** TARGET_UNREACHABLE, BACKUP_NOT_FOUND, or KEY_MISSING when the target can be found only in the records themselves. */
-export async function planRestore(deps: PlanDeps, request: PlanRequest, signal: AbortSignal): Promise<RestorePlan> {
+export async function planRestore(
+  deps: PlanDeps,
+  request: PlanRequest,
+  signal: AbortSignal,
+): Promise<RestorePlan> {
   const { target } = request
   const segmentSizeBytes = deps.walSegmentSizeBytes
   const backups = deps.backups.map(factsOf)
-  if (request.backupId !== undefined && !backups.some(({ id }) => id === request.backupId)) throw notFound(request.backupId)
+  if (request.backupId !== undefined && !backups.some(({ id }) => id === request.backupId))
+    throw notFound(request.backupId)
   const archive = await readArchive(deps.wal, segmentSizeBytes, signal)
   const { usable, rejected } = candidatesFor(backups, archive, request)
   const lookup = openWalLookup(deps.wal, segmentSizeBytes, signal)
@@ -45,7 +50,10 @@ export async function planRestore(deps: PlanDeps, request: PlanRequest, signal: 
     const answer = await resolve(candidate)
     if ('stop' in answer) {
       const { stop, notes } = answer
-      return planOf({ target, candidate, stop, rejected: [...rejected, ...passedOver.map(asRejected)], notes }, archive)
+      return planOf(
+        { target, candidate, stop, rejected: [...rejected, ...passedOver.map(asRejected)], notes },
+        archive,
+      )
     }
     passedOver.push({ ...answer, candidate })
     if (answer.isFinal === true) break
@@ -56,5 +64,7 @@ export async function planRestore(deps: PlanDeps, request: PlanRequest, signal: 
 const asRejected = ({ candidate, why }: PassedOver): Rejected => ({ id: candidate.backup.id, why })
 
 function notFound(id: string): Fault {
-  return new Fault('BACKUP_NOT_FOUND', `there is no backup ${id}`, { hint: 'Run `holdfast list` to see the ids.' })
+  return new Fault('BACKUP_NOT_FOUND', `there is no backup ${id}`, {
+    hint: 'Run `holdfast list` to see the ids.',
+  })
 }

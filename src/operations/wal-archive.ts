@@ -26,7 +26,11 @@ export async function readArchive(
   return archiveOf(files, histories, segmentSizeBytes)
 }
 
-async function readHistory(wal: Pick<WalStore, 'head'>, name: string, signal: AbortSignal): Promise<readonly TimelineSwitch[]> {
+async function readHistory(
+  wal: Pick<WalStore, 'head'>,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly TimelineSwitch[]> {
   const head = await wal.head(name, signal)
   if (!head?.ancestors) throw withoutAncestors(name)
   return head.ancestors.map(({ timeline, endLsn }) => ({ timeline, endLsn: lsnOf(endLsn), reason: '' }))

@@ -53,7 +53,11 @@ async function removeUnfinished(walFolder: string, { clock }: World): Promise<vo
   }
 }
 
-async function fillUntilIdle({ world, source }: FetchAheadDeps, folder: string, signal: AbortSignal): Promise<void> {
+async function fillUntilIdle(
+  { world, source }: FetchAheadDeps,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { clock } = world
   const fetches = openFetches(source, folder, signal)
   let lastWanted: string | undefined
@@ -81,7 +85,10 @@ async function fillUntilIdle({ world, source }: FetchAheadDeps, folder: string, 
 function namesAfter(wanted: string | undefined, segmentSizeBytes: number): string[] {
   if (wanted === undefined || classifyWalFile(wanted)?.kind !== 'segment') return []
   const { timeline, number } = parseSegmentName(wanted, segmentSizeBytes)
-  const count = Math.min(limits.walFetchAheadSegments, Math.ceil(limits.walFetchAheadBytesMax / segmentSizeBytes))
+  const count = Math.min(
+    limits.walFetchAheadSegments,
+    Math.ceil(limits.walFetchAheadBytesMax / segmentSizeBytes),
+  )
   return Array.from({ length: count }, (_, i) =>
     segmentName({ timeline, number: number + BigInt(i + 1) }, segmentSizeBytes),
   )
@@ -135,7 +142,12 @@ function openFetches(source: WalSource, folder: string, signal: AbortSignal): Fe
 }
 
 /** Whole, synced and checked before it has its name. False: it is not in the archive. */
-async function fetchOne(source: WalSource, folder: string, name: string, signal: AbortSignal): Promise<boolean> {
+async function fetchOne(
+  source: WalSource,
+  folder: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   const part = partOf(folder, name)
   const handle = await open(part, 'w', 0o600)
   try {

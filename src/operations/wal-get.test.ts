@@ -17,7 +17,9 @@ const fault = (code: FaultCode, text = /./) =>
   expect.toSatisfy((error: unknown) => isFault(error, code) && text.test(error.message) && error.hint !== '')
 
 /** An archive of some segments, and a folder that is a server's pg_wal. */
-async function setUp(count = 1): Promise<FakeArchive & { names: readonly string[]; wal: string; segments: WalWriter['segments'] }> {
+async function setUp(
+  count = 1,
+): Promise<FakeArchive & { names: readonly string[]; wal: string; segments: WalWriter['segments'] }> {
   const archive = await makeArchive()
   const writer = new WalWriter({ segmentSizeBytes })
   while (writer.segments.size < count) writer.filler(100_000)
@@ -50,7 +52,8 @@ describe('wal get', () => {
 
   test('says that a file is missing only when the storage says so', async () => {
     using archive = await setUp()
-    const get = (name: string, deps = depsOf(archive)) => getWal(deps, { name, destination: join(archive.wal, 'x') }, signal)
+    const get = (name: string, deps = depsOf(archive)) =>
+      getWal(deps, { name, destination: join(archive.wal, 'x') }, signal)
     expect(await get('000000010000000000000009')).toBe('missing')
     expect(await get('00000002.history')).toBe('missing')
     for (const code of ['STORAGE_UNAVAILABLE', 'STORAGE_DENIED', 'OBJECT_CORRUPT'] as const) {
@@ -61,7 +64,9 @@ describe('wal get', () => {
         openSource: () => Promise.resolve({ identity: archive.identity, store: { get: trouble } }),
       })
       await expect(get('000000010000000000000009', failing)).rejects.toEqual(fault(code))
-      await expect(get('000000010000000000000009', depsOf(archive, { openSource: trouble }))).rejects.toEqual(fault(code))
+      await expect(get('000000010000000000000009', depsOf(archive, { openSource: trouble }))).rejects.toEqual(
+        fault(code),
+      )
     }
     expect(readdirSync(archive.wal)).toEqual([])
   })
@@ -75,7 +80,9 @@ describe('wal get', () => {
     await archive.push(name, bytes)
     const getWith = async (identities: readonly string[]) => {
       const store = await archive.open({ identities })
-      const deps = depsOf(archive, { openSource: () => Promise.resolve({ identity: archive.identity, store }) })
+      const deps = depsOf(archive, {
+        openSource: () => Promise.resolve({ identity: archive.identity, store }),
+      })
       return getWal(deps, { name, destination: join(archive.folder, 'x') }, signal)
     }
     await expect(getWith([])).rejects.toEqual(fault('KEY_MISSING'))
@@ -89,7 +96,9 @@ describe('wal get', () => {
     const get = (name: string, requireThrough: string) =>
       getWal(depsOf(archive), { name, requireThrough, destination: join(archive.wal, 'x') }, signal)
     const [n5, n6] = ['000000010000000000000005', '000000010000000000000006']
-    await expect(get(n5, n5)).rejects.toEqual(fault('OBJECT_MISSING', /it was there when this restore was planned/))
+    await expect(get(n5, n5)).rejects.toEqual(
+      fault('OBJECT_MISSING', /it was there when this restore was planned/),
+    )
     await expect(get(n5, n6)).rejects.toEqual(fault('OBJECT_MISSING'))
     await expect(get(n5, '000000020000000000000006')).rejects.toEqual(fault('OBJECT_MISSING'))
     expect(await get(n6, n5)).toBe('missing')
@@ -106,7 +115,8 @@ describe('wal get', () => {
     await archive.push(`${partialName}.partial`, partial)
     await archive.push(`${name}.partial`, archive.segments.get(name) ?? '')
     const destination = join(archive.wal, 'RECOVERYXLOG')
-    const get = (request: Omit<WalGetRequest, 'destination'>) => getWal(depsOf(archive), { ...request, destination }, signal)
+    const get = (request: Omit<WalGetRequest, 'destination'>) =>
+      getWal(depsOf(archive), { ...request, destination }, signal)
     expect(await get({ name: partialName })).toBe('missing')
     expect(await get({ name: partialName, allowPartial: true })).toBe('found')
     expect(readFileSync(destination)).toEqual(partial)
@@ -118,8 +128,12 @@ describe('wal get', () => {
     using archive = await setUp()
     const [name = ''] = archive.names
     const destination = join(archive.folder, 'nowhere', 'x')
-    await expect(getWal(depsOf(archive), { name, destination }, signal)).rejects.toEqual(fault('TARGET_DIRECTORY', /ENOENT/))
-    await expect(getWal(depsOf(archive), { name: 'nonsense', destination }, signal)).rejects.toEqual(fault('USAGE'))
+    await expect(getWal(depsOf(archive), { name, destination }, signal)).rejects.toEqual(
+      fault('TARGET_DIRECTORY', /ENOENT/),
+    )
+    await expect(getWal(depsOf(archive), { name: 'nonsense', destination }, signal)).rejects.toEqual(
+      fault('USAGE'),
+    )
   })
 })
 
@@ -131,7 +145,8 @@ describe('fetching ahead', () => {
     const source = { identity: archive.identity, store: archive.store }
     return {
       runs,
-      start: (folder: string) => void runs.push(fetchAhead({ world, source }, folder, stop.signal).catch((error: unknown) => error)),
+      start: (folder: string) =>
+        void runs.push(fetchAhead({ world, source }, folder, stop.signal).catch((error: unknown) => error)),
       async [Symbol.asyncDispose]() {
         stop.abort(new Error('the test is over'))
         await Promise.all(runs)
@@ -146,7 +161,8 @@ describe('fetching ahead', () => {
     let opened = 0
     const deps = depsOf(archive, {
       startFetchAhead: helper.start,
-      openSource: () => Promise.resolve({ identity: archive.identity, store: archive.store }).finally(() => opened++),
+      openSource: () =>
+        Promise.resolve({ identity: archive.identity, store: archive.store }).finally(() => opened++),
     })
     const spool = openSpool(archive.wal, deps.source, deps.world)
     for (const [i, name] of archive.names.entries()) {

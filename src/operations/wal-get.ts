@@ -42,7 +42,11 @@ export interface WalGetRequest {
 /** What `wal get` exits with; PostgreSQL stops at a status over 125, and goes on without the file at 1. */
 export const walGetExit = { found: 0, missing: 1, unknown: 126 } as const
 
-export async function getWal(deps: WalGetDeps, request: WalGetRequest, signal: AbortSignal): Promise<'found' | 'missing'> {
+export async function getWal(
+  deps: WalGetDeps,
+  request: WalGetRequest,
+  signal: AbortSignal,
+): Promise<'found' | 'missing'> {
   const file = classifyWalFile(request.name)
   if (!file) throw notWal(request.name)
   const spool = spoolFor(deps, file, request.destination)
@@ -64,7 +68,9 @@ const restoreFileName = 'RECOVERYXLOG'
 
 function spoolFor(deps: WalGetDeps, file: WalFile, destination: string): Spool | undefined {
   const isServer = file.kind === 'segment' && basename(destination) === restoreFileName
-  return deps.startFetchAhead && isServer ? openSpool(dirname(destination), deps.source, deps.world) : undefined
+  return deps.startFetchAhead && isServer
+    ? openSpool(dirname(destination), deps.source, deps.world)
+    : undefined
 }
 
 async function keepFilling(deps: WalGetDeps, spool: Spool | undefined, { name }: WalFile): Promise<void> {
@@ -87,10 +93,15 @@ function checkFetched(file: WalFile, bytes: Uint8Array, identity: ClusterOfWal):
 }
 
 function missing(file: WalFile, { requireThrough }: WalGetRequest): 'missing' {
-  if (requireThrough === undefined || file.kind !== 'segment' || isAfter(file.name, requireThrough)) return 'missing'
-  throw new Fault('OBJECT_MISSING', `WAL segment ${file.name} is gone from the repository; it was there when this restore was planned`, {
-    hint: 'Find out what deletes from the repository, then plan the restore again: PostgreSQL was stopped, and did not open at an earlier point.',
-  })
+  if (requireThrough === undefined || file.kind !== 'segment' || isAfter(file.name, requireThrough))
+    return 'missing'
+  throw new Fault(
+    'OBJECT_MISSING',
+    `WAL segment ${file.name} is gone from the repository; it was there when this restore was planned`,
+    {
+      hint: 'Find out what deletes from the repository, then plan the restore again: PostgreSQL was stopped, and did not open at an earlier point.',
+    },
+  )
 }
 
 /** Beyond the plan: a later segment, or a timeline that the plan does not follow. Names of equal length compare as numbers. */

@@ -13,7 +13,10 @@ const segmentSizeBytes = 1 << 20
 const fault = (code: FaultCode, text = /./) =>
   expect.toSatisfy((error: unknown) => isFault(error, code) && text.test(error.message) && error.hint !== '')
 
-function segment(options: { systemIdentifier?: bigint; seed?: number } = {}): { name: string; bytes: Buffer } {
+function segment(options: { systemIdentifier?: bigint; seed?: number } = {}): {
+  name: string
+  bytes: Buffer
+} {
   const wal = new WalWriter({ segmentSizeBytes, ...options })
   for (let i = 0; i < 2000; i++) wal.commit(i + (options.seed ?? 0), time + i)
   const [[name, bytes] = ['', Buffer.alloc(0)]] = wal.segments
@@ -48,9 +51,15 @@ describe('wal push', () => {
     const { name, bytes } = segment()
     const other = segment({ systemIdentifier: 9999n })
     await expect(archive.push(name, other.bytes)).rejects.toEqual(fault('CLUSTER_MISMATCH', /9999/))
-    await expect(archive.push('000000010000000000000002', bytes)).rejects.toEqual(fault('WAL_INVALID', /0\/200000/))
-    await expect(archive.push(name, bytes.subarray(0, 8192))).rejects.toEqual(fault('WAL_INVALID', /wrong size/))
-    await expect(archive.push(name, Buffer.concat([bytes, bytes]))).rejects.toEqual(fault('WAL_INVALID', /more than/))
+    await expect(archive.push('000000010000000000000002', bytes)).rejects.toEqual(
+      fault('WAL_INVALID', /0\/200000/),
+    )
+    await expect(archive.push(name, bytes.subarray(0, 8192))).rejects.toEqual(
+      fault('WAL_INVALID', /wrong size/),
+    )
+    await expect(archive.push(name, Buffer.concat([bytes, bytes]))).rejects.toEqual(
+      fault('WAL_INVALID', /more than/),
+    )
     await expect(archive.push(name, '')).rejects.toEqual(fault('WAL_INVALID'))
     expect(await Array.fromAsync(archive.store.list(undefined, signal))).toEqual([])
   })
@@ -67,7 +76,8 @@ describe('wal push', () => {
 
   test('tells in the clear where a timeline comes from', async () => {
     using archive = await makeArchive()
-    const history = '1\t0/3000000\tno recovery target specified\n\n2\t16/B374D848\tbefore 2026-03-01 02:00:00+00\n'
+    const history =
+      '1\t0/3000000\tno recovery target specified\n\n2\t16/B374D848\tbefore 2026-03-01 02:00:00+00\n'
     await archive.push('00000003.history', history)
     expect(await archive.store.head('00000003.history', signal)).toMatchObject({
       ancestors: [
@@ -81,11 +91,16 @@ describe('wal push', () => {
   test('refuses histories that PostgreSQL would not write', async () => {
     using archive = await makeArchive()
     for (const text of ['', 'garbage', '3\t0/3000000\tx', '\0\0\0\0']) {
-      await expect(archive.push('00000003.history', text), text).rejects.toEqual(fault('WAL_INVALID', /timeline history/))
+      await expect(archive.push('00000003.history', text), text).rejects.toEqual(
+        fault('WAL_INVALID', /timeline history/),
+      )
     }
     const backup = '000000010000000000000002.00000028.backup'
     await expect(archive.push(backup, 'garbage')).rejects.toEqual(fault('WAL_INVALID', /backup history/))
-    await archive.push(backup, 'START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nSTOP WAL LOCATION: 0/2000100\n')
+    await archive.push(
+      backup,
+      'START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nSTOP WAL LOCATION: 0/2000100\n',
+    )
     expect(await archive.store.head(backup, signal)).toMatchObject({ name: backup })
   })
 
@@ -95,6 +110,8 @@ describe('wal push', () => {
     const missing = join(archive.folder, '000000010000000000000007')
     await expect(pushWal(archive, missing, signal)).rejects.toEqual(fault('WAL_INVALID', /ENOENT/))
     writeFileSync(join(archive.folder, '000000010000000000000008.tmp'), '')
-    await expect(pushWal(archive, join(archive.folder, '000000010000000000000008.tmp'), signal)).rejects.toEqual(fault('WAL_INVALID'))
+    await expect(
+      pushWal(archive, join(archive.folder, '000000010000000000000008.tmp'), signal),
+    ).rejects.toEqual(fault('WAL_INVALID'))
   })
 })

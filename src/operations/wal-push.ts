@@ -46,7 +46,12 @@ export async function pushWal(deps: WalPushDeps, path: string, signal: AbortSign
         yield piece
       }
     }
-    const head = (): WalHead => ({ name: file.name, sizeBytes, sha256: digest.digest('hex'), ...inspector.end() })
+    const head = (): WalHead => ({
+      name: file.name,
+      sizeBytes,
+      sha256: digest.digest('hex'),
+      ...inspector.end(),
+    })
     const result = await deps.store.put({ name: file.name, open: openPieces, head }, signal)
     return { name: file.name, sizeBytes, result }
   } finally {
@@ -65,7 +70,12 @@ async function openWalFile(path: string): Promise<FileHandle> {
   }
 }
 
-async function checkSize(handle: FileHandle, path: string, file: WalFile, identity: ClusterOfWal): Promise<number> {
+async function checkSize(
+  handle: FileHandle,
+  path: string,
+  file: WalFile,
+  identity: ClusterOfWal,
+): Promise<number> {
   const { size } = await handle.stat()
   const sizeBytesMax = isSegment(file) ? identity.walSegmentSizeBytes : limits.walTextSizeBytesMax
   if (size <= sizeBytesMax) return size
@@ -78,7 +88,7 @@ async function checkSize(handle: FileHandle, path: string, file: WalFile, identi
 /** One buffer for all pieces: it stays in the processor's cache while they are checked, hashed and compressed. */
 async function* readPieces(handle: FileHandle, path: string, sizeBytes: number): AsyncIterable<Uint8Array> {
   const buffer = new Uint8Array(Math.min(limits.frameSizeBytesMax, sizeBytes))
-  for (let at = 0; at < sizeBytes; ) {
+  for (let at = 0; at < sizeBytes;) {
     const wantBytes = Math.min(buffer.length, sizeBytes - at)
     let haveBytes = 0
     while (haveBytes < wantBytes) {
@@ -112,7 +122,10 @@ function inspectSegment({ name }: WalFile, sizeBytes: number, identity: ClusterO
       const times = commitTimes.end()
       if (!times) return { systemIdentifier }
       const { count, earliest, latest } = times
-      return { systemIdentifier, commits: { count, earliest: isoMicros(earliest), latest: isoMicros(latest) } }
+      return {
+        systemIdentifier,
+        commits: { count, earliest: isoMicros(earliest), latest: isoMicros(latest) },
+      }
     },
   }
 }
@@ -146,9 +159,13 @@ function notWal(path: string): Fault {
 }
 
 function shrunk(path: string, sizeBytes: number, readBytes: number): Fault {
-  return new Fault('WAL_INVALID', `${path} had ${String(sizeBytes)} bytes, and ended after ${String(readBytes)}`, {
-    hint: 'Find out what else writes to pg_wal: PostgreSQL never shortens a segment.',
-  })
+  return new Fault(
+    'WAL_INVALID',
+    `${path} had ${String(sizeBytes)} bytes, and ended after ${String(readBytes)}`,
+    {
+      hint: 'Find out what else writes to pg_wal: PostgreSQL never shortens a segment.',
+    },
+  )
 }
 
 function garbled({ name, kind }: WalFile): Fault {

@@ -119,7 +119,10 @@ async function checkReady(folder: string, name: string): Promise<void> {
   const [handle, cluster] = await Promise.all([open(join(folder, name)), readCluster(folder)])
   try {
     const start = new Uint8Array(longPageHeaderSizeBytes)
-    const [{ bytesRead }, { size }] = await Promise.all([handle.read(start, 0, start.length, 0), handle.stat()])
+    const [{ bytesRead }, { size }] = await Promise.all([
+      handle.read(start, 0, start.length, 0),
+      handle.stat(),
+    ])
     checkSegmentHeader(start.subarray(0, bytesRead), size, name, cluster)
   } finally {
     await handle.close()
@@ -128,7 +131,12 @@ async function checkReady(folder: string, name: string): Promise<void> {
 
 async function readCluster(folder: string): Promise<ClusterOfWal> {
   const read: unknown = JSON.parse(await readFile(join(folder, 'cluster.json'), 'utf8'))
-  if (typeof read === 'object' && read !== null && 'systemIdentifier' in read && 'walSegmentSizeBytes' in read) {
+  if (
+    typeof read === 'object' &&
+    read !== null &&
+    'systemIdentifier' in read &&
+    'walSegmentSizeBytes' in read
+  ) {
     const { systemIdentifier, walSegmentSizeBytes } = read
     if (typeof systemIdentifier === 'string' && typeof walSegmentSizeBytes === 'number') {
       return { systemIdentifier, walSegmentSizeBytes }

@@ -5,10 +5,19 @@ import type { GapStatus, TimelineStatus, WalStatus, WindowStatus } from './wal-s
 /** Lines without colours; the most important first. */
 export function walStatusText({ windows, gaps, timelines, unusableBackups }: WalStatus): string {
   const sections = [
-    section('What can be restored', windows.toReversed().flatMap(windowLines), 'Nothing: there is no backup with all its WAL.'),
+    section(
+      'What can be restored',
+      windows.toReversed().flatMap(windowLines),
+      'Nothing: there is no backup with all its WAL.',
+    ),
     section('What is missing', gaps.map(gapLine), 'Nothing.'),
     section('Stored WAL', timelines.flatMap(timelineLines), 'None.'),
-    unusableBackups.length > 0 && section('Backups that can not be used', unusableBackups.map(({ id, why }) => `${id} ${why}`), ''),
+    unusableBackups.length > 0 &&
+      section(
+        'Backups that can not be used',
+        unusableBackups.map(({ id, why }) => `${id} ${why}`),
+        '',
+      ),
   ]
   return sections.filter(text => text !== false).join('\n')
 }
@@ -26,9 +35,22 @@ function windowLines({ timeline, backups, from, to, endsAt }: WindowStatus): str
   ]
 }
 
-function gapLine({ firstMissing, lastMissing, segments, lastTimeBefore, firstTimeAfter, isBridged }: GapStatus): string {
-  const which = segments === 1 ? `segment ${firstMissing}` : `${String(segments)} segments, ${firstMissing} to ${lastMissing}`
-  const span = lastTimeBefore !== null && firstTimeAfter !== null ? ` (${time(lastTimeBefore)} to ${time(firstTimeAfter)})` : ''
+function gapLine({
+  firstMissing,
+  lastMissing,
+  segments,
+  lastTimeBefore,
+  firstTimeAfter,
+  isBridged,
+}: GapStatus): string {
+  const which =
+    segments === 1
+      ? `segment ${firstMissing}`
+      : `${String(segments)} segments, ${firstMissing} to ${lastMissing}`
+  const span =
+    lastTimeBefore !== null && firstTimeAfter !== null
+      ? ` (${time(lastTimeBefore)} to ${time(firstTimeAfter)})`
+      : ''
   return `${which}${span}${isBridged ? '' : ': no backup was made since, so nothing after it can be restored'}`
 }
 

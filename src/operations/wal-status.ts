@@ -79,7 +79,11 @@ async function windowStatus(window: Window, look: Look): Promise<WindowStatus> {
     timeline,
     backups: backups.map(({ id }) => id),
     from: { lsn: formatLsn(fromLsn), time: isoMicros(backups[0]?.endedAt ?? 0) },
-    to: { lsn: formatLsn(toLsn), time: await look.lastTimeUpTo(path, last), segment: look.nameOf(path, last) },
+    to: {
+      lsn: formatLsn(toLsn),
+      time: await look.lastTimeUpTo(path, last),
+      segment: look.nameOf(path, last),
+    },
     endsAt,
   }
 }
@@ -96,7 +100,10 @@ async function gapStatus({ timeline, path, first, last, isBridged }: Gap, look: 
   }
 }
 
-function timelineStatus({ timeline, runs, partials, history }: TimelineWal, segmentSizeBytes: number): TimelineStatus {
+function timelineStatus(
+  { timeline, runs, partials, history }: TimelineWal,
+  segmentSizeBytes: number,
+): TimelineStatus {
   const from = history?.at(-1)
   const nameOf = (number: bigint): string => segmentName({ timeline, number }, segmentSizeBytes)
   return {
@@ -122,7 +129,11 @@ interface Look {
 
 function lookerInto({ wal, walSegmentSizeBytes }: WalStatusDeps, signal: AbortSignal): Look {
   const nameOf = (path: TimelinePath, number: bigint): string => nameOnPath(path, number, walSegmentSizeBytes)
-  const commitsNear = async (path: TimelinePath, number: bigint, step: bigint): Promise<WalHead['commits']> => {
+  const commitsNear = async (
+    path: TimelinePath,
+    number: bigint,
+    step: bigint,
+  ): Promise<WalHead['commits']> => {
     for (let tries = 0, at = number; tries < limits.walLookBackSegmentsMax && at >= 0n; tries++, at += step) {
       const head = await wal.head(nameOf(path, at), signal)
       if (!head || head.commits) return head?.commits

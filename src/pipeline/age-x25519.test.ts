@@ -38,7 +38,10 @@ test('we open a header of the age-encryption package', async () => {
 
 test('a header with any letter changed is not opened', async () => {
   const { recipient, key } = await pair()
-  const { header, fileKey } = encodeHeader([recipient], [{ words: ['x', 'latest=5'], body: new Uint8Array(0) }])
+  const { header, fileKey } = encodeHeader(
+    [recipient],
+    [{ words: ['x', 'latest=5'], body: new Uint8Array(0) }],
+  )
   fc.assert(
     fc.property(fc.nat(header.length - 1), fc.integer({ min: 1, max: 127 }), (at, change) => {
       const changed = Uint8Array.from(header, (byte, i) => (i === at ? byte ^ change : byte))
@@ -50,7 +53,10 @@ test('a header with any letter changed is not opened', async () => {
 test('bodies of every length are written as the specification says', async () => {
   const { recipient, key } = await pair()
   for (const length of [0, 1, 47, 48, 49, 96]) {
-    const { header, fileKey } = encodeHeader([recipient], [{ words: ['filler'], body: new Uint8Array(length) }])
+    const { header, fileKey } = encodeHeader(
+      [recipient],
+      [{ words: ['filler'], body: new Uint8Array(length) }],
+    )
     expect(openHeader(header, [key]), String(length)).toEqual(fileKey)
   }
 })

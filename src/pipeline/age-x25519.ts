@@ -56,7 +56,10 @@ export function encodeHeader(
 }
 
 /** The file key; `undefined` when no identity fits, and `changed` when one does and the header is not what was written. */
-export function openHeader(header: Uint8Array, identities: readonly KeyObject[]): Uint8Array | 'changed' | undefined {
+export function openHeader(
+  header: Uint8Array,
+  identities: readonly KeyObject[],
+): Uint8Array | 'changed' | undefined {
   const text = Buffer.from(header.buffer, header.byteOffset, header.byteLength).toString('latin1')
   const macAt = text.lastIndexOf('\n--- ') + 1
   const stanzas = decodeStanzas(text.slice(versionLine.length, macAt))
@@ -72,14 +75,20 @@ function wrap(fileKey: Uint8Array, recipient: Uint8Array): HeaderStanza {
   const { privateKey, publicKey } = generateKeyPairSync('x25519')
   const share = rawPublicKey(publicKey)
   const secret = diffieHellman({ privateKey, publicKey: publicKeyOf(recipient) })
-  const cipher = createCipheriv('chacha20-poly1305', wrapKey(secret, share, recipient), zeroNonce, { authTagLength: 16 })
+  const cipher = createCipheriv('chacha20-poly1305', wrapKey(secret, share, recipient), zeroNonce, {
+    authTagLength: 16,
+  })
   const body = Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()])
   return { words: ['X25519', base64(share)], body }
 }
 
-function unwrap({ words: [type, share = ''], body }: HeaderStanza, identity: KeyObject): Uint8Array | undefined {
+function unwrap(
+  { words: [type, share = ''], body }: HeaderStanza,
+  identity: KeyObject,
+): Uint8Array | undefined {
   const rawShare = Buffer.from(share, 'base64')
-  if (type !== 'X25519' || rawShare.length !== keySizeBytes || body.length !== fileKeySizeBytes + 16) return undefined
+  if (type !== 'X25519' || rawShare.length !== keySizeBytes || body.length !== fileKeySizeBytes + 16)
+    return undefined
   try {
     const secret = diffieHellman({ privateKey: identity, publicKey: publicKeyOf(rawShare) })
     const key = wrapKey(secret, rawShare, rawPublicKey(createPublicKey(identity)))
@@ -109,7 +118,10 @@ function decodeStanzas(text: string): readonly HeaderStanza[] | undefined {
     })
 }
 
-function firstOf<Item, Found>(items: readonly Item[], find: (item: Item) => Found | undefined): Found | undefined {
+function firstOf<Item, Found>(
+  items: readonly Item[],
+  find: (item: Item) => Found | undefined,
+): Found | undefined {
   for (const item of items) {
     const found = find(item)
     if (found !== undefined) return found
@@ -124,7 +136,8 @@ const spkiStart = Buffer.from('302a300506032b656e032100', 'hex')
 
 const publicKeyOf = (raw: Uint8Array): KeyObject =>
   createPublicKey({ key: Buffer.concat([spkiStart, raw]), format: 'der', type: 'spki' })
-const rawPublicKey = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'spki' }).subarray(-keySizeBytes)
+const rawPublicKey = (key: KeyObject): Buffer =>
+  key.export({ format: 'der', type: 'spki' }).subarray(-keySizeBytes)
 const wrapKey = (secret: Uint8Array, share: Uint8Array, recipient: Uint8Array): Uint8Array =>
   Buffer.from(hkdfSync('sha256', secret, Buffer.concat([share, recipient]), wrapInfo, 32))
 const mac = (fileKey: Uint8Array, text: string): Buffer =>

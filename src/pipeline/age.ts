@@ -5,7 +5,14 @@
  * which is loaded only then. The payload is sealed here, with node:crypto, at ten times the package's speed: age's STREAM is ChaCha20-Poly1305 over chunks of 64 KiB, with a counter and a flag for
  * the last chunk as the nonce. Each chunk stands alone, so a range of a file can be opened without the rest.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto'
 import { Fault, messageOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { encodeHeader, openHeader, x25519Identity, x25519Recipient } from './age-x25519.ts'
@@ -57,7 +64,10 @@ export function sealedSizeBytesBound(plainBytes: number): number {
 }
 
 /** Starts an age file for these recipients; CONFIG_INVALID when one of them is no recipient. */
-export async function createSealer(recipients: readonly string[], clear: readonly ClearStanza[] = []): Promise<Sealer> {
+export async function createSealer(
+  recipients: readonly string[],
+  clear: readonly ClearStanza[] = [],
+): Promise<Sealer> {
   const { header, fileKey } = await encryptHeader(recipients, clear)
   const nonce = randomBytes(nonceSizeBytes)
   const key = payloadKey(fileKey, nonce)
@@ -65,7 +75,9 @@ export async function createSealer(recipients: readonly string[], clear: readonl
   let waitingBytes = 0
   let index = 0
   const sealChunk = (plain: Uint8Array, last: boolean, into: Uint8Array, at: number): number => {
-    const cipher = createCipheriv('chacha20-poly1305', key, chunkNonce(index++, last), { authTagLength: tagSizeBytes })
+    const cipher = createCipheriv('chacha20-poly1305', key, chunkNonce(index++, last), {
+      authTagLength: tagSizeBytes,
+    })
     into.set(cipher.update(plain), at)
     cipher.final()
     into.set(cipher.getAuthTag(), at + plain.length)
@@ -102,7 +114,10 @@ async function encryptHeader(
 ): Promise<{ header: Uint8Array; fileKey: Uint8Array }> {
   const keys = recipients.map(x25519Recipient).filter(key => key !== undefined)
   if (keys.length < recipients.length) return encryptHeaderByPackage(recipients, clear)
-  return encodeHeader(keys, clear.map(({ type, args }) => ({ words: [type, ...args], body: new Uint8Array(0) })))
+  return encodeHeader(
+    keys,
+    clear.map(({ type, args }) => ({ words: [type, ...args], body: new Uint8Array(0) })),
+  )
 }
 
 async function encryptHeaderByPackage(
@@ -182,8 +197,11 @@ export async function createOpener(start: Uint8Array, identities: readonly strin
     payloadOffsetBytes,
     openChunk(index, stored, last, into) {
       const plainBytes = stored.length - tagSizeBytes
-      if (plainBytes < 0 || (plainBytes === 0 && index > 0)) throw corrupt(`chunk ${String(index)} is cut off`)
-      const decipher = createDecipheriv('chacha20-poly1305', key, chunkNonce(index, last), { authTagLength: tagSizeBytes })
+      if (plainBytes < 0 || (plainBytes === 0 && index > 0))
+        throw corrupt(`chunk ${String(index)} is cut off`)
+      const decipher = createDecipheriv('chacha20-poly1305', key, chunkNonce(index, last), {
+        authTagLength: tagSizeBytes,
+      })
       decipher.setAuthTag(stored.subarray(plainBytes))
       into.set(decipher.update(stored.subarray(0, plainBytes)))
       try {

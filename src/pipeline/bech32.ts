@@ -11,7 +11,8 @@ export function decodeBech32(text: string, prefix: string): Uint8Array | undefin
   const separator = lower.lastIndexOf('1')
   if (lower.slice(0, separator) !== prefix) return undefined
   const digits = [...lower.slice(separator + 1)].map(letter => alphabet.indexOf(letter))
-  if (digits.includes(-1) || digits.length < checksumLength || !isChecksumRight(prefix, digits)) return undefined
+  if (digits.includes(-1) || digits.length < checksumLength || !isChecksumRight(prefix, digits))
+    return undefined
   return toBytes(digits.slice(0, -checksumLength))
 }
 

@@ -29,7 +29,9 @@ const decode = (stored: Uint8Array, identities = [keys.identity]): Promise<Buffe
 function sample(sizeBytes: number): Buffer {
   const parts: Buffer[] = []
   for (let i = 0, size = 0; size < sizeBytes; i++, size += 64) {
-    const hash = createHash('sha256').update(String(i % 1000)).digest()
+    const hash = createHash('sha256')
+      .update(String(i % 1000))
+      .digest()
     parts.push(hash, i % 3 === 0 ? hash : Buffer.alloc(32))
   }
   return Buffer.concat(parts).subarray(0, sizeBytes)
@@ -40,7 +42,10 @@ describe.each([
   ['not encrypted', plainEncoding],
 ])('an object that is %s', (_, encoding) => {
   test('comes back as it was, whatever its length', async () => {
-    const lengths = fc.oneof(fc.integer({ min: 0, max: 3000 }), fc.constantFrom(65_535, 65_536, 65_537, 1 << 20, (1 << 20) + 1, 3_000_000))
+    const lengths = fc.oneof(
+      fc.integer({ min: 0, max: 3000 }),
+      fc.constantFrom(65_535, 65_536, 65_537, 1 << 20, (1 << 20) + 1, 3_000_000),
+    )
     await fc.assert(
       fc.asyncProperty(lengths, async length => {
         const plain = sample(length)

@@ -86,7 +86,7 @@ async function* pieces(stream: AsyncIterable<Uint8Array>, sizeBytes: number): As
   const buffer = new Uint8Array(sizeBytes)
   let used = 0
   for await (const bytes of stream) {
-    for (let rest = bytes; rest.length > 0; ) {
+    for (let rest = bytes; rest.length > 0;) {
       if (used === 0 && rest.length >= sizeBytes) {
         yield rest.subarray(0, sizeBytes)
         rest = rest.subarray(sizeBytes)
@@ -161,7 +161,8 @@ async function takeFrame(queue: ByteQueue): Promise<Uint8Array> {
 
 /** The seek table is the last thing written: without it, or with another one, the object is not whole. */
 function checkSeekTable(table: Uint8Array, frames: readonly FrameSize[]): void {
-  if (Buffer.compare(table, encodeSeekTable(frames)) !== 0) throw corrupt('its seek table does not fit its frames')
+  if (Buffer.compare(table, encodeSeekTable(frames)) !== 0)
+    throw corrupt('its seek table does not fit its frames')
 }
 
 /** An age header holds one stanza a recipient; even post-quantum ones take 2 KiB each. */
@@ -195,7 +196,10 @@ function decodeClearFrame(start: Uint8Array): ClearStanza | 'cut off' | undefine
     throw corrupt(`it begins with a note of ${String(length)} bytes, which is too long`)
   }
   if (8 + length > start.length) return 'cut off'
-  const [type = '', ...args] = Buffer.from(start.subarray(8, 8 + length)).toString('latin1').trimEnd().split(' ')
+  const [type = '', ...args] = Buffer.from(start.subarray(8, 8 + length))
+    .toString('latin1')
+    .trimEnd()
+    .split(' ')
   return { type, args }
 }
 

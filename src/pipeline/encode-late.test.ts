@@ -6,7 +6,14 @@ import { decodeStream, encodeStream, readClear, type Encoding } from './codec.ts
 import { encodeLate } from './encode-late.ts'
 
 const clear = [{ type: 'holdfast.dev/wal', args: ['name=1', 'size=2'] }]
-const lengths = [0, 1, 5000, limits.frameSizeBytesMax, limits.frameSizeBytesMax + 1, 3 * limits.frameSizeBytesMax - 3]
+const lengths = [
+  0,
+  1,
+  5000,
+  limits.frameSizeBytesMax,
+  limits.frameSizeBytesMax + 1,
+  3 * limits.frameSizeBytesMax - 3,
+]
 
 async function* inPieces(bytes: Uint8Array, sizeBytes: number): AsyncIterable<Uint8Array> {
   for (let at = 0; at < bytes.length; at += sizeBytes) yield bytes.subarray(at, at + sizeBytes)

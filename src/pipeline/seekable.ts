@@ -42,8 +42,10 @@ export function seekTableSizeFromEnd(end: Uint8Array): number {
   if (end.length < seekFooterSizeBytes) throw corrupt('it is cut off')
   const view = viewOf(end)
   const footerAt = end.length - seekFooterSizeBytes
-  if (view.getUint32(footerAt + 5, true) !== seekableMagic) throw corrupt('the seek table is missing at the end')
-  if (view.getUint8(footerAt + 4) !== 0) throw corrupt('the seek table has a descriptor that holdfast does not write')
+  if (view.getUint32(footerAt + 5, true) !== seekableMagic)
+    throw corrupt('the seek table is missing at the end')
+  if (view.getUint8(footerAt + 4) !== 0)
+    throw corrupt('the seek table has a descriptor that holdfast does not write')
   return seekTableSizeBytes(view.getUint32(footerAt, true))
 }
 
@@ -51,7 +53,11 @@ export function seekTableSizeFromEnd(end: Uint8Array): number {
 export function decodeSeekTable(table: Uint8Array): FrameSize[] {
   const sizeBytes = seekTableSizeFromEnd(table)
   const view = viewOf(table)
-  if (sizeBytes !== table.length || view.getUint32(0, true) !== skippableMagic || view.getUint32(4, true) !== sizeBytes - headerSizeBytes) {
+  if (
+    sizeBytes !== table.length ||
+    view.getUint32(0, true) !== skippableMagic ||
+    view.getUint32(4, true) !== sizeBytes - headerSizeBytes
+  ) {
     throw corrupt('the seek table does not have the size that it names')
   }
   const count = (sizeBytes - headerSizeBytes - seekFooterSizeBytes) / entrySizeBytes

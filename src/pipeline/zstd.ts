@@ -72,7 +72,8 @@ function nativeStream(stream: zlib.ZstdCompress | zlib.ZstdDecompress): NativeSt
   const handle: unknown = Reflect.get(stream, '_handle')
   const state: unknown = Reflect.get(stream, '_writeState')
   if (typeof handle !== 'object' || handle === null || !('writeSync' in handle)) return undefined
-  if (typeof handle.writeSync !== 'function' || !(state instanceof Uint32Array) || state.length !== 2) return undefined
+  if (typeof handle.writeSync !== 'function' || !(state instanceof Uint32Array) || state.length !== 2)
+    return undefined
   let failed: string | undefined
   Reflect.set(handle, 'onerror', (message: string) => {
     failed = message
@@ -100,7 +101,8 @@ function handleCompressor(options: FrameOptions): FrameCompressor {
   if (!native) return documentedCompressor(options)
   return {
     compress(input, output) {
-      if (output.length < frameSizeBytesBound(input.length)) throw new Error('assertion failed: the output holds the bound')
+      if (output.length < frameSizeBytesBound(input.length))
+        throw new Error('assertion failed: the output holds the bound')
       const written = runFrame(native, input, output)
       if (typeof written === 'string') throw new Error(`zstd could not compress: ${written}`)
       return written
@@ -117,13 +119,18 @@ function handleDecompressor(): FrameDecompressor {
       native ??= nativeStream(zlib.createZstdDecompress())
       if (!native) throw new Error('assertion failed: the handle stays usable')
       const expected = contentSizeOf(frame)
-      if (expected === undefined || expected > output.length) throw damaged('its header is not that of a frame written by holdfast')
+      if (expected === undefined || expected > output.length)
+        throw damaged('its header is not that of a frame written by holdfast')
       const written = runFrame(native, frame, output)
       if (written === expected) return written
       // A context that has seen damage, or half a frame, is in an unknown state: the next frame gets a new one.
       native.stream.close()
       native = undefined
-      throw damaged(typeof written === 'string' ? written : `it gave ${String(written)} bytes instead of ${String(expected)}`)
+      throw damaged(
+        typeof written === 'string'
+          ? written
+          : `it gave ${String(written)} bytes instead of ${String(expected)}`,
+      )
     },
     close: () => native?.stream.close(),
   }
@@ -149,7 +156,10 @@ function documentedDecompressor(): FrameDecompressor {
     decompress(frame, output) {
       let raw: Uint8Array
       try {
-        raw = zlib.zstdDecompressSync(frame, { maxOutputLength: Math.max(1, output.length), chunkSize: Math.max(64, output.length) })
+        raw = zlib.zstdDecompressSync(frame, {
+          maxOutputLength: Math.max(1, output.length),
+          chunkSize: Math.max(64, output.length),
+        })
       } catch (error) {
         throw damaged(error instanceof Error ? error.message : String(error))
       }
@@ -191,7 +201,7 @@ export function frameLengthOf(start: Uint8Array): number | undefined {
   const singleSegment = (descriptor >>> 5) & 1
   const contentSizeBytes = [singleSegment, 2, 4, 8][descriptor >>> 6] ?? 0
   let at = 5 + (singleSegment ? 0 : 1) + ([0, 1, 2, 4][descriptor & 3] ?? 0) + contentSizeBytes
-  for (let last = false; !last; ) {
+  for (let last = false; !last;) {
     if (at + 3 > start.length) return undefined
     const header = view.getUint8(at) | (view.getUint8(at + 1) << 8) | (view.getUint8(at + 2) << 16)
     last = (header & 1) === 1
@@ -203,7 +213,9 @@ export function frameLengthOf(start: Uint8Array): number | undefined {
 
 /** A frame without content, which every decoder passes over (RFC 8878, section 3.1.2). */
 export function isSkippable(start: Uint8Array): boolean {
-  return start.length >= 4 && isSkippableMagic(new DataView(start.buffer, start.byteOffset, 4).getUint32(0, true))
+  return (
+    start.length >= 4 && isSkippableMagic(new DataView(start.buffer, start.byteOffset, 4).getUint32(0, true))
+  )
 }
 
 const isSkippableMagic = (magic: number): boolean => magic >>> 4 === 0x184d2a5
@@ -232,7 +244,10 @@ function selfTest(): boolean {
     const works = [sample, sample.subarray(0, 777)].every(raw => {
       const length = runFrame(compress, raw, frame)
       if (typeof length === 'string' || contentSizeOf(frame) !== raw.length) return false
-      return runFrame(decompress, frame.subarray(0, length), back) === raw.length && Buffer.compare(back.subarray(0, raw.length), raw) === 0
+      return (
+        runFrame(decompress, frame.subarray(0, length), back) === raw.length &&
+        Buffer.compare(back.subarray(0, raw.length), raw) === 0
+      )
     })
     compress.stream.close()
     decompress.stream.close()

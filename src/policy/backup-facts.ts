@@ -20,9 +20,12 @@ export interface BackupFacts {
 }
 
 /** The backup and what it is based on, the full one first. Undefined when one of them is missing. */
-export function chainOf(backup: BackupFacts, backups: readonly BackupFacts[]): readonly BackupFacts[] | undefined {
+export function chainOf(
+  backup: BackupFacts,
+  backups: readonly BackupFacts[],
+): readonly BackupFacts[] | undefined {
   const chain = [backup]
-  for (let first = backup; first.parent !== undefined; ) {
+  for (let first = backup; first.parent !== undefined;) {
     const parent = backups.find(({ id }) => id === first.parent)
     if (!parent || chain.includes(parent)) return undefined
     chain.unshift(parent)

@@ -5,7 +5,14 @@ import { segmentAt, segmentBefore } from '../wal/segment.ts'
 import type { Archive } from './archive.ts'
 import { chainOf, type BackupFacts } from './backup-facts.ts'
 import type { TimelineChoice } from './recovery-target.ts'
-import { nameOnPath, passesThrough, pathTo, reachFrom, type Reach, type TimelinePath } from './timeline-path.ts'
+import {
+  nameOnPath,
+  passesThrough,
+  pathTo,
+  reachFrom,
+  type Reach,
+  type TimelinePath,
+} from './timeline-path.ts'
 
 /** A backup with the way on from it. */
 export interface Candidate {
@@ -35,12 +42,18 @@ export interface CandidateRequest {
   readonly backupId?: string | undefined
 }
 
-export function candidatesFor(backups: readonly BackupFacts[], archive: Archive, request: CandidateRequest): Candidates {
+export function candidatesFor(
+  backups: readonly BackupFacts[],
+  archive: Archive,
+  request: CandidateRequest,
+): Candidates {
   const asked = request.backupId === undefined ? backups : backups.filter(({ id }) => id === request.backupId)
   const judged = asked.map(backup => judge(backup, backups, archive, request))
   const usable = judged.filter(one => 'reach' in one)
   return {
-    usable: usable.toSorted((a, b) => lastTimeline(b.path) - lastTimeline(a.path) || compare(b.backup.stopLsn, a.backup.stopLsn)),
+    usable: usable.toSorted(
+      (a, b) => lastTimeline(b.path) - lastTimeline(a.path) || compare(b.backup.stopLsn, a.backup.stopLsn),
+    ),
     rejected: judged.filter(one => 'why' in one),
   }
 }
@@ -56,7 +69,10 @@ function judge(
   if (!chain) return { id, why: 'is based on a backup that is missing' }
   const damaged = chain.find(({ isDamaged }) => isDamaged)
   if (damaged && request.backupId === undefined) {
-    return { id, why: `holds damaged pages${damaged === backup ? '' : ` of ${damaged.id}`}, and is taken only when it is named` }
+    return {
+      id,
+      why: `holds damaged pages${damaged === backup ? '' : ` of ${damaged.id}`}, and is taken only when it is named`,
+    }
   }
   const path = pathFrom(backup, archive, request.timeline)
   if (typeof path === 'string') return { id, why: path }
@@ -82,7 +98,10 @@ function pathFrom(backup: BackupFacts, archive: Archive, choice: TimelineChoice)
   if (!path) return `can not lead to timeline ${String(timeline)}, of which the repository holds nothing`
   if (passesThrough(path, backup.timeline, backup.stopLsn)) return path
   const left = path.find(span => span.timeline === backup.timeline)?.endLsn
-  const where = left === undefined ? 'which is no ancestor of it' : `which was left for it at ${formatLsn(left)}, before the backup's end`
+  const where =
+    left === undefined
+      ? 'which is no ancestor of it'
+      : `which was left for it at ${formatLsn(left)}, before the backup's end`
   return `is on timeline ${String(backup.timeline)}, ${where} (asked for: timeline ${String(timeline)})`
 }
 

@@ -57,7 +57,10 @@ export interface PlanParts {
   readonly notes: readonly string[]
 }
 
-export function planOf({ target, candidate, stop, rejected, notes }: PlanParts, archive: Archive): RestorePlan {
+export function planOf(
+  { target, candidate, stop, rejected, notes }: PlanParts,
+  archive: Archive,
+): RestorePlan {
   const { backup, chain, path } = candidate
   return {
     target,
@@ -87,9 +90,14 @@ function plannedWal({ backup, path, reach }: Candidate, stop: StoppingPoint, arc
   return {
     segments: numbers.map(number => nameOnPath(path, number, segmentSizeBytes)),
     partial: usesPartial ? `${nameOnPath(path, stop.segment, segmentSizeBytes)}.partial` : undefined,
-    histories: path.filter(({ timeline }) => timelines.get(timeline)?.history).map(({ timeline }) => historyName(timeline)),
+    histories: path
+      .filter(({ timeline }) => timelines.get(timeline)?.history)
+      .map(({ timeline }) => historyName(timeline)),
     requireThrough: nameOnPath(path, last, segmentSizeBytes),
-    storedBytes: numbers.reduce((sum, number) => sum + sizeOf(number), partialOf?.partials.get(stop.segment) ?? 0),
+    storedBytes: numbers.reduce(
+      (sum, number) => sum + sizeOf(number),
+      partialOf?.partials.get(stop.segment) ?? 0,
+    ),
     rawBytes: (numbers.length + (usesPartial ? 1 : 0)) * segmentSizeBytes,
   }
 }

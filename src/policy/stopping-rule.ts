@@ -54,7 +54,9 @@ function stopAt(target: RecoveryTarget, event: ReadEvent): StopAt | undefined {
       if (event.kind !== 'watched') return undefined
       return { where: target.inclusive ? 'after' : 'before', record: event }
     case 'name':
-      return event.kind === 'restore point' && event.name === target.name ? { where: 'after', record: event } : undefined
+      return event.kind === 'restore point' && event.name === target.name
+        ? { where: 'after', record: event }
+        : undefined
     case 'latest':
     case 'immediate':
       return undefined

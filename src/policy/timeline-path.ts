@@ -51,7 +51,10 @@ export function nameOnPath(path: TimelinePath, number: bigint, segmentSizeBytes:
 }
 
 /** The segments that the path takes from one of its timelines; `last` is undefined where it goes on. */
-function takenFrom({ beginLsn, endLsn }: TimelineSpan, segmentSizeBytes: number): { first: bigint; last: bigint | undefined } {
+function takenFrom(
+  { beginLsn, endLsn }: TimelineSpan,
+  segmentSizeBytes: number,
+): { first: bigint; last: bigint | undefined } {
   const size = BigInt(segmentSizeBytes)
   return { first: beginLsn / size, last: endLsn === undefined ? undefined : endLsn / size - 1n }
 }

@@ -8,27 +8,59 @@ import { windowReport } from './window.ts'
 
 const size = 1 << 20
 const lsn = (number: number, offset = 0): Lsn => BigInt(number) * BigInt(size) + BigInt(offset)
-const seg = (timeline: number, number: number): string => segmentName({ timeline, number: BigInt(number) }, size)
+const seg = (timeline: number, number: number): string =>
+  segmentName({ timeline, number: BigInt(number) }, size)
 const span = (timeline: number, from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => seg(timeline, from + i))
 
-function backup(id: string, timeline: number, from: number, to: number, more: Partial<BackupFacts> = {}): BackupFacts {
+function backup(
+  id: string,
+  timeline: number,
+  from: number,
+  to: number,
+  more: Partial<BackupFacts> = {},
+): BackupFacts {
   const times = { startedAt: from * 1000, endedAt: to * 1000 + 500 }
   const sizes = { rawBytes: 1, storedBytes: 1 }
-  return { id, kind: 'full', parent: undefined, timeline, startLsn: lsn(from, 40), stopLsn: lsn(to, 500), isDamaged: false, ...times, ...sizes, ...more }
+  return {
+    id,
+    kind: 'full',
+    parent: undefined,
+    timeline,
+    startLsn: lsn(from, 40),
+    stopLsn: lsn(to, 500),
+    isDamaged: false,
+    ...times,
+    ...sizes,
+    ...more,
+  }
 }
 
-function report(names: readonly string[], backups: readonly BackupFacts[], histories: Record<number, [number, Lsn][]> = {}) {
+function report(
+  names: readonly string[],
+  backups: readonly BackupFacts[],
+  histories: Record<number, [number, Lsn][]> = {},
+) {
   const parsed = new Map(
     Object.entries(histories).map(([timeline, switches]) => [
       Number(timeline),
       switches.map(([ancestor, endLsn]) => ({ timeline: ancestor, endLsn, reason: '' })),
     ]),
   )
-  const archive = archiveOf(names.map(name => ({ name, sizeBytes: 1 })), parsed, size)
+  const archive = archiveOf(
+    names.map(name => ({ name, sizeBytes: 1 })),
+    parsed,
+    size,
+  )
   const { windows, gaps, unusable } = windowReport(archive, backups)
   return {
-    windows: windows.map(w => [w.timeline, w.backups.map(({ id }) => id).join(' '), formatLsn(w.fromLsn), formatLsn(w.toLsn), w.endsAt]),
+    windows: windows.map(w => [
+      w.timeline,
+      w.backups.map(({ id }) => id).join(' '),
+      formatLsn(w.fromLsn),
+      formatLsn(w.toLsn),
+      w.endsAt,
+    ]),
     gaps: gaps.map(g => [g.timeline, Number(g.first), Number(g.last), g.isBridged]),
     unusable,
   }
@@ -55,7 +87,11 @@ describe('windows and gaps', () => {
 
   test('a gap after the last backup is not bridged, and a backup that lacks WAL opens nothing', () => {
     const names = [...span(1, 2, 9), ...span(1, 12, 20)]
-    const found = report(names, [backup('a', 1, 2, 2), backup('b', 1, 9, 12), backup('d', 1, 3, 3, { isDamaged: true })])
+    const found = report(names, [
+      backup('a', 1, 2, 2),
+      backup('b', 1, 9, 12),
+      backup('d', 1, 3, 3, { isDamaged: true }),
+    ])
     expect(found.windows.map(([, ids]) => ids)).toEqual(['a'])
     expect(found.gaps).toEqual([[1, 10, 11, false]])
     expect(found.unusable).toEqual([
@@ -64,7 +100,7 @@ describe('windows and gaps', () => {
     ])
   })
 
-  test('a window goes on over a promotion; the segment of the switch is the child\'s', () => {
+  test("a window goes on over a promotion; the segment of the switch is the child's", () => {
     const names = [...span(1, 2, 6), `${seg(1, 7)}.partial`, ...span(2, 7, 11)]
     const found = report(names, [backup('a', 1, 2, 2)], { 2: [[1, lsn(7, 4000)]] })
     expect(found).toEqual({
@@ -96,7 +132,9 @@ describe('windows and gaps', () => {
   test('an incremental backup counts when all it is based on is there', () => {
     const incremental = { kind: 'incremental', parent: 'a' } as const
     const names = span(1, 2, 9)
-    expect(report(names, [backup('a', 1, 2, 2), backup('b', 1, 5, 5, incremental)]).windows[0]?.[1]).toBe('a b')
+    expect(report(names, [backup('a', 1, 2, 2), backup('b', 1, 5, 5, incremental)]).windows[0]?.[1]).toBe(
+      'a b',
+    )
     expect(report(names, [backup('b', 1, 5, 5, incremental)]).unusable).toEqual([
       { id: 'b', why: 'is based on a backup that is missing' },
     ])
@@ -108,7 +146,10 @@ describe('windows and gaps', () => {
       fc.property(numbers, fc.uniqueArray(fc.nat(38), { maxLength: 6 }), (present, starts) => {
         const stored = new Set(present)
         const backups = starts.map(start => backup(`b${String(start)}`, 1, start, start + 1))
-        const found = report(present.map(number => seg(1, number)), backups)
+        const found = report(
+          present.map(number => seg(1, number)),
+          backups,
+        )
         const missing = Array.from({ length: 41 }, (_, i) => i).filter(
           i => i > Math.min(...present) && i < Math.max(...present) && !stored.has(i),
         )

@@ -42,7 +42,9 @@ export interface WindowReport {
 }
 
 export function windowReport(archive: Archive, backups: readonly BackupFacts[]): WindowReport {
-  const paths = [...archive.timelines.keys()].map(timeline => pathTo(archive, timeline)).filter(path => path !== undefined)
+  const paths = [...archive.timelines.keys()]
+    .map(timeline => pathTo(archive, timeline))
+    .filter(path => path !== undefined)
   const windows = paths.flatMap(path => windowsOn(path, archive, backups))
   return {
     windows: windows
@@ -106,7 +108,9 @@ function gapsOn(path: TimelinePath, archive: Archive, backups: readonly BackupFa
 
 /** The same gap lies on the way to every timeline that branched after it. */
 function distinct(gaps: readonly Gap[]): Gap[] {
-  const byPlace = new Map(gaps.map(gap => [`${String(gap.timeline)} ${String(gap.first)} ${String(gap.last)}`, gap]))
+  const byPlace = new Map(
+    gaps.map(gap => [`${String(gap.timeline)} ${String(gap.first)} ${String(gap.last)}`, gap]),
+  )
   return [...byPlace.values()].toSorted((a, b) => compare(a.first, b.first) || a.timeline - b.timeline)
 }
 

@@ -50,10 +50,7 @@ export type WalEvent =
   | (RecordPlace & { readonly kind: 'switch' })
 
 /** What a reader of consecutive segments tells. */
-export type ReadEvent =
-  | WalEvent
-  | WatchedRecord
-  | EndOfReading
+export type ReadEvent = WalEvent | WatchedRecord | EndOfReading
 
 /** The first record that begins at or after the position that was asked for; told before the record's own event. */
 export interface WatchedRecord extends RecordPlace {

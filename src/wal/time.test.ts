@@ -19,7 +19,13 @@ test('a time is read to the microsecond, whatever its offset', () => {
 
 test('a time without an offset, or that is on no calendar, is not read', () => {
   for (const text of [
-    '2026-03-01 02:00:00', '2026-03-01', '2026-02-30 00:00Z', '2026-13-01 00:00Z', '2026-03-01 25:00Z', 'yesterday', '',
+    '2026-03-01 02:00:00',
+    '2026-03-01',
+    '2026-02-30 00:00Z',
+    '2026-13-01 00:00Z',
+    '2026-03-01 25:00Z',
+    'yesterday',
+    '',
   ]) {
     expect(parseTime(text), text).toBeUndefined()
   }

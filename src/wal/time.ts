@@ -20,7 +20,9 @@ export function microsFromPostgres(timestampTz: number): Micros {
  */
 export function parseTime(text: string): Micros | undefined {
   const match =
-    /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)$/i.exec(text.trim())
+    /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)$/i.exec(
+      text.trim(),
+    )
   if (!match) return undefined
   const [, day = '', clock = '', seconds = '00', fraction = '', offset = 'Z'] = match
   const wholeMs = Date.parse(`${day}T${clock}:${seconds}${isoOffset(offset)}`)

@@ -59,7 +59,14 @@ export interface HistoryBackup {
 
 export class WalHistory {
   readonly timelines: HistoryTimeline[] = [
-    { timeline: 1, parent: undefined, beginLsn: 0n, writer: new WalWriter({ segmentSizeBytes, pageSizeBytes }), records: [], hasPartial: false },
+    {
+      timeline: 1,
+      parent: undefined,
+      beginLsn: 0n,
+      writer: new WalWriter({ segmentSizeBytes, pageSizeBytes }),
+      records: [],
+      hasPartial: false,
+    },
   ]
   readonly backups: HistoryBackup[] = []
   /** Names that are in the repository. */
@@ -85,7 +92,9 @@ export class WalHistory {
   /** All that was written on the way to a timeline, in order. */
   recordsOn(timeline: number): HistoryRecord[] {
     const line = this.line(timeline)
-    return line.flatMap(({ records }, i) => records.filter(({ startLsn }) => startLsn < (line[i + 1]?.beginLsn ?? 1n << 63n)))
+    return line.flatMap(({ records }, i) =>
+      records.filter(({ startLsn }) => startLsn < (line[i + 1]?.beginLsn ?? 1n << 63n)),
+    )
   }
 
   #happens(happening: Happening): void {
@@ -104,7 +113,10 @@ export class WalHistory {
       case 'filler':
         return note(writer.filler(happening.sizeBytes))
       case 'restore point':
-        return note(writer.restorePoint(happening.name, this.now), { kind: 'restore point', name: happening.name })
+        return note(writer.restorePoint(happening.name, this.now), {
+          kind: 'restore point',
+          name: happening.name,
+        })
       case 'switch':
         return note(writer.switch())
       case 'backup':
@@ -142,7 +154,13 @@ export class WalHistory {
     // The old primary does not know yet that it was replaced.
     for (let i = 0; i < parentGoesOn; i++) {
       const xid = ++this.#xid
-      parent.records.push({ kind: 'commit', xid, time: this.now, name: '', ...parent.writer.commit(xid, this.now) })
+      parent.records.push({
+        kind: 'commit',
+        xid,
+        time: this.now,
+        name: '',
+        ...parent.writer.commit(xid, this.now),
+      })
     }
     this.newest.records.push({ kind: 'other', xid: 0, time: 0, name: '', ...writer.filler(60) })
   }
@@ -158,7 +176,9 @@ export class WalHistory {
 
   /** The repository, with a key or without one. */
   store(hasKey: boolean): Pick<WalStore, 'get' | 'head' | 'list'> {
-    const histories = new Map(this.timelines.slice(1).map(each => [historyName(each.timeline), each] as const))
+    const histories = new Map(
+      this.timelines.slice(1).map(each => [historyName(each.timeline), each] as const),
+    )
     const { archived } = this
     const headOf = (name: string): WalHead | undefined => {
       const own = histories.get(name)
@@ -186,16 +206,27 @@ const emptyHead = (name: string): WalHead => ({ name, sizeBytes: segmentSizeByte
 function commitsOf(bytes: Buffer): Pick<WalHead, 'commits'> {
   const times = scanCommitTimes(bytes)
   if (!times) return {}
-  return { commits: { count: times.count, earliest: isoMicros(times.earliest), latest: isoMicros(times.latest) } }
+  return {
+    commits: { count: times.count, earliest: isoMicros(times.earliest), latest: isoMicros(times.latest) },
+  }
 }
 
 function ancestorsOf(line: readonly HistoryTimeline[]): NonNullable<WalHead['ancestors']> {
-  return line.slice(1).map(({ parent, beginLsn }) => ({ timeline: parent?.timeline ?? 0, endLsn: formatLsn(beginLsn) }))
+  return line
+    .slice(1)
+    .map(({ parent, beginLsn }) => ({ timeline: parent?.timeline ?? 0, endLsn: formatLsn(beginLsn) }))
 }
 
 const vector = readFileSync(new URL('../vectors/records/backup.json', import.meta.url))
 
-export function backupRecordOf({ id, timeline, startLsn, stopLsn, startedAt, endedAt }: HistoryBackup): BackupRecord {
+export function backupRecordOf({
+  id,
+  timeline,
+  startLsn,
+  stopLsn,
+  startedAt,
+  endedAt,
+}: HistoryBackup): BackupRecord {
   return {
     ...parseBackupRecord(vector, 'vector'),
     id,

@@ -1,7 +1,8 @@
 /** Ways in which storage damages what was given to it. */
 import { closeSync, openSync, readSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs'
 
-export type Damage = 'flip at the start' | 'flip in the middle' | 'flip at the end' | 'cut in half' | 'cut to nothing' | 'remove'
+export type Damage =
+  'flip at the start' | 'flip in the middle' | 'flip at the end' | 'cut in half' | 'cut to nothing' | 'remove'
 
 export const damages: readonly Damage[] = [
   'flip at the start',

@@ -7,7 +7,11 @@ import { fileURLToPath } from 'node:url'
  * change: there, and nowhere else, values are replaced by `settings`, every one of which must occur. With `before`, only the
  * commands above this heading.
  */
-export function commandsOf(document: string, settings: Readonly<Record<string, string>>, before?: string): string {
+export function commandsOf(
+  document: string,
+  settings: Readonly<Record<string, string>>,
+  before?: string,
+): string {
   const whole = readFileSync(fileURLToPath(new URL(`../../${document}`, import.meta.url)), 'utf8')
   const text = before === undefined ? whole : upTo(whole, before)
   const unused = new Set(Object.keys(settings))

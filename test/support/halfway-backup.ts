@@ -15,7 +15,10 @@ export async function startCopying(lab: Lab, level = 19): Promise<Running> {
   const running = lab.start(['--config', config, 'backup', '--json'])
   const seen = until(
     'data is being copied',
-    () => stagedFiles(lab.repositoryDirectory, running.child.pid).some(({ sizeBytes }) => sizeBytes >= 128 * 1024),
+    () =>
+      stagedFiles(lab.repositoryDirectory, running.child.pid).some(
+        ({ sizeBytes }) => sizeBytes >= 128 * 1024,
+      ),
     { everyMs: 2 },
   )
   const ended = running.ended.then(run => {

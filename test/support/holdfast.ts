@@ -94,7 +94,9 @@ export function launcher(): string {
 
 function builtLauncher(): string {
   const checkout = fileURLToPath(new URL('../..', import.meta.url))
-  execFileSync(process.execPath, [join(checkout, 'scripts/build.mjs')], { stdio: ['ignore', 'ignore', 'pipe'] })
+  execFileSync(process.execPath, [join(checkout, 'scripts/build.mjs')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   const path = join(checkout, 'bin/holdfast')
   return isRunnable(path) ? path : copiedLauncher(checkout)
 }

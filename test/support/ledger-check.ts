@@ -3,17 +3,25 @@ import { expect } from 'vitest'
 import { accountCount, openingBalance, type Transfer } from './ledger-writer.ts'
 import type { TestServer } from './postgres-server.ts'
 
-export async function expectLedger(server: TestServer, expected: readonly Transfer[], target: string): Promise<void> {
+export async function expectLedger(
+  server: TestServer,
+  expected: readonly Transfer[],
+  target: string,
+): Promise<void> {
   const held = await server.query<{ transfer: string }>(
     `SELECT concat_ws(' ', session, number, xid, from_account, to_account, amount) AS transfer FROM ledger.transfers`,
   )
   const wanted = expected.map(describeTransfer)
   const difference = differenceOf(new Set(wanted), new Set(held.map(row => row.transfer)))
-  expect(difference, `${target}: transactions of the journal that the server lacks, or has too many`).toEqual({
-    missing: [],
-    unexpected: [],
-  })
-  const accounts = await server.query<{ id: number; balance: string }>('SELECT id, balance FROM ledger.accounts')
+  expect(difference, `${target}: transactions of the journal that the server lacks, or has too many`).toEqual(
+    {
+      missing: [],
+      unexpected: [],
+    },
+  )
+  const accounts = await server.query<{ id: number; balance: string }>(
+    'SELECT id, balance FROM ledger.accounts',
+  )
   const balances = new Map(accounts.map(({ id, balance }) => [id, Number(balance)]))
   expect(balances, `${target}: balances`).toEqual(balancesAfter(expected))
   const sum = [...balances.values()].reduce((total, balance) => total + balance, 0)
@@ -28,7 +36,10 @@ function differenceOf(
   held: ReadonlySet<string>,
 ): Readonly<Record<'missing' | 'unexpected', readonly string[]>> {
   // A few tell enough, and keep the message of a failing test readable.
-  return { missing: [...wanted.difference(held)].slice(0, 10), unexpected: [...held.difference(wanted)].slice(0, 10) }
+  return {
+    missing: [...wanted.difference(held)].slice(0, 10),
+    unexpected: [...held.difference(wanted)].slice(0, 10),
+  }
 }
 
 function balancesAfter(transfers: readonly Transfer[]): ReadonlyMap<number, number> {

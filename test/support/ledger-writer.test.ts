@@ -21,7 +21,11 @@ test("the writer's journal and the server agree, to the unit of money and the mi
   await ledger.stop()
   await bench.stop()
 
-  await expectLedger(server, ledger.journal.filter(transfer => transfer.committed), 'now')
+  await expectLedger(
+    server,
+    ledger.journal.filter(transfer => transfer.committed),
+    'now',
+  )
   await expectPgbenchConsistent(server, 'now')
 
   const records = await readLogOrder(server, startLsn)
@@ -42,7 +46,11 @@ test.each([14, 18] as const)('PostgreSQL %i can hold the ledger, one transaction
   await using ledger = await startLedger(server, { seed: 6, oneAtATime: true })
   await ledger.more(50)
   await ledger.stop()
-  await expectLedger(server, ledger.journal.filter(transfer => transfer.committed), 'now')
+  await expectLedger(
+    server,
+    ledger.journal.filter(transfer => transfer.committed),
+    'now',
+  )
   const ids = ledger.journal.map(transfer => BigInt(transfer.xid))
   expect(ids).toEqual(ids.toSorted((a, b) => (a < b ? -1 : 1)))
 })

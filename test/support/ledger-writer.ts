@@ -163,7 +163,12 @@ class Writer implements Ledger {
   }
 }
 
-async function transfer(client: pg.Client, session: number, number: number, random: Random): Promise<Transfer> {
+async function transfer(
+  client: pg.Client,
+  session: number,
+  number: number,
+  random: Random,
+): Promise<Transfer> {
   // Locks are taken in the order of the accounts, or two sessions would wait for each other.
   const [low, high] = twoAccounts(random)
   const [from, to] = random.chance(0.5) ? [low, high] : [high, low]
@@ -191,7 +196,17 @@ async function transfer(client: pg.Client, session: number, number: number, rand
     [xid],
   )
   const { committed_at: committedAt = null, lsn = '' } = after.rows[0] ?? {}
-  return { session, number, xid, from, to, amount, committed, committedAt: committedAt ?? undefined, lsnAfter: lsn }
+  return {
+    session,
+    number,
+    xid,
+    from,
+    to,
+    amount,
+    committed,
+    committedAt: committedAt ?? undefined,
+    lsnAfter: lsn,
+  }
 }
 
 function twoAccounts(random: Random): readonly [number, number] {

@@ -39,7 +39,11 @@ export async function readLogOrder(server: TestServer, startLsn: string): Promis
 }
 
 /** Where the first record of any kind begins, at or after `lsn`; `records` must begin before it. */
-export async function firstRecordFrom(server: TestServer, lsn: Lsn, records: readonly LogRecord[]): Promise<Lsn> {
+export async function firstRecordFrom(
+  server: TestServer,
+  lsn: Lsn,
+  records: readonly LogRecord[],
+): Promise<Lsn> {
   // The log can only be read from where a record begins. A segment that was ended early leaves a gap in it.
   const start = records.findLast(({ startLsn }) => startLsn <= lsn)?.startLsn
   const text = await server.value(
@@ -64,7 +68,11 @@ export function committedBy(
   return new Set(records.slice(0, end).flatMap(({ kind, xid }) => (kind === 'commit' ? [xid] : [])))
 }
 
-function lengthReplayed(records: readonly LogRecord[], target: RecoveryTarget, record: Lsn | undefined): number {
+function lengthReplayed(
+  records: readonly LogRecord[],
+  target: RecoveryTarget,
+  record: Lsn | undefined,
+): number {
   const lengthUntil = (isLast: (record: LogRecord) => boolean, inclusive: boolean): number => {
     const index = records.findIndex(isLast)
     return index < 0 ? records.length : index + (inclusive ? 1 : 0)
@@ -84,9 +92,15 @@ function lengthReplayed(records: readonly LogRecord[], target: RecoveryTarget, r
         false,
       )
     case 'xid':
-      return lengthUntil(({ kind, xid }) => kind !== 'restore point' && BigInt(xid) === target.xid, target.inclusive)
+      return lengthUntil(
+        ({ kind, xid }) => kind !== 'restore point' && BigInt(xid) === target.xid,
+        target.inclusive,
+      )
     case 'name':
-      return lengthUntil(({ kind, description }) => kind === 'restore point' && description === target.name, true)
+      return lengthUntil(
+        ({ kind, description }) => kind === 'restore point' && description === target.name,
+        true,
+      )
     case 'immediate':
       throw new Error('the end of the backup is not in the log of commits')
   }

@@ -10,7 +10,9 @@ export interface Pgbench extends AsyncDisposable {
 }
 
 export function initPgbench(server: TestServer, scale: number): void {
-  execFileSync(pgbenchPath(server), ['-i', '-q', '-s', String(scale), ...addressOf(server)], { stdio: 'ignore' })
+  execFileSync(pgbenchPath(server), ['-i', '-q', '-s', String(scale), ...addressOf(server)], {
+    stdio: 'ignore',
+  })
 }
 
 export function startPgbench(server: TestServer, ratePerSecond: number): Pgbench {
@@ -32,7 +34,12 @@ export async function expectPgbenchConsistent(server: TestServer, target: string
            (SELECT coalesce(sum(bbalance), 0) FROM pgbench_branches)::text AS branches,
            (SELECT coalesce(sum(delta), 0) FROM pgbench_history)::text AS history`)
   const sum = String(sums?.['history'])
-  expect(sums, `${target}: the sums of pgbench`).toEqual({ accounts: sum, tellers: sum, branches: sum, history: sum })
+  expect(sums, `${target}: the sums of pgbench`).toEqual({
+    accounts: sum,
+    tellers: sum,
+    branches: sum,
+    history: sum,
+  })
 }
 
 const pgbenchPath = (server: TestServer): string => requireTool(findClientTool('pgbench', server.major))

@@ -31,7 +31,10 @@ export function drawTarget(
     case 'xid':
       return { kind, xid: BigInt(random.pick(inner.filter(({ kind }) => kind === 'commit')).xid), inclusive }
     case 'name':
-      return { kind, name: random.pick(reachable.filter(record => record.kind === 'restore point')).description }
+      return {
+        kind,
+        name: random.pick(reachable.filter(record => record.kind === 'restore point')).description,
+      }
   }
 }
 

@@ -22,7 +22,10 @@ export function keysOf(repositoryDirectory: string): readonly string[] {
 }
 
 /** What is being written, or was left by a writer that died; by this process, whose pid the names begin with, or by any. */
-export function stagedFiles(repositoryDirectory: string, pid?: number): readonly { name: string; sizeBytes: number }[] {
+export function stagedFiles(
+  repositoryDirectory: string,
+  pid?: number,
+): readonly { name: string; sizeBytes: number }[] {
   const folder = join(repositoryDirectory, '.staging')
   if (!existsSync(folder)) return []
   return readdirSync(folder).flatMap(name => {
@@ -41,7 +44,9 @@ export function contentOf(lab: Lab, key: string): Buffer {
   const path = join(lab.repositoryDirectory, key)
   const options = { maxBuffer: 2 ** 31, stdio: ['pipe', 'pipe', 'pipe'] as ['pipe', 'pipe', 'pipe'] }
   const sealed = key.endsWith('.age')
-  const stored = sealed ? execFileSync('age', ['-d', '-i', lab.identityPath, path], options) : readFileSync(path)
+  const stored = sealed
+    ? execFileSync('age', ['-d', '-i', lab.identityPath, path], options)
+    : readFileSync(path)
   return execFileSync('zstd', ['-d', '-q'], { ...options, input: stored })
 }
 

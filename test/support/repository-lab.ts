@@ -7,7 +7,15 @@ import { chownSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { BackupRecord } from '../../src/repository/format/backup-record.ts'
-import { describeRun, jsonOf, launcher, startHoldfast, type Run, type RunOptions, type Running } from './holdfast.ts'
+import {
+  describeRun,
+  jsonOf,
+  launcher,
+  startHoldfast,
+  type Run,
+  type RunOptions,
+  type Running,
+} from './holdfast.ts'
 import { serverUser } from './postgres-binaries.ts'
 import { makeOwned, startServer, type ServerOptions, type TestServer } from './postgres-server.ts'
 import { until } from './until.ts'
@@ -107,7 +115,9 @@ class RepositoryLab implements Lab {
   }
 
   writeRepositoryConfig(name: string, change: Readonly<Record<string, unknown>>): string {
-    return this.writeConfig(name, { repositories: { main: { ...this.config.repositories['main'], ...change } } })
+    return this.writeConfig(name, {
+      repositories: { main: { ...this.config.repositories['main'], ...change } },
+    })
   }
 
   #write(path: string, text: string): void {

@@ -16,7 +16,11 @@ export interface RestoreOptions {
 }
 
 /** Runs `holdfast restore` into a new folder, however it ends. */
-export async function tryRestore(lab: Lab, args: readonly string[], options: RestoreOptions = {}): Promise<Restored> {
+export async function tryRestore(
+  lab: Lab,
+  args: readonly string[],
+  options: RestoreOptions = {},
+): Promise<Restored> {
   const server = await serverOn(makeRoot(), { major: lab.server.major, build: options.build })
   try {
     const run = await lab.run(['restore', '--target-dir', server.dataDirectory, '--yes', '--json', ...args])
@@ -28,7 +32,11 @@ export async function tryRestore(lab: Lab, args: readonly string[], options: Res
 }
 
 /** Runs `holdfast restore` into a new folder; anything but success fails the test. */
-export async function restore(lab: Lab, args: readonly string[], options: RestoreOptions = {}): Promise<Restored> {
+export async function restore(
+  lab: Lab,
+  args: readonly string[],
+  options: RestoreOptions = {},
+): Promise<Restored> {
   const restored = await tryRestore(lab, args, options)
   if (restored.run.status === 0) return restored
   await restored.server.remove()
@@ -71,7 +79,11 @@ export async function untilRecovered(server: TestServer): Promise<'promoted' | '
 }
 
 /** The JSON of a restore that failed: `{"error": {…}}` is the last line of standard error. */
-export function faultOf(run: Run): { readonly code: string; readonly message: string; readonly hint: string } {
+export function faultOf(run: Run): {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+} {
   const line = run.err.trim().split('\n').at(-1) ?? ''
   if (!line.startsWith('{')) throw new Error(`no fault as JSON: ${describeRun(run)}`)
   return jsonOf<{ error: { code: string; message: string; hint: string } }>({ ...run, out: line }).error

@@ -21,7 +21,7 @@ export async function haveAccident(scene: Scene, db: Database, { journal }: Writ
   const unarchivedMs = (await one<number>(db, archivedAgo)) * 1000
 
   tell.say('Then somebody types this into the wrong window:')
-  const statement = 'DROP TABLE orders CASCADE'
+  const statement = 'DROP TABLE orders'
   tell.command(`psql -c '${statement}'`)
   const before = journal.length
   await db.query(statement)

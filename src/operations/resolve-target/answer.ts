@@ -6,9 +6,7 @@ import type { Lsn } from '../../wal/lsn.ts'
 import type { Micros } from '../../wal/time.ts'
 import type { WalLookup } from '../wal-lookup.ts'
 
-export type Answer =
-  | { readonly stop: StoppingPoint; readonly notes: readonly string[] }
-  | NotReached
+export type Answer = { readonly stop: StoppingPoint; readonly notes: readonly string[] } | NotReached
 
 export interface NotReached {
   /** A clause whose subject is the backup: `is consistent only at 0/5000000, which is after the target`. */

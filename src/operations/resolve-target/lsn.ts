@@ -4,11 +4,17 @@ import { unlessSealed } from '../wal-lookup.ts'
 import type { Answer, ResolveContext, Resolver } from './answer.ts'
 import { lastTransactionBefore, minOf, nearestOf, rangeOf, seek, segmentOfEnd } from './segments.ts'
 
-export function resolveLsn(context: ResolveContext, target: { readonly lsn: Lsn; readonly inclusive: boolean }): Resolver {
+export function resolveLsn(
+  context: ResolveContext,
+  target: { readonly lsn: Lsn; readonly inclusive: boolean },
+): Resolver {
   return async candidate => {
     const { backup } = candidate
     if (target.lsn < backup.stopLsn) {
-      return { why: `is consistent only from ${formatLsn(backup.stopLsn)} on, after the target`, side: 'too late' }
+      return {
+        why: `is consistent only from ${formatLsn(backup.stopLsn)} on, after the target`,
+        side: 'too late',
+      }
     }
     const { last } = rangeOf(candidate, context.segmentSizeBytes)
     const number = target.lsn / BigInt(context.segmentSizeBytes)
@@ -27,10 +33,12 @@ export function resolveLsn(context: ResolveContext, target: { readonly lsn: Lsn;
     }
     if (!sought.stop) return endsBefore()
     const { startLsn } = sought.stop.record
-    const transaction = sought.stop.last ?? (await lastTransactionBefore(context, candidate, startLsn, number))
+    const transaction =
+      sought.stop.last ?? (await lastTransactionBefore(context, candidate, startLsn, number))
     const segment = segmentOfEnd(sought.stop.record, context.segmentSizeBytes)
     return { stop: { where, isExact: true, lsn: startLsn, segment, last: transaction }, notes: [] }
   }
 }
 
-const notExact = 'Without a key the record at the LSN is not read: that one begins there or later is likely, but not proven.'
+const notExact =
+  'Without a key the record at the LSN is not read: that one begins there or later is likely, but not proven.'

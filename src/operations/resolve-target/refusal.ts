@@ -20,8 +20,12 @@ export function refusal(
   if (!first) return nothingUsable(target, rejected)
   const before = passedOver.find(({ side }) => side === 'ends before')
   const after = passedOver.findLast(({ side }) => side === 'too late')?.candidate.backup
-  const why = before ? whyEnds(target, before.nearest) : `the earliest backup ${passedOver.at(-1)?.why ?? first.why}`
-  const ways = [before?.nearest && wayBefore(before.nearest), after && wayAfter(after)].filter(way => way !== undefined)
+  const why = before
+    ? whyEnds(target, before.nearest)
+    : `the earliest backup ${passedOver.at(-1)?.why ?? first.why}`
+  const ways = [before?.nearest && wayBefore(before.nearest), after && wayAfter(after)].filter(
+    way => way !== undefined,
+  )
   return new Fault('TARGET_UNREACHABLE', `${describeTarget(target)} can not be reached: ${why}`, {
     hint: [...ways, ...rejected.slice(0, rejectedShownMax).map(sentence)].join(' '),
   })
@@ -35,13 +39,17 @@ function whyEnds(target: RecoveryTarget, nearest: NearestBefore | undefined): st
     return `WAL segment ${nearest.gapAt} is missing, and what lies beyond it can not be replayed`
   }
   if (target.kind === 'xid' || target.kind === 'name') return 'the archived WAL does not hold it'
-  const end = nearest?.lastCommit === undefined ? '' : `; its last transaction ended at ${formatMicros(nearest.lastCommit)}`
+  const end =
+    nearest?.lastCommit === undefined
+      ? ''
+      : `; its last transaction ended at ${formatMicros(nearest.lastCommit)}`
   return `the archived WAL ends before it${end}`
 }
 
 /** What can be said on the command line to get the last point before. */
 function wayBefore({ endLsn, lastRecordLsn, lastCommit, gapAt }: NearestBefore): string {
-  const upTo = lastCommit === undefined ? `to ${formatLsn(endLsn)}` : `with everything up to ${formatMicros(lastCommit)}`
+  const upTo =
+    lastCommit === undefined ? `to ${formatLsn(endLsn)}` : `with everything up to ${formatMicros(lastCommit)}`
   if (gapAt === undefined) return `Nearest before it: --latest, ${upTo}.`
   if (lastRecordLsn !== undefined) return `Nearest before it: --to-lsn ${formatLsn(lastRecordLsn)}, ${upTo}.`
   if (lastCommit === undefined) return `Nearest before it: a point before ${formatLsn(endLsn)}.`

@@ -31,7 +31,10 @@ export function resolverFor(context: ResolveContext): Resolver {
 function resolveImmediate({ segmentSizeBytes }: ResolveContext, candidate: Candidate): Answer {
   const { consistent } = rangeOf(candidate, segmentSizeBytes)
   const { stopLsn } = candidate.backup
-  return { stop: { where: 'consistent', isExact: true, lsn: stopLsn, segment: consistent, last: undefined }, notes: [] }
+  return {
+    stop: { where: 'consistent', isExact: true, lsn: stopLsn, segment: consistent, last: undefined },
+    notes: [],
+  }
 }
 
 /** The end of the WAL, unless more of it lies beyond a gap: then stopping there would lose what nobody was told of. */
@@ -43,12 +46,25 @@ async function resolveLatest(context: ResolveContext, candidate: Candidate): Pro
   }
   const { last } = rangeOf(candidate, context.segmentSizeBytes)
   const exact = await unlessSealed(() => resolveEnd(context, candidate, last))
-  const stop = exact ?? { where: 'end' as const, isExact: false, lsn: reach.endLsn, segment: last, last: undefined }
-  const notes = reach.gapAt === undefined ? [] : ['There is more WAL, but a segment before it is missing: this stops at the gap.']
+  const stop = exact ?? {
+    where: 'end' as const,
+    isExact: false,
+    lsn: reach.endLsn,
+    segment: last,
+    last: undefined,
+  }
+  const notes =
+    reach.gapAt === undefined
+      ? []
+      : ['There is more WAL, but a segment before it is missing: this stops at the gap.']
   return { stop, notes }
 }
 
-async function resolveEnd(context: ResolveContext, candidate: Candidate, segment: bigint): Promise<StoppingPoint> {
+async function resolveEnd(
+  context: ResolveContext,
+  candidate: Candidate,
+  segment: bigint,
+): Promise<StoppingPoint> {
   const record = await lastWholeRecord(context, candidate)
   const lsn = record?.endLsn ?? candidate.reach.endLsn
   const last = await lastTransactionBefore(context, candidate, lsn, segment)

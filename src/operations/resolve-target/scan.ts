@@ -22,16 +22,23 @@ export function resolveByScan(context: ResolveContext): Resolver {
     const { stop, end } = sought
     if (!stop) {
       inVain = candidate
-      const why = end?.trouble === undefined || to < last ? 'does not lead to it' : `does not lead to it: ${end.trouble}`
+      const why =
+        end?.trouble === undefined || to < last
+          ? 'does not lead to it'
+          : `does not lead to it: ${end.trouble}`
       return { why, side: 'ends before', nearest: await nearestOf(context, candidate) }
     }
     inVain = undefined
     const reached = stop.where === 'after' ? stop.record.endLsn : stop.record.startLsn
     if (reached < candidate.backup.stopLsn) {
-      return { why: `is consistent only from ${formatLsn(candidate.backup.stopLsn)} on, after the target`, side: 'too late' }
+      return {
+        why: `is consistent only from ${formatLsn(candidate.backup.stopLsn)} on, after the target`,
+        side: 'too late',
+      }
     }
     const segment = segmentOfEnd(stop.record, segmentSizeBytes)
-    const transaction = stop.last ?? (await lastTransactionBefore(context, candidate, stop.record.startLsn, segment))
+    const transaction =
+      stop.last ?? (await lastTransactionBefore(context, candidate, stop.record.startLsn, segment))
     return {
       stop: { where: stop.where, isExact: true, lsn: stop.record.startLsn, segment, last: transaction },
       notes: [],
@@ -44,7 +51,11 @@ function leadTheSameWay(one: Candidate, other: Candidate): boolean {
 }
 
 function keyNeeded({ target }: ResolveContext): Fault {
-  return new Fault('KEY_MISSING', `${describeTarget(target)} can be found only in the WAL itself, which is encrypted`, {
-    hint: 'Name the secret key in the configuration (encryption.identity: { file: … }), or give the target as a time or an LSN.',
-  })
+  return new Fault(
+    'KEY_MISSING',
+    `${describeTarget(target)} can be found only in the WAL itself, which is encrypted`,
+    {
+      hint: 'Name the secret key in the configuration (encryption.identity: { file: … }), or give the target as a time or an LSN.',
+    },
+  )
 }

@@ -91,7 +91,10 @@ export async function nearestOf(context: ResolveContext, candidate: Candidate): 
   }
 }
 
-async function lastCommitTime({ lookup, segmentSizeBytes }: ResolveContext, candidate: Candidate): Promise<Micros | undefined> {
+async function lastCommitTime(
+  { lookup, segmentSizeBytes }: ResolveContext,
+  candidate: Candidate,
+): Promise<Micros | undefined> {
   const { first, last } = rangeOf(candidate, segmentSizeBytes)
   for (let at = last; at >= first; at--) {
     const span = await lookup.commitsIn(placeOf(candidate, at))

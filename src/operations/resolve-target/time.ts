@@ -18,13 +18,24 @@ export interface TimeTarget {
 export function resolveTime(context: ResolveContext, target: TimeTarget): Resolver {
   return async candidate => {
     const { backup } = candidate
-    if (target.time < backup.startedAt) return tooLate(`began at ${formatMicros(backup.startedAt)}, after the target`)
+    if (target.time < backup.startedAt)
+      return tooLate(`began at ${formatMicros(backup.startedAt)}, after the target`)
     // By its end all that the backup holds is over; before that, what ended while it was made decides.
     const isAfterBackup = target.time >= backup.endedAt
     const { first, consistent, last } = rangeOf(candidate, context.segmentSizeBytes)
-    const segment = await firstSegmentWithLater(context, candidate, target, isAfterBackup ? consistent : first, last)
+    const segment = await firstSegmentWithLater(
+      context,
+      candidate,
+      target,
+      isAfterBackup ? consistent : first,
+      last,
+    )
     if (segment === undefined) {
-      return { why: 'has no transaction after the target in its WAL', side: 'ends before', nearest: await nearestOf(context, candidate) }
+      return {
+        why: 'has no transaction after the target in its WAL',
+        side: 'ends before',
+        nearest: await nearestOf(context, candidate),
+      }
     }
     const exact = await unlessSealed(() => resolveRecord(context, candidate, segment))
     if (exact) return exact
@@ -42,7 +53,7 @@ async function firstSegmentWithLater(
   last: bigint,
 ): Promise<bigint | undefined> {
   let found: bigint | undefined
-  for (let [low, high] = [from, last]; low <= high; ) {
+  for (let [low, high] = [from, last]; low <= high;) {
     const middle = (low + high) / 2n
     const judged = await nearestWithCommits(middle, low)
     if (judged && isLater(judged.latest, target)) {
@@ -54,7 +65,10 @@ async function firstSegmentWithLater(
   }
   return found
 
-  async function nearestWithCommits(start: bigint, least: bigint): Promise<{ number: bigint; latest: Micros } | undefined> {
+  async function nearestWithCommits(
+    start: bigint,
+    least: bigint,
+  ): Promise<{ number: bigint; latest: Micros } | undefined> {
     for (let number = start; number >= least; number--) {
       const span = await lookup.commitsIn(placeOf(candidate, number))
       if (span) return { number, latest: span.latest }
@@ -63,7 +77,11 @@ async function firstSegmentWithLater(
   }
 }
 
-async function resolveRecord(context: ResolveContext, candidate: Candidate, segment: bigint): Promise<Answer> {
+async function resolveRecord(
+  context: ResolveContext,
+  candidate: Candidate,
+  segment: bigint,
+): Promise<Answer> {
   const { first, last } = rangeOf(candidate, context.segmentSizeBytes)
   // A record that begins at the very end of a segment shows its time only in the next one.
   const { stop, end } = await seek(context, candidate, maxOf(first, segment - 1n), last)
@@ -75,7 +93,10 @@ async function resolveRecord(context: ResolveContext, candidate: Candidate, segm
   if (startLsn < candidate.backup.stopLsn) return tooLate('holds transactions that ended after the target')
   const number = segmentOfEnd(stop.record, context.segmentSizeBytes)
   const transaction = stop.last ?? (await lastTransactionBefore(context, candidate, startLsn, number))
-  return { stop: { where: 'before', isExact: true, lsn: startLsn, segment: number, last: transaction }, notes: [] }
+  return {
+    stop: { where: 'before', isExact: true, lsn: startLsn, segment: number, last: transaction },
+    notes: [],
+  }
 }
 
 function inSegment(segment: bigint, segmentSizeBytes: number): StoppingPoint {
@@ -83,7 +104,8 @@ function inSegment(segment: bigint, segmentSizeBytes: number): StoppingPoint {
   return { where: 'before', isExact: false, lsn, segment, last: undefined }
 }
 
-const notExact = 'Without a key the target is known to its segment; the exact transaction is found when the WAL can be opened.'
+const notExact =
+  'Without a key the target is known to its segment; the exact transaction is found when the WAL can be opened.'
 
 const isLater = (time: Micros, target: TimeTarget): boolean =>
   target.inclusive ? time > target.time : time >= target.time

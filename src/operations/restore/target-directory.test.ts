@@ -141,7 +141,14 @@ test('room is counted by file system, and what will be written over counts as ro
 test('a delta restore removes exactly what the backup does not have', async () => {
   const kept = new PathSet()
   for (let i = 0; i < 5000; i++) kept.add(`base/5/${String(i)}`)
-  for (const path of ['base/5/17', 'base/5/9999', 'pg_wal/000000010000000000000001', 'postmaster.pid', markerName]) touch(path)
+  for (const path of [
+    'base/5/17',
+    'base/5/9999',
+    'pg_wal/000000010000000000000001',
+    'postmaster.pid',
+    markerName,
+  ])
+    touch(path)
   expect(await removeStrays(root, kept, never)).toBe(3)
   expect(readdirSync(join(root, 'base/5'))).toEqual(['17'])
   expect(readdirSync(root).toSorted()).toEqual(['base', markerName, 'pg_wal'])

@@ -127,7 +127,10 @@ export class CommitTimesScanner {
 
   #finishCutOff(start: Uint8Array, piece: Uint8Array): void {
     this.#cutOff = undefined
-    const record = Buffer.concat([start, piece.subarray(pageHeaderSizeBytes, pageHeaderSizeBytes + startSizeBytesMax)])
+    const record = Buffer.concat([
+      start,
+      piece.subarray(pageHeaderSizeBytes, pageHeaderSizeBytes + startSizeBytesMax),
+    ])
     const kindWord = record.readUInt32LE(16)
     const time = isTransactionEnd(kindWord) ? timeIn(record) : undefined
     if (time !== undefined) this.#note(time)

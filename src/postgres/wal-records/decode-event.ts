@@ -4,7 +4,11 @@ import { microsFromPostgres, type Micros } from '../../wal/time.ts'
 import { mainDataOffset, transactionKind, transactionKindOf, xlogKind, xlogKindOf } from './record.ts'
 
 /** Undefined for a record that is none of these. `record` is the whole record, without page headers. */
-export function decodeEvent(record: Uint8Array, place: RecordPlace, postgresMajor: number): WalEvent | undefined {
+export function decodeEvent(
+  record: Uint8Array,
+  place: RecordPlace,
+  postgresMajor: number,
+): WalEvent | undefined {
   const view = new DataView(record.buffer, record.byteOffset, record.byteLength)
   const kindWord = view.getUint32(16, true)
   const dataAt = mainDataOffset(view)
@@ -50,7 +54,12 @@ function decodeXlog(kindWord: number, data: DataView, place: RecordPlace): WalEv
   const kind = xlogKindOf(kindWord)
   switch (kind) {
     case xlogKind.restorePoint:
-      return { ...place, kind: 'restore point', name: textAt(data, 8, restorePointNameBytesMax), time: timeAt(data, 0) }
+      return {
+        ...place,
+        kind: 'restore point',
+        name: textAt(data, 8, restorePointNameBytesMax),
+        time: timeAt(data, 0),
+      }
     case xlogKind.checkpointShutdown:
     case xlogKind.checkpointOnline:
       return {
@@ -113,7 +122,11 @@ function timeAt(data: DataView, offset: number): Micros {
 }
 
 function textAt(data: DataView, offset: number, sizeBytesMax: number): string {
-  const bytes = Buffer.from(data.buffer, data.byteOffset + offset, Math.min(sizeBytesMax, data.byteLength - offset))
+  const bytes = Buffer.from(
+    data.buffer,
+    data.byteOffset + offset,
+    Math.min(sizeBytesMax, data.byteLength - offset),
+  )
   const end = bytes.indexOf(0)
   return bytes.toString('utf8', 0, end < 0 ? bytes.length : end)
 }

@@ -20,12 +20,18 @@ import { readWalEvents } from './read-events.ts'
 import { checkSegmentHeader } from './segment-header.ts'
 
 const run = promisify(execFile)
-const segmentSizesMb: readonly (readonly [Major, number])[] = [[14, 16], [15, 1], [16, 16], [17, 4], [18, 16]]
+const segmentSizesMb: readonly (readonly [Major, number])[] = [
+  [14, 16],
+  [15, 1],
+  [16, 16],
+  [17, 4],
+  [18, 16],
+]
 
 /** Commits and aborts of every shape: plain, with sub-transactions, files, statistics, and prepared. */
 const work = [
   'CREATE TABLE t (id int, filler text)',
-  "INSERT INTO t SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 8000) i",
+  'INSERT INTO t SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 8000) i',
   'CREATE TABLE p (id int PRIMARY KEY)',
   `DO $$ BEGIN FOR i IN 1..200 LOOP
      BEGIN INSERT INTO t VALUES (i, 'x'); IF i % 3 = 0 THEN RAISE 'no'; END IF; EXCEPTION WHEN OTHERS THEN NULL; END;
@@ -37,13 +43,21 @@ const work = [
   'ROLLBACK PREPARED $$two$$',
   'BEGIN; CREATE TABLE s (id int); INSERT INTO s VALUES (1); ROLLBACK',
   'CHECKPOINT',
-  ...Array.from({ length: 40 }, (_, i) => `UPDATE t SET filler = repeat('y', ${String(i)}) WHERE id = ${String(i)}`),
+  ...Array.from(
+    { length: 40 },
+    (_, i) => `UPDATE t SET filler = repeat('y', ${String(i)}) WHERE id = ${String(i)}`,
+  ),
   'DROP TABLE t',
   "SELECT pg_create_restore_point('end of the ''work''')",
 ]
 
 async function workedServer(major: Major, walSegmentSizeMb: number): Promise<TestServer> {
-  const settings = { track_commit_timestamp: true, max_prepared_transactions: 4, wal_keep_size: '1GB', autovacuum: false }
+  const settings = {
+    track_commit_timestamp: true,
+    max_prepared_transactions: 4,
+    wal_keep_size: '1GB',
+    autovacuum: false,
+  }
   const server = await startServer({ major, walSegmentSizeMb, archiveCommand: true, settings })
   for (const sql of work) await server.query(sql)
   const last = await server.value('SELECT pg_walfile_name(pg_switch_wal())')
@@ -124,7 +138,10 @@ describe.each(segmentSizesMb)('the WAL of PostgreSQL %i, in segments of %i MiB',
     const events = (await readAll(segments)).filter(isEvent)
     const systemIdentifier = await server.value('SELECT system_identifier FROM pg_control_system()')
     for (const [name, bytes] of segments) {
-      const header = checkSegmentHeader(bytes, bytes.length, name, { systemIdentifier, walSegmentSizeBytes: sizeMb << 20 })
+      const header = checkSegmentHeader(bytes, bytes.length, name, {
+        systemIdentifier,
+        walSegmentSizeBytes: sizeMb << 20,
+      })
       expect(header.postgresMajor).toBe(major)
     }
     if (major === 14) await expectCommitTimestamps(server, events)
@@ -193,28 +210,37 @@ function expectTimesBySegment(
 
 const waldump = findClientTool('pg_waldump', 15)
 
-test.skipIf(waldump.path === undefined)('pg_waldump reads the WAL that the other tests write themselves', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'hf-wal-'))
-  try {
-    const wal = new WalWriter({ segmentSizeBytes: 1 << 20 })
-    const time = parseTime('2026-03-01 02:00Z') ?? 0
-    for (let i = 0; wal.segments.size < 3; i++) {
-      wal.commit(i, time + i)
-      wal.filler((i * 37) % 20_000)
+test.skipIf(waldump.path === undefined)(
+  'pg_waldump reads the WAL that the other tests write themselves',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hf-wal-'))
+    try {
+      const wal = new WalWriter({ segmentSizeBytes: 1 << 20 })
+      const time = parseTime('2026-03-01 02:00Z') ?? 0
+      for (let i = 0; wal.segments.size < 3; i++) {
+        wal.commit(i, time + i)
+        wal.filler((i * 37) % 20_000)
+      }
+      wal.commitPrepared(4711, time)
+      wal.restorePoint('here', time)
+      wal.switch()
+      for (const [name, bytes] of wal.segments) writeFileSync(join(folder, name), bytes)
+      const [first = '', ...rest] = wal.segments.keys()
+      const args = [
+        ...['--rmgr=Transaction', '--rmgr=XLOG'],
+        join(folder, first),
+        join(folder, rest.at(-1) ?? ''),
+      ]
+      const { stdout } = await run(waldump.path ?? '', args, { env: { TZ: 'UTC' }, maxBuffer: 1 << 26 })
+      const starts = [...stdout.matchAll(/lsn: ([0-9A-F]+\/[0-9A-F]+)/g)].map(([, lsn]) =>
+        parseLsn(lsn ?? ''),
+      )
+      const events = (await readAll([...wal.segments])).filter(isEvent)
+      expect(events.map(({ startLsn }) => startLsn)).toEqual(starts)
+      expect(stdout).toMatch(/COMMIT_PREPARED 4711: 2026-03-01 02:00:00/)
+      expect(stdout).toMatch(/RESTORE_POINT here/)
+    } finally {
+      rmSync(folder, { recursive: true })
     }
-    wal.commitPrepared(4711, time)
-    wal.restorePoint('here', time)
-    wal.switch()
-    for (const [name, bytes] of wal.segments) writeFileSync(join(folder, name), bytes)
-    const [first = '', ...rest] = wal.segments.keys()
-    const args = [...['--rmgr=Transaction', '--rmgr=XLOG'], join(folder, first), join(folder, rest.at(-1) ?? '')]
-    const { stdout } = await run(waldump.path ?? '', args, { env: { TZ: 'UTC' }, maxBuffer: 1 << 26 })
-    const starts = [...stdout.matchAll(/lsn: ([0-9A-F]+\/[0-9A-F]+)/g)].map(([, lsn]) => parseLsn(lsn ?? ''))
-    const events = (await readAll([...wal.segments])).filter(isEvent)
-    expect(events.map(({ startLsn }) => startLsn)).toEqual(starts)
-    expect(stdout).toMatch(/COMMIT_PREPARED 4711: 2026-03-01 02:00:00/)
-    expect(stdout).toMatch(/RESTORE_POINT here/)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-})
+  },
+)

@@ -59,7 +59,10 @@ export class PendingRecord {
   /** True, too, when nobody gave a checksum function. */
   get isIntact(): boolean {
     if (!this.#crc32c) return true
-    return this.#crc32c(this.#header.subarray(0, crcOffset), this.#dataCrc) === this.#headerView.getUint32(crcOffset, true)
+    return (
+      this.#crc32c(this.#header.subarray(0, crcOffset), this.#dataCrc) ===
+      this.#headerView.getUint32(crcOffset, true)
+    )
   }
 
   get #headerView(): DataView {

@@ -29,23 +29,39 @@ type Step =
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('commit', 'abort'), xid: fc.nat(1e9), delta: fc.nat(1e9) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('commit', 'abort'),
+        xid: fc.nat(1e9),
+        delta: fc.nat(1e9),
+      }),
+    },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('filler'), sizeBytes: fc.nat(3000) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('filler'), sizeBytes: fc.nat(60_000) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('restore point'), name: fc.stringMatching(/^[a-z]{1,20}$/) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('restore point'), name: fc.stringMatching(/^[a-z]{1,20}$/) }),
+    },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('switch') }) },
   ),
   { maxLength: 60 },
 )
 
-function write(wal: WalWriter, list: readonly Step[]): { expected: ReadEvent[]; last: RecordPlace | undefined } {
+function write(
+  wal: WalWriter,
+  list: readonly Step[],
+): { expected: ReadEvent[]; last: RecordPlace | undefined } {
   const expected: ReadEvent[] = []
   let last: RecordPlace | undefined
   for (const step of list) {
     switch (step.kind) {
       case 'commit':
       case 'abort':
-        last = step.kind === 'commit' ? wal.commit(step.xid, time + step.delta) : wal.abort(step.xid, time + step.delta)
+        last =
+          step.kind === 'commit'
+            ? wal.commit(step.xid, time + step.delta)
+            : wal.abort(step.xid, time + step.delta)
         expected.push({ kind: step.kind, xid: step.xid, time: time + step.delta, ...last })
         break
       case 'restore point':
@@ -81,7 +97,12 @@ describe('reading WAL', () => {
 
   test('reading may begin at any segment: what began before is passed over', async () => {
     const wal = new WalWriter({ segmentSizeBytes: 32 * 1024 })
-    const { expected } = write(wal, Array.from({ length: 320 }, (_, i) => i % 2 ? { kind: 'filler', sizeBytes: 2000 } : { kind: 'commit', xid: i, delta: i }))
+    const { expected } = write(
+      wal,
+      Array.from({ length: 320 }, (_, i) =>
+        i % 2 ? { kind: 'filler', sizeBytes: 2000 } : { kind: 'commit', xid: i, delta: i },
+      ),
+    )
     const segments = [...wal.segments.values()]
     expect(segments.length).toBeGreaterThan(4)
     for (let skip = 1; skip < segments.length; skip++) {
@@ -92,10 +113,18 @@ describe('reading WAL', () => {
   })
 
   test('the id of a prepared transaction is found behind all that may stand before it', async () => {
-    for (const [magic, itemBytes] of [[0xd110, 12], [0xd118, 16]] as const) {
+    for (const [magic, itemBytes] of [
+      [0xd110, 12],
+      [0xd118, 16],
+    ] as const) {
       const wal = new WalWriter({ magic })
       const place = wal.commitPrepared(4711, time, itemBytes)
-      expect((await eventsOf(wal.segments.values()))[0]).toEqual({ kind: 'commit', xid: 4711, time, ...place })
+      expect((await eventsOf(wal.segments.values()))[0]).toEqual({
+        kind: 'commit',
+        xid: 4711,
+        time,
+        ...place,
+      })
     }
   })
 
@@ -106,7 +135,11 @@ describe('reading WAL', () => {
     const third = wal.commit(3, time)
     const watched = async (watchLsn: bigint): Promise<ReadEvent | undefined> =>
       (await eventsOf(wal.segments.values(), { ...checked, watchLsn })).find(({ kind }) => kind === 'watched')
-    expect(await watched(first.startLsn)).toEqual({ kind: 'watched', ...first, event: { kind: 'commit', xid: 1, time, ...first } })
+    expect(await watched(first.startLsn)).toEqual({
+      kind: 'watched',
+      ...first,
+      event: { kind: 'commit', xid: 1, time, ...first },
+    })
     expect(await watched(first.startLsn + 1n)).toEqual({ kind: 'watched', ...second, event: undefined })
     expect(await watched(third.startLsn)).toMatchObject(third)
     expect(await watched(third.startLsn + 1n)).toBeUndefined()
@@ -118,7 +151,7 @@ describe('reading WAL', () => {
     const filler = wal.filler(500)
     wal.commit(2, time)
     const [segment = Buffer.alloc(0)] = wal.segments.values()
-    segment[Number(filler.startLsn) % wal.segmentSizeBytes + 100] = 0xff
+    segment[(Number(filler.startLsn) % wal.segmentSizeBytes) + 100] = 0xff
     const events = await eventsOf([segment])
     expect(events.filter(({ kind }) => kind === 'commit')).toHaveLength(1)
     expect(endOf(events).trouble).toMatch(/fails its checksum/)
@@ -144,7 +177,8 @@ describe('reading WAL', () => {
     for (const before of [1, 1100]) {
       const wal = new WalWriter({ segmentSizeBytes: 64 * 1024 })
       const commits = Array.from({ length: before }, (_, i) => wal.commit(i, time))
-      while (before > 1 && wal.segments.size < 2 && Number(wal.lsn % 65_536n) < 57_344) commits.push(wal.commit(1, time))
+      while (before > 1 && wal.segments.size < 2 && Number(wal.lsn % 65_536n) < 57_344)
+        commits.push(wal.commit(1, time))
       wal.abandoned()
       commits.push(wal.commit(7, time))
       const events = await eventsOf(wal.segments.values())
@@ -174,7 +208,10 @@ describe('the times in one segment', () => {
           const end = start + BigInt(wal.segmentSizeBytes)
           // 34 bytes: header, header of the data, time.
           const inside = expected.filter(
-            event => (event.kind === 'commit' || event.kind === 'abort') && event.startLsn >= start && event.startLsn + 34n <= end,
+            event =>
+              (event.kind === 'commit' || event.kind === 'abort') &&
+              event.startLsn >= start &&
+              event.startLsn + 34n <= end,
           ) as { time: number }[]
           const scanned = scanCommitTimes(segment)
           expect(scanned?.count ?? 0).toBe(inside.length)
@@ -184,7 +221,8 @@ describe('the times in one segment', () => {
           }
           for (const pieceBytes of [8192, 16_384]) {
             const scanner = new CommitTimesScanner()
-            for (let at = 0; at < segment.length; at += pieceBytes) scanner.add(segment.subarray(at, at + pieceBytes))
+            for (let at = 0; at < segment.length; at += pieceBytes)
+              scanner.add(segment.subarray(at, at + pieceBytes))
             expect(scanner.end()).toEqual(scanned)
           }
         }

@@ -50,7 +50,9 @@ export function* readRecords(segment: Uint8Array, state: ReadState): Generator<W
     }
     const bytes = segment.subarray(pageStart, pageStart + first.pageSizeBytes)
     for (const record of readPage(bytes, page, state)) {
-      const place = isSwitch(record.kindWord) ? { ...record, endLsn: first.lsn + BigInt(segment.length) } : record
+      const place = isSwitch(record.kindWord)
+        ? { ...record, endLsn: first.lsn + BigInt(segment.length) }
+        : record
       yield place
       if (place !== record) return
     }
@@ -67,7 +69,10 @@ function* readPage(bytes: Uint8Array, page: PageHeader, state: ReadState): Gener
     const startLsn = page.lsn + BigInt(offset)
     const lengthBytes = view.getUint32(offset, true)
     if (lengthBytes < recordHeaderSizeBytes || lengthBytes > recordSizeBytesMax) {
-      state.trouble = lengthBytes === 0 ? `the WAL ends at ${formatLsn(startLsn)}` : `no record begins at ${formatLsn(startLsn)}`
+      state.trouble =
+        lengthBytes === 0
+          ? `the WAL ends at ${formatLsn(startLsn)}`
+          : `no record begins at ${formatLsn(startLsn)}`
       return
     }
     const pending = new PendingRecord(startLsn, lengthBytes, state.crc32c)
@@ -103,12 +108,18 @@ function continuePending(
     return { record: undefined, nextOffset }
   }
   pending.add(bytes.subarray(page.sizeBytes, end))
-  if (pending.isWhole) return { record: finish(pending, page, page.lsn + BigInt(nextOffset), state), nextOffset }
+  if (pending.isWhole)
+    return { record: finish(pending, page, page.lsn + BigInt(nextOffset), state), nextOffset }
   state.pending = pending
   return { record: undefined, nextOffset }
 }
 
-function finish(pending: PendingRecord, page: PageHeader, endLsn: Lsn, state: ReadState): WholeRecord | undefined {
+function finish(
+  pending: PendingRecord,
+  page: PageHeader,
+  endLsn: Lsn,
+  state: ReadState,
+): WholeRecord | undefined {
   const { startLsn, previousLsn, kindWord, bytes } = pending
   if (state.previousStartLsn !== undefined && previousLsn !== state.previousStartLsn) {
     state.trouble = `the record at ${formatLsn(startLsn)} follows one at ${formatLsn(previousLsn)}, not the last one`
