@@ -85,19 +85,34 @@ async function checkSize(
   })
 }
 
-/** One buffer for all pieces: it stays in the processor's cache while they are checked, hashed and compressed. */
+/**
+ * Two buffers in turn: one is read into while the other is checked, hashed and compressed. Both stay in the processor's
+ * cache, which a buffer for the whole segment would not.
+ */
 async function* readPieces(handle: FileHandle, path: string, sizeBytes: number): AsyncIterable<Uint8Array> {
-  const buffer = new Uint8Array(Math.min(limits.frameSizeBytesMax, sizeBytes))
-  for (let at = 0; at < sizeBytes;) {
-    const wantBytes = Math.min(buffer.length, sizeBytes - at)
-    let haveBytes = 0
-    while (haveBytes < wantBytes) {
+  const bufferBytes = Math.min(limits.frameSizeBytesMax, sizeBytes)
+  const buffers = [new Uint8Array(bufferBytes), new Uint8Array(bufferBytes)] as const
+  const readAt = async (at: number): Promise<Uint8Array> => {
+    const buffer = buffers[(at / bufferBytes) % 2 === 0 ? 0 : 1]
+    const wantBytes = Math.min(bufferBytes, sizeBytes - at)
+    for (let haveBytes = 0; haveBytes < wantBytes; ) {
       const { bytesRead } = await handle.read(buffer, haveBytes, wantBytes - haveBytes, at + haveBytes)
       if (bytesRead === 0) throw shrunk(path, sizeBytes, at + haveBytes)
       haveBytes += bytesRead
     }
-    yield buffer.subarray(0, wantBytes)
-    at += wantBytes
+    return buffer.subarray(0, wantBytes)
+  }
+  let next = sizeBytes > 0 ? readAt(0) : undefined
+  try {
+    for (let at = 0; next; ) {
+      const piece: Uint8Array = await next
+      at += piece.length
+      next = at < sizeBytes ? readAt(at) : undefined
+      yield piece
+    }
+  } finally {
+    // Nothing may still be read into a buffer, or from a file, that nobody holds any more.
+    await next?.catch(() => undefined)
   }
 }
 
