@@ -2,7 +2,7 @@
 import type { Encoding } from '../../pipeline/codec.ts'
 import type { BackupRecord, StoredObjectRecord } from '../../repository/format/backup-record.ts'
 import { formatLsn } from '../../wal/lsn.ts'
-import type { Copy } from './backup.ts'
+import type { Copy } from './copy.ts'
 import type { BackupSource } from './source.ts'
 
 export interface RecordParts {
