@@ -9,7 +9,7 @@ import { keepStage } from './demo/keep.ts'
 import { stopAllServers } from './demo/server.ts'
 import { openStage, type Stage } from './demo/stage.ts'
 import { playStory, stepCount } from './demo/story.ts'
-import { summaryText, verdict } from './demo/summary.ts'
+import { summaryText, verdict, type Figures } from './demo/summary.ts'
 import { createTell, type Tell } from './demo/tell.ts'
 
 const stopped = new AbortController()
@@ -40,15 +40,16 @@ async function main(args: readonly string[]): Promise<number> {
 async function demo(wish: Wish): Promise<number> {
   const tell = createTell(process.stdout, stepCount)
   const stage = openStage(chooseAccount(), wish.orders)
+  let figures: Figures | undefined
   try {
     introduce(tell, stage, wish)
     const holdfast = holdfastOn(stage, tell, stopped.signal)
     const orders = { atBackup: Math.round(wish.orders * 0.9), inAll: wish.orders }
-    const figures = await playStory({ stage, tell, holdfast, orders, signal: stopped.signal })
+    figures = await playStory({ stage, tell, holdfast, orders, signal: stopped.signal })
     tell.summary(summaryText(figures), verdict(tell.claims))
   } finally {
     // A demo that was stopped on purpose leaves nothing, whatever was wished before.
-    if (wish.keep && !stopped.signal.aborted) keepStage(stage, tell)
+    if (wish.keep && !stopped.signal.aborted) keepStage(stage, tell, figures?.restored.connectionString)
     else await cleanUp(stage, tell)
   }
   return tell.claims.every(({ holds }) => holds) ? 0 : 1

@@ -3,16 +3,16 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { postmasterFiles, type Stage } from './stage.ts'
 import type { Tell } from './tell.ts'
 
-export function keepStage(stage: Stage, tell: Tell): void {
+export function keepStage(stage: Stage, tell: Tell, copy: string | undefined): void {
   stage.keep()
   const { folder, holdfast } = stage
   const script = stage.at('remove.sh')
   writeFileSync(script, removal(folder))
   chmodSync(script, 0o755)
-  tell.say(`Both servers go on, and everything is in ${folder}. To look around:`)
+  tell.say(`What runs goes on, and everything is in ${folder}. To look around:`)
   const places = [
     ['the original', `psql 'postgresql://postgres@/postgres?host=${stage.at('socket')}'`],
-    ['the copy', `see "connect" above`],
+    ...(copy === undefined ? [] : [['the copy', `psql '${copy}'`]]),
     ['the repository', `cd ${folder} && ${holdfast} list`],
     ['without it', 'docs/without-holdfast.md'],
     ['remove all of it', `sh ${script}`],
