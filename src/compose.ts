@@ -3,9 +3,10 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { assert } from './base/assert.ts'
 import { Fault } from './base/fault.ts'
-import { silentLog } from './base/log.ts'
+import type { Log, LogFields } from './base/log.ts'
 import { systemWorld, type World } from './base/world.ts'
 import type { CommandContext, OpenPlace, Program } from './cli/context.ts'
+import type { Output } from './cli/output.ts'
 import { run, type Telling } from './cli/run.ts'
 import type { Terminal } from './cli/terminal.ts'
 import type { LoadedConfig, RepositoryConfig } from './config/config.ts'
@@ -49,7 +50,7 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
     signal,
     config,
     program,
-    log: silentLog,
+    log: logTo(output),
     configPath: globals.config,
     openPlace,
     async openRepository(name) {
@@ -65,6 +66,20 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
     connect: async stop => connectBy(await config(), 'connection', terminal, stop),
     connectPrimary: async stop => connectBy(await config(), 'primary', terminal, stop),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+}
+
+/** Events are for `--verbose`; nothing else keeps them yet. */
+function logTo({ detail }: Output): Log {
+  const line = (event: string, fields: LogFields = {}): string =>
+    [event, ...Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`)].join(' ')
+  return {
+    info: (event, fields) => {
+      detail(line(event, fields))
+    },
+    warn: (event, fields) => {
+      detail(`warning: ${line(event, fields)}`)
+    },
   }
 }
 

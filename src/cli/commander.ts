@@ -32,7 +32,8 @@ export function parseWords(words: readonly string[]): Parsed {
     program.parse(words, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode !== 0) throw faultOf(error, words)
+    // Asked for, help goes to standard output; shown for want of a command, it would not.
+    if (error.exitCode !== 0 && help === '') throw faultOf(error, words)
   }
   return parsed ?? { kind: 'help', text: help }
 }
@@ -42,7 +43,7 @@ export function createProgram(onRun: (parsed: Parsed) => void, write: (text: str
   const program = base(new Commander('holdfast'), write)
     .description('Backs up PostgreSQL, archives its WAL, and proves that it can bring it back.')
     .version(version, '--version', 'Print the version.')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'Show the help of a command.')
   addOptions(program, globalOptions)
   const parents = new Map<string, Commander>()
   for (const command of commands)

@@ -20,7 +20,8 @@ export interface QuickRun {
 export async function parseQuickly(words: readonly string[]): Promise<QuickRun | undefined> {
   // Options of every command may stand before the verb, as they do in the archive_command that `init` sets.
   const at = words.indexOf('wal')
-  const load = at < 0 ? undefined : quickCommands[words[at + 1] ?? '']
+  const isFirst = at === 0 || words[0]?.startsWith('-') === true
+  const load = isFirst ? quickCommands[words[at + 1] ?? ''] : undefined
   if (!load) return undefined
   const command = await load()
   const { values, positionals } =
