@@ -122,6 +122,7 @@ describe('wal get', () => {
     expect(readFileSync(destination)).toEqual(partial)
     expect(await get({ name, allowPartial: true })).toBe('found')
     expect(readFileSync(destination)).toEqual(archive.segments.get(name))
+    expect(await get({ name: '00000002.history', allowPartial: true })).toBe('missing')
   })
 
   test('says what is wrong with the destination', async () => {

@@ -83,7 +83,9 @@ async function fetch(
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   const bytes = await store.get(name, signal)
-  return bytes ?? (allowPartial === true ? await store.get(`${name}.partial`, signal) : undefined)
+  // At the end of a timeline PostgreSQL asks for histories of newer ones, too: only segments have partial forms.
+  const hasPartial = allowPartial === true && classifyWalFile(name)?.kind === 'segment'
+  return bytes ?? (hasPartial ? await store.get(`${name}.partial`, signal) : undefined)
 }
 
 /** What the storage gave is what was pushed (its hash says so); was what was pushed this segment of this cluster? */
