@@ -2,11 +2,13 @@
 import { resolve } from 'node:path'
 import { layOutRestore, type RestoreDeps, type RestoreLayout } from '../operations/restore/layout.ts'
 import { planRestore } from '../operations/resolve-target.ts'
+import type { RestorePlan } from '../policy/restore-plan.ts'
 import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
 import type { RecoveryAction, RecoverySettings } from '../postgres/recovery-settings.ts'
 import { readCatalog } from '../repository/catalog.ts'
 import { openWalStore } from '../repository/wal-store.ts'
 import type { Lsn } from '../wal/lsn.ts'
+import { historyName } from '../wal/segment.ts'
 import type { Micros } from '../wal/time.ts'
 import { restoreCommandOf } from './archive-command.ts'
 import type { CommandContext } from './context.ts'
@@ -93,7 +95,7 @@ async function recoveryOf(
   const { path } = await context.config()
   return {
     target: plan.target,
-    timeline: words.standby ? 'latest' : plan.timeline,
+    timeline: words.standby ? 'latest' : timelineToFollow(plan),
     action: words.action ?? 'promote',
     restoreCommand: restoreCommandOf(context.program, {
       configPath: path,
@@ -104,6 +106,14 @@ async function recoveryOf(
     archiving: words.asReplacement,
     standby: words.standby ? { primaryConninfo: undefined, primarySlotName: undefined } : undefined,
   }
+}
+
+/**
+ * PostgreSQL follows a timeline by its number only when it has the history file. One that is older than the archive
+ * has none there; then the way begins with a backup on the timeline itself, which is `current`.
+ */
+function timelineToFollow({ timeline, wal }: RestorePlan): number | 'current' {
+  return timeline === 1 || wal.histories.includes(historyName(timeline)) ? timeline : 'current'
 }
 
 function targetOf(words: RestoreWords): RecoveryTarget {
