@@ -70,15 +70,15 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
 }
 
 /** Events are for `--verbose`; nothing else keeps them yet. */
-function logTo({ detail }: Output): Log {
+function logTo(output: Output): Log {
   const line = (event: string, fields: LogFields = {}): string =>
     [event, ...Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`)].join(' ')
   return {
     info: (event, fields) => {
-      detail(line(event, fields))
+      output.detail(line(event, fields))
     },
     warn: (event, fields) => {
-      detail(`warning: ${line(event, fields)}`)
+      output.detail(`warning: ${line(event, fields)}`)
     },
   }
 }

@@ -5,6 +5,7 @@ import { isFault } from '../../base/fault.ts'
 import type { LoadedConfig } from '../../config/config.ts'
 import { findConfig, systemConfigPath } from '../../config/find.ts'
 import { loadConfig } from '../../config/load.ts'
+import { checkLauncher, checkReadable } from '../../operations/doctor/check-host.ts'
 import { serverUserToServe } from '../../operations/setup/server-user.ts'
 import {
   identityFileFor,
@@ -52,6 +53,13 @@ export async function runInit(context: CommandContext, given: InitGiven): Promis
       : await makeConfig(path, start.answers, owner, world)
   const repositories = await makeRepositories(made.loaded, facts, owner, world, signal)
   const settings = await settle(context, server, facts, archiveCommandOf(program, path), given)
+
+  // Said now, and not only by the doctor: PostgreSQL would find out at its next segment.
+  const forPostgres = [
+    ...(await checkReadable(path, owner, signal)),
+    await checkLauncher(program.launcher, owner, signal),
+  ]
+  for (const { message, fix } of forPostgres) if (fix !== undefined) output.warn(`${message}. ${fix}`)
 
   const identityFile = identityFileFor(path)
   const isNew = start.kind === 'asked'

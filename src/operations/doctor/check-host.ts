@@ -36,6 +36,29 @@ export async function checkConfigFile({ config, path }: LoadedConfig): Promise<r
   return found
 }
 
+/** `user` is set when PostgreSQL runs as another user than we do: what it starts has to read this file. */
+export async function checkReadable(
+  path: string,
+  user: FileOwner | undefined,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  if (!user) return []
+  try {
+    await promisify(execFile)('/bin/sh', ['-c', 'test -r "$0"', path], {
+      signal,
+      timeout: 30 * second,
+      cwd: '/',
+      ...user,
+    })
+    return [ok('configuration', `${path} can be read by PostgreSQL's user`)]
+  } catch {
+    signal.throwIfAborted()
+    const who = `user ${String(user.uid)}, as whom PostgreSQL runs archive_command,`
+    const fix = `Run chgrp ${String(user.gid)} ${path} and chmod 640 ${path}, and let that user enter the folders above it.`
+    return [problem('configuration', `${who} can not read ${path}`, fix)]
+  }
+}
+
 /** PostgreSQL starts it for every segment, as its own user; `user` is set when that is another than ours. */
 export async function checkLauncher(
   launcher: string,

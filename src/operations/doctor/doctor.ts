@@ -12,7 +12,7 @@ import type { Storage } from '../../storage/storage.ts'
 import { serverUserToServe } from '../setup/server-user.ts'
 import { checkData } from './check-data.ts'
 import { checkFolder } from './check-folder.ts'
-import { checkConfigFile, checkLauncher, checkTools } from './check-host.ts'
+import { checkConfigFile, checkLauncher, checkReadable, checkTools } from './check-host.ts'
 import { checkKeys } from './check-keys.ts'
 import { checkClock, checkServer } from './check-server.ts'
 import { tryStorage } from './check-storage.ts'
@@ -81,7 +81,11 @@ async function lookAtHost(
 ): Promise<readonly Finding[]> {
   const user = await serverUserToServe(loaded.config.postgres.dataDirectory ?? facts.dataDirectory)
   const places = { binDirectory: loaded.config.postgres.binDirectory, path: environment['PATH'] }
-  return [await checkLauncher(launcher, user, signal), await checkTools(facts.major, places, signal)]
+  return [
+    ...(await checkReadable(loaded.path, user, signal)),
+    await checkLauncher(launcher, user, signal),
+    await checkTools(facts.major, places, signal),
+  ]
 }
 
 async function lookAtPlace(
