@@ -1,6 +1,6 @@
 /** Reads what the decisions of src/policy want to know of a repository's WAL and backups. Needs no key. */
 import { assert } from '../base/assert.ts'
-import { Fault } from '../base/fault.ts'
+import { Fault, isFault, type FaultCode } from '../base/fault.ts'
 import { archiveOf, type Archive } from '../policy/archive.ts'
 import type { BackupFacts } from '../policy/backup-facts.ts'
 import type { BackupRecord } from '../repository/format/backup-record.ts'
@@ -10,18 +10,29 @@ import { classifyWalFile } from '../wal/segment.ts'
 import { parseTime, type Micros } from '../wal/time.ts'
 import type { TimelineSwitch } from '../wal/timeline.ts'
 
-/** Lists the WAL, and reads where each timeline comes from out of the heads of the history files. */
+/**
+ * Lists the WAL, and reads where each timeline comes from out of the heads of the history files. Histories with the
+ * faults of `passOver` are taken for absent.
+ */
 export async function readArchive(
   wal: Pick<WalStore, 'list' | 'head'>,
   segmentSizeBytes: number,
   signal: AbortSignal,
+  { passOver = [] }: { readonly passOver?: readonly FaultCode[] } = {},
 ): Promise<Archive> {
   const files: WalEntry[] = []
   const histories = new Map<number, readonly TimelineSwitch[]>()
   for await (const file of wal.list(undefined, signal)) {
     const known = classifyWalFile(file.name)
-    if (known?.kind === 'history') histories.set(known.timeline, await readHistory(wal, file.name, signal))
-    else files.push(file)
+    if (known?.kind !== 'history') {
+      files.push(file)
+      continue
+    }
+    const history = await readHistory(wal, file.name, signal).catch((error: unknown) => {
+      if (passOver.length > 0 && isFault(error, ...passOver)) return undefined
+      throw error
+    })
+    if (history) histories.set(known.timeline, history)
   }
   return archiveOf(files, histories, segmentSizeBytes)
 }

@@ -4,6 +4,7 @@ import { isFault, type Fault } from '../../base/fault.ts'
 import { decodeStream } from '../../pipeline/codec.ts'
 import type { BackupRecord, StoredObjectRecord } from '../../repository/format/backup-record.ts'
 import { backupFolder } from '../../repository/layout.ts'
+import { hasStoredHash } from '../../repository/stored-hash.ts'
 import { openManifest } from '../../repository/packs/manifest-reader.ts'
 import { parseLsn } from '../../wal/lsn.ts'
 import { checkPacks } from '../workers/check/check-packs.ts'
@@ -28,7 +29,10 @@ export async function checkBackup(
     const damage = await damageOf(deps, `${folder}/${object.name}`, object, signal)
     if (damage !== undefined) findings.push(notRestorable(`${folder}/${object.name}`, record, damage))
   }
-  const report = await checkFiles(deps, record, `${folder}/`, findings, signal)
+  const isManifestDamaged = findings.some(({ object }) => object === `${folder}/${record.manifest.name}`)
+  const report = isManifestDamaged
+    ? emptyCheckReport
+    : await checkFiles(deps, record, `${folder}/`, findings, signal)
   for (const { object, path, message } of report.damage) {
     const finding = notRestorable(`${folder}/${object}`, record, message)
     findings.push(path === undefined ? finding : { ...finding, path })
@@ -97,12 +101,8 @@ async function damageOf(
   } catch (error) {
     if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) return error.message
     // With a damaged header no key fits; with a good one that is for the person to mend.
-    if (
-      isFault(error, 'KEY_WRONG') &&
-      length > 0 &&
-      (await isChanged(repository.storage.get(key, undefined, signal), sha256))
-    )
-      return 'its hash is wrong'
+    if (isFault(error, 'KEY_WRONG') && !(await hasStoredHash(repository.storage, key, sha256, signal)))
+      return 'its header is damaged'
     throw error
   }
   if (length !== sizeBytes) return `it has ${String(length)} bytes instead of ${String(sizeBytes)}`
@@ -112,12 +112,6 @@ async function damageOf(
 async function drain(stream: AsyncIterable<Uint8Array>): Promise<void> {
   const pieces = stream[Symbol.asyncIterator]()
   while ((await pieces.next()).done !== true);
-}
-
-async function isChanged(stored: AsyncIterable<Uint8Array>, sha256: string): Promise<boolean> {
-  const digest = createHash('sha256')
-  for await (const piece of stored) digest.update(piece)
-  return digest.digest('hex') !== sha256
 }
 
 export function notRestorable(object: string, { id }: BackupRecord, message: string): Finding {

@@ -27,6 +27,12 @@ export interface WalScope {
   readonly only: BackupRecord | undefined
 }
 
+/**
+ * What costs the file, and nothing else. A key that fits the backups and not this file is that, too: its header is damaged,
+ * or it was sealed to somebody else, and either way it can not be replayed.
+ */
+const damageCodes = ['OBJECT_CORRUPT', 'OBJECT_MISSING', 'WAL_INVALID', 'KEY_WRONG'] as const
+
 /** Segments that are read at once. */
 const readsAtOnce = 2
 
@@ -37,7 +43,8 @@ export async function checkWal(
   signal: AbortSignal,
 ): Promise<CheckedWal> {
   const sizeBytes = deps.repository.identity.walSegmentSizeBytes
-  const archive = await readArchive(deps.wal, sizeBytes, signal)
+  // A damaged history is told below; the segments can be read without it.
+  const archive = await readArchive(deps.wal, sizeBytes, signal, { passOver: damageCodes })
   const expected = only ? segmentsOfBackup(only, sizeBytes) : expectedSegments(archive, backups)
   deps.progress.phase('reading WAL', expected.length * sizeBytes)
   const broken = new Map<string, string>()
@@ -55,7 +62,7 @@ export async function checkWal(
     ...(await Promise.all(
       [...broken].map(([name, message]) => brokenWindow(deps, archive, backups, name, message, signal)),
     )),
-    ...(await historyFindings(deps, archive, signal)),
+    ...(await historyFindings(deps, archive, backups, signal)),
   ]
   return { wal: { segments, bytes: segments * sizeBytes }, findings, broken: new Set(broken.keys()) }
 }
@@ -127,7 +134,7 @@ async function damageOf(
     checkSegmentHeader(bytes, bytes.length, name, repository.identity)
     return undefined
   } catch (error) {
-    if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING', 'WAL_INVALID')) return error.message
+    if (isFault(error, ...damageCodes)) return error.message
     throw error
   }
 }
@@ -172,10 +179,14 @@ async function headOf({ wal }: VerifyDeps, name: string, signal: AbortSignal): P
   return wal.head(name, signal).catch(() => undefined)
 }
 
-/** Without its history file, a timeline can not be reached from a backup on the one before. */
+/**
+ * Without its history file, a timeline can not be reached from a backup on the one before. One that began before the
+ * archive did has none there, and nothing before it to be reached from.
+ */
 async function historyFindings(
   deps: VerifyDeps,
   { timelines }: Archive,
+  backups: readonly BackupRecord[],
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = []
@@ -183,9 +194,9 @@ async function historyFindings(
     if (timeline === 1) continue
     const name = historyName(timeline)
     const message = await deps.wal.get(name, signal).then(
-      bytes => (bytes ? undefined : 'it is missing'),
+      bytes => (bytes || !backups.some(backup => backup.timeline < timeline) ? undefined : 'it is missing'),
       (error: unknown) => {
-        if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) return error.message
+        if (isFault(error, ...damageCodes)) return error.message
         throw error
       },
     )

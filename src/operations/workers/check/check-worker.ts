@@ -6,6 +6,7 @@ import { createPageChecker } from '../../../pipeline/page-checksum.ts'
 import { decodeManifestFile } from '../../../repository/format/manifest-lines.ts'
 import type { ManifestFile } from '../../../repository/format/manifest.ts'
 import { readEntryLines, type EntryLog } from '../../../repository/packs/entry-log.ts'
+import { hasStoredHash } from '../../../repository/stored-hash.ts'
 import { createPackTools, openPack, type PackTools } from '../../../repository/packs/pack-reader.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import type { CheckSetup, PackObject } from '../messages.ts'
@@ -89,6 +90,9 @@ export async function checkPack(job: CheckJob, signal: AbortSignal): Promise<Che
   } catch (error) {
     if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING'))
       return lost(job, [{ object, message: messageOf(error) }])
+    const key = `${setup.keyPrefix}${pack.name}`
+    if (isFault(error, 'KEY_WRONG') && !(await hasStoredHash(storage, key, pack.sha256, signal)))
+      return lost(job, [{ object, message: 'its header is damaged' }])
     throw error
   }
 }
