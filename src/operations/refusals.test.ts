@@ -221,3 +221,22 @@ describe('wal status', () => {
     expect(text).not.toContain('can not be used')
   })
 })
+
+describe('a plan', () => {
+  test('says what other timelines hold of the time that was asked for', async () => {
+    const history = new WalHistory([
+      backup,
+      ...commits(300),
+      { kind: 'promotion', archivesPartial: false, parentGoesOn: 1000 },
+      ...commits(1000),
+    ])
+    const late = history.recordsOn(2).findLast(({ kind }) => kind === 'commit')?.time ?? 0
+    const target = time(late - 500_000)
+    const planned = await plan(history, { target })
+    expect(planned.timeline).toBe(2)
+    expect(planned.reasons.join('\n')).toMatch(/Timeline 1 has transactions from 2026-.* --timeline 1 leads to them/)
+    const named = await plan(history, { target, timeline: 2 })
+    expect(named.reasons.join('\n')).not.toContain('Timeline 1')
+    expect(planned.reasons[0]).toMatch(/is the latest that leads to the target; it is consistent at/)
+  })
+})

@@ -3,15 +3,17 @@
  * there is in the repository. Writes nothing. A target that can not be reached is refused with the nearest that can.
  */
 import { Fault } from '../base/fault.ts'
-import { candidatesFor, type Rejected } from '../policy/candidates.ts'
+import type { Archive } from '../policy/archive.ts'
+import { candidatesFor, type Candidate, type Rejected } from '../policy/candidates.ts'
 import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
 import { planOf, type RestorePlan } from '../policy/restore-plan.ts'
 import type { BackupRecord } from '../repository/format/backup-record.ts'
 import type { WalStore } from '../repository/wal-store.ts'
+import { noteLeftTimelines } from './resolve-target/left-timelines.ts'
 import { refusal, type PassedOver } from './resolve-target/refusal.ts'
 import { resolverFor } from './resolve-target/resolvers.ts'
 import { factsOf, readArchive } from './wal-archive.ts'
-import { openWalLookup } from './wal-lookup.ts'
+import { openWalLookup, type WalLookup } from './wal-lookup.ts'
 
 export interface PlanDeps {
   /** All of the cluster's backups, as the catalogue lists them. */
@@ -49,16 +51,26 @@ export async function planRestore(
   for (const candidate of usable) {
     const answer = await resolve(candidate)
     if ('stop' in answer) {
-      const { stop, notes } = answer
-      return planOf(
-        { target, candidate, stop, rejected: [...rejected, ...passedOver.map(asRejected)], notes },
-        archive,
-      )
+      const notes = [...answer.notes, ...(await timelinesLeft(request, candidate, archive, lookup))]
+      const why = [...rejected, ...passedOver.map(asRejected)]
+      const isNamed = request.backupId !== undefined
+      return planOf({ target, isNamed, candidate, stop: answer.stop, rejected: why, notes }, archive)
     }
     passedOver.push({ ...answer, candidate })
     if (answer.isFinal === true) break
   }
   throw refusal(target, passedOver, rejected)
+}
+
+/** Who names a timeline knows about the others. */
+function timelinesLeft(
+  { target, timeline }: PlanRequest,
+  { path }: Candidate,
+  archive: Archive,
+  lookup: WalLookup,
+): Promise<readonly string[]> {
+  if (target.kind !== 'time' || timeline !== 'latest') return Promise.resolve([])
+  return noteLeftTimelines(path, target.time, archive, lookup)
 }
 
 const asRejected = ({ candidate, why }: PassedOver): Rejected => ({ id: candidate.backup.id, why })

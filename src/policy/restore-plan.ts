@@ -51,16 +51,16 @@ export interface PlannedWal {
 
 export interface PlanParts {
   readonly target: RecoveryTarget
+  /** The backup was asked for by its id. */
+  readonly isNamed: boolean
   readonly candidate: Candidate
   readonly stop: StoppingPoint
   readonly rejected: readonly Rejected[]
   readonly notes: readonly string[]
 }
 
-export function planOf(
-  { target, candidate, stop, rejected, notes }: PlanParts,
-  archive: Archive,
-): RestorePlan {
+export function planOf(parts: PlanParts, archive: Archive): RestorePlan {
+  const { target, candidate, stop, rejected, notes } = parts
   const { backup, chain, path } = candidate
   return {
     target,
@@ -70,12 +70,14 @@ export function planOf(
     path,
     stop,
     wal: plannedWal(candidate, stop, archive),
-    reasons: [reasonFor(candidate), ...rejected.map(({ id, why }) => `Backup ${id} ${why}.`), ...notes],
+    reasons: [reasonFor(parts), ...rejected.map(({ id, why }) => `Backup ${id} ${why}.`), ...notes],
   }
 }
 
-function reasonFor({ backup }: Candidate): string {
-  return `Backup ${backup.id} is the latest that is consistent (at ${formatLsn(backup.stopLsn)}) before the target.`
+function reasonFor({ isNamed, candidate: { backup } }: PlanParts): string {
+  const consistent = `consistent at ${formatLsn(backup.stopLsn)}`
+  if (isNamed) return `Backup ${backup.id} was asked for; it is ${consistent}.`
+  return `Backup ${backup.id} is the latest that leads to the target; it is ${consistent}.`
 }
 
 function plannedWal({ backup, path, reach }: Candidate, stop: StoppingPoint, archive: Archive): PlannedWal {
