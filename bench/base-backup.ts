@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { archiveOneSegment, makeOwned, query, type Cluster } from './cluster.ts'
-import { remove, settle, treeSize } from './disk.ts'
+import { remove, settle, syncMs, treeSize } from './disk.ts'
 import { measure, type Measured } from './measure.ts'
 import type { Caches } from './options.ts'
 import type { BackupTool, ToolName } from './tool.ts'
@@ -13,6 +13,8 @@ export interface BaseBackupRun {
   readonly tool: ToolName
   readonly backup: Measured
   readonly restore: Measured | undefined
+  /** How long `sync` takes right after the restore: what it left for later. Others' writes count, too. */
+  readonly restoreSyncMs: number
   readonly storedSizeBytes: number
   readonly storedFiles: number
 }
@@ -57,7 +59,9 @@ async function runOnce(
     return {
       tool: tool.name,
       backup,
-      restore: restore ? await measureRestore(cluster, tool, caches, scratch) : undefined,
+      ...(restore
+        ? await measureRestore(cluster, tool, caches, scratch)
+        : { restore: undefined, restoreSyncMs: 0 }),
       storedSizeBytes: stored.sizeBytes,
       storedFiles: stored.files,
     }
@@ -71,15 +75,16 @@ async function measureRestore(
   tool: BackupTool,
   caches: Caches,
   scratch: string,
-): Promise<Measured> {
+): Promise<Pick<BaseBackupRun, 'restore' | 'restoreSyncMs'>> {
   const target = join(scratch, `restore-${tool.name}`)
   remove(target)
   makeOwned(target)
   try {
     settle(caches, [tool.repositoryDirectory])
-    const measured = await measure(tool.restore(target), cluster.as)
+    const restore = await measure(tool.restore(target), cluster.as)
+    const restoreSyncMs = syncMs()
     assertWhole(join(cluster.dataDirectory, 'base'), join(target, 'base'))
-    return measured
+    return { restore, restoreSyncMs }
   } finally {
     remove(target)
   }
@@ -96,9 +101,15 @@ function assertWhole(source: string, target: string): void {
   }
 }
 
-function described({ tool, backup, restore, storedSizeBytes }: BaseBackupRun, round: number): string {
+function described(
+  { tool, backup, restore, restoreSyncMs, storedSizeBytes }: BaseBackupRun,
+  round: number,
+): string {
   const one = (m: Measured): string =>
     `${(m.wallMs / 1000).toFixed(2)} s, cpu ${(m.cpuMs / 1000).toFixed(2)} s, ${(m.peakTreePssBytes / 2 ** 20).toFixed(0)} MiB`
-  const back = restore === undefined ? '' : `; restore ${one(restore)}`
+  const back =
+    restore === undefined
+      ? ''
+      : `; restore ${one(restore)} (a sync after it: ${(restoreSyncMs / 1000).toFixed(2)} s)`
   return `round ${String(round + 1)}, ${tool}: backup ${one(backup)}, stored ${(storedSizeBytes / 2 ** 20).toFixed(0)} MiB${back}`
 }

@@ -45,9 +45,16 @@ export function remove(path: string): void {
 
 /** Nobody pays for what others wrote: all dirty pages go to disk first, then the source is read, or all is dropped. */
 export function settle(caches: Caches, sources: readonly string[]): void {
-  execFileSync('sync')
+  syncMs()
   if (caches === 'cold') writeFileSync(dropCachesPath, '3')
   else for (const source of sources) for (const path of filesOf(source)) readThrough(path)
+}
+
+/** Writes out everything dirty, and says how long that took. */
+export function syncMs(): number {
+  const startedAt = performance.now()
+  execFileSync('sync')
+  return performance.now() - startedAt
 }
 
 const dropCachesPath = '/proc/sys/vm/drop_caches'

@@ -16,6 +16,7 @@ const run = (tool: 'holdfast' | 'pgbackrest', wallMs: number): BaseBackupRun => 
   tool,
   backup: measured(wallMs, 100),
   restore: undefined,
+  restoreSyncMs: 0,
   storedSizeBytes: 2 ** 20,
   storedFiles: 1,
 })

@@ -15,11 +15,12 @@ import { systemWorld } from '../../src/base/world.ts'
 import { checkPacks } from '../../src/operations/workers/check/check-packs.ts'
 import { copyIn } from '../../src/operations/workers/copy-in/copy-in.ts'
 import { copyOut } from '../../src/operations/workers/copy-out/copy-out.ts'
-import { directoryEntries, gather } from '../../src/operations/workers/copy-out/gather.ts'
 import { openLastPack } from '../../src/operations/workers/copy-out/last-pack.ts'
 import type { PackObject } from '../../src/operations/workers/messages.ts'
+import { WorkQueueBuilder, type WorkQueue } from '../../src/operations/workers/work-queue.ts'
 import { generateIdentity } from '../../src/pipeline/age.ts'
 import { scanDataDirectory } from '../../src/postgres/data-directory/scan.ts'
+import type { ManifestDirectory } from '../../src/repository/format/manifest.ts'
 import { openManifest } from '../../src/repository/packs/manifest-reader.ts'
 import { writeManifest } from '../../src/repository/packs/manifest-writer.ts'
 import { openStorage } from '../../src/storage/open.ts'
@@ -32,6 +33,8 @@ const { positionals, values } = parseArgs({
     workers: { type: 'string', default: '2' },
     level: { type: 'string', default: '3' },
     'no-encryption': { type: 'boolean', default: false },
+    /** The worker that `npm run build` made, as the product runs it. */
+    built: { type: 'boolean', default: false },
     steps: { type: 'string', default: 'out,check,in,delta' },
   },
 })
@@ -41,7 +44,11 @@ if (source === undefined || work === undefined)
 const steps = new Set(values.steps.split(','))
 const workers = Number(values.workers)
 const world = systemWorld()
-const host = { world, progress: silentProgress, worker: new URL('../../src/worker.ts', import.meta.url) }
+const host = {
+  world,
+  progress: silentProgress,
+  worker: new URL(values.built ? '../../dist/worker.js' : '../../src/worker.ts', import.meta.url),
+}
 const storage = { url: `file://${join(work, 'repository')}` }
 const keyPrefix = 'c/backups/b/'
 const manifestKey = `${keyPrefix}manifest`
@@ -73,9 +80,7 @@ async function out(from: string, to: string): Promise<State> {
   mkdirSync(join(to, 'repository'), { recursive: true })
   const { identity, recipient } = await generateIdentity()
   const encoding = { level: Number(values.level), recipients: values['no-encryption'] ? [] : [recipient] }
-  const version = Number(readFileSync(join(from, 'PG_VERSION'), 'utf8'))
-  const scan = scanDataDirectory({ dataDirectory: from, major: version, catalogVersion: 0 }, never)
-  const found = await measured('scan', undefined, () => gather(scan))
+  const found = await measured('scan', undefined, () => scan(from))
   const owner = { userId: 0, groupId: 0 }
   const place = { dataDirectory: from, keyPrefix, encoding }
   const request = {
@@ -83,7 +88,13 @@ async function out(from: string, to: string): Promise<State> {
     storage,
     pages,
     queue: found.queue,
-    entries: directoryEntries(found, owner, 0),
+    entries: found.directories.map(directory => ({
+      kind: 'directory' as const,
+      sizeBytes: 0,
+      modifiedMs: 0,
+      ...directory,
+      ...owner,
+    })),
     workers,
   }
   const copied = await measured('copy out', found.queue.totalBytes, () => copyOut(host, request, never))
@@ -104,6 +115,18 @@ async function out(from: string, to: string): Promise<State> {
       `${String(report.pagesChecked)} pages checked, ${String(report.pagesCorrupt)} corrupt`,
   )
   return { identity, packs: packs.map(pack => ({ ...pack, entries: [] })), bytes: report.bytes }
+}
+
+async function scan(from: string): Promise<{ queue: WorkQueue; directories: ManifestDirectory[] }> {
+  const major = Number(readFileSync(join(from, 'PG_VERSION'), 'utf8'))
+  const queue = new WorkQueueBuilder()
+  const directories: ManifestDirectory[] = []
+  for await (const item of scanDataDirectory({ dataDirectory: from, major, catalogVersion: 0 }, never)) {
+    if (item.kind === 'directory' && item.path !== '') directories.push({ path: item.path, mode: item.mode })
+    if (item.kind === 'files')
+      item.names.forEach((name, i) => queue.add(item.directory, name, item.sizes[i] ?? 0))
+  }
+  return { queue: queue.close(), directories }
 }
 
 async function check({ identity, packs, bytes }: State): Promise<void> {
