@@ -1,5 +1,5 @@
 /** What runs inside a worker thread: the job that its setup names, and the end of it, good or bad. */
-import type { MessagePort, Transferable } from 'node:worker_threads'
+import { receiveMessageOnPort, type MessagePort, type Transferable } from 'node:worker_threads'
 import { Fault } from '../../base/fault.ts'
 import { unreachable } from '../../base/assert.ts'
 import type { World } from '../../base/world.ts'
@@ -15,6 +15,8 @@ export interface WorkerPort {
   readonly world: World
   readonly storage: Storage
   readonly post: (message: FromWorker, transfer?: readonly Transferable[]) => void
+  /** Takes messages that have come meanwhile, without giving other work its turn: for jobs that never wait. */
+  readonly poll: () => void
   /** The next task; undefined when there are no more. Says that the worker is idle. */
   readonly nextTask: () => Promise<Task | undefined>
 }
@@ -39,7 +41,8 @@ export async function runWorker(
       const post: WorkerPort['post'] = (message, transfer = []) => {
         port.postMessage(message, transfer)
       }
-      await runJob(setup, { world, storage, post, nextTask: () => inbox.nextTask() }, abort.signal)
+      const line = { poll: () => inbox.poll(), nextTask: () => inbox.nextTask() }
+      await runJob(setup, { world, storage, post, ...line }, abort.signal)
     } finally {
       await storage.close()
     }
@@ -83,6 +86,13 @@ class Inbox {
     this.#arrived = Promise.withResolvers()
     this.#port.postMessage({ kind: 'idle' } satisfies FromWorker)
     return this.#arrived.promise
+  }
+
+  poll(): void {
+    for (let got = receiveMessageOnPort(this.#port); got; got = receiveMessageOnPort(this.#port)) {
+      // The main thread sends nothing else.
+      this.#receive(got.message as ToWorker)
+    }
   }
 
   #receive(message: ToWorker): void {

@@ -79,6 +79,7 @@ class CopierIn {
           this.#took(part)
         }
         await writer.free((frame.index + 1) % bufferCount)
+        this.#port.poll()
         signal.throwIfAborted()
       }
       await writer.settle()

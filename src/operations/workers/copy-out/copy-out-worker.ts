@@ -11,7 +11,7 @@ import { PageVerifier } from './page-verifier.ts'
 
 export async function runCopyOut(
   setup: CopyOutSetup,
-  { world, storage, post }: WorkerPort,
+  { world, storage, post, poll }: WorkerPort,
   signal: AbortSignal,
 ): Promise<void> {
   const tools = createCopyTools(setup)
@@ -38,8 +38,10 @@ export async function runCopyOut(
   try {
     for (const entry of setup.firstEntries ?? []) await series.addEmpty(entry, signal)
     for (let work = takeWork(setup.queue); work; work = takeWork(setup.queue)) {
+      // Small files are read without waiting, so a word to stop would not be heard otherwise.
+      poll()
+      signal.throwIfAborted()
       for (const name of work.names) {
-        signal.throwIfAborted()
         await copier.copy(work.directory === '' ? name : `${work.directory}/${name}`, signal)
       }
     }

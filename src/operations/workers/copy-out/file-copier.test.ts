@@ -1,4 +1,5 @@
 import { appendFileSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,7 +30,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true })
 })
 
-/** Copies these files into one pack, and checks that it is whole. `onWrite` runs whenever a frame is stored. */
+/** Copies these files into one pack, and checks that it is whole. `onWrite` runs whenever some frames are stored. */
 async function copy(
   paths: readonly string[],
   onWrite?: () => void,
@@ -101,7 +102,7 @@ describe('a file that is copied', () => {
 
   test('and shrinks meanwhile is stored in the promised size, zeroes for what is missing', async () => {
     const path = join(folder, 'shrinks')
-    writeFileSync(path, Buffer.alloc(8 * MiB, 1))
+    writeFileSync(path, randomBytes(8 * MiB))
     const { pack, report } = await copy(['shrinks', 'shrinks'], () => {
       truncateSync(path, 3 * MiB)
     })
@@ -112,7 +113,7 @@ describe('a file that is copied', () => {
 
   test('and grows meanwhile is stored as long as it was when opened', async () => {
     const path = join(folder, 'grows')
-    const bytes = Buffer.alloc(4 * MiB, 2)
+    const bytes = randomBytes(4 * MiB)
     writeFileSync(path, bytes)
     let grown = false
     const { pack, report } = await copy(['grows'], () => {
