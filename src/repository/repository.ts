@@ -57,12 +57,15 @@ export async function openRepository(
   signal: AbortSignal,
 ): Promise<Repository> {
   const repositoryBytes = await readWhole(storage, repositoryKey, limits.recordSizeBytesMax, signal)
-  if (!repositoryBytes) throw missing(`${storage.location} holds no Holdfast repository`)
+  if (!repositoryBytes)
+    throw missing(`${storage.location} holds no Holdfast repository: ${repositoryKey} is not there`)
   const { id } = parseRepositoryRecord(repositoryBytes, repositoryKey)
   const key = clusterKey(cluster)
   const clusterBytes = await readWhole(storage, key, limits.recordSizeBytesMax, signal)
   if (!clusterBytes)
-    throw missing(`the repository ${storage.location} does not know the cluster "${cluster}"`)
+    throw missing(
+      `the repository ${storage.location} does not know the cluster "${cluster}": ${key} is not there`,
+    )
   const { systemIdentifier, postgresMajor, walSegmentSizeBytes } = parseClusterRecord(clusterBytes, key)
   return { storage, id, identity: { cluster, systemIdentifier, postgresMajor, walSegmentSizeBytes } }
 }

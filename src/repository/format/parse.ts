@@ -4,6 +4,7 @@
  * A parser takes a JSON value and the path to it, and returns it typed, or says what is wrong there. Fields that a
  * parser does not name are passed over: a later version may add some without changing the format's number.
  */
+import { crc32 } from 'node:zlib'
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import { formatBytes } from '../../base/units.ts'
@@ -18,19 +19,41 @@ export const formatNumber = 1
 export function parseRecord<T>(bytes: Uint8Array, what: string, parser: Parser<T>): T {
   const value = parseJson(bytes, what)
   checkFormat(value, what)
+  const record = fitted(value, what, parser)
+  // Last, since what a field has to be says more than that something is wrong.
+  checkSum(bytes, what)
+  return record
+}
+
+/** Records are small and read by people, too. The last field is a checksum of all that stands before it. */
+export function encodeRecord<T>(record: T, parser: Parser<T>): Uint8Array {
+  const text = JSON.stringify(record, null, 2)
+  parser(JSON.parse(text), '')
+  const body = text.slice(0, -'\n}'.length)
+  return Buffer.from(`${body}${sumStart}${sumOf(Buffer.from(body))}"\n}\n`)
+}
+
+const sumStart = ',\n  "crc32": "'
+
+/** A CRC finds damage; whoever can write here can also write a right one. */
+const sumOf = (body: Uint8Array): string => crc32(body).toString(16).padStart(8, '0')
+
+/** A record that somebody had to mend by hand may have none. */
+function checkSum(bytes: Uint8Array, what: string): void {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const at = text.lastIndexOf(sumStart)
+  if (at < 0) return
+  const stated = text.toString('latin1', at + sumStart.length, at + sumStart.length + 8)
+  if (stated !== sumOf(text.subarray(0, at))) throw damaged(what, 'it does not have the checksum it says')
+}
+
+function fitted<T>(value: unknown, what: string, parser: Parser<T>): T {
   try {
     return parser(value, '')
   } catch (error) {
     if (error instanceof Misfit) throw damaged(what, error.message)
     throw error
   }
-}
-
-/** Records are small and read by people, too. */
-export function encodeRecord<T>(record: T, parser: Parser<T>): Uint8Array {
-  const bytes = Buffer.from(`${JSON.stringify(record, null, 2)}\n`)
-  parser(JSON.parse(bytes.toString()), '')
-  return bytes
 }
 
 function parseJson(bytes: Uint8Array, what: string): unknown {
