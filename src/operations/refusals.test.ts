@@ -174,6 +174,29 @@ describe('a target that can not be reached', () => {
     expect(await plan(history, { target: latest })).toMatchObject({ timeline: 2, backup: { id: second?.id } })
   })
 
+  test('the latest point, when a newer timeline may go on from here and its history file is missing', async () => {
+    const history = new WalHistory([
+      backup,
+      ...commits(2000),
+      { kind: 'promotion', archivesPartial: false, parentGoesOn: 0 },
+      ...commits(1000),
+    ])
+    const commit = history.recordsOn(1).filter(({ kind }) => kind === 'commit')[100]
+    history.forgetHistories()
+    const answer = await refused(history, { target: { kind: 'latest' } })
+    expect(answer.code).toBe('TARGET_UNREACHABLE')
+    expect(answer.message).toContain(
+      'timeline 2 may go on from here, and its history file 00000002.history is missing',
+    )
+    expect(answer.hint).toContain('--timeline 1')
+    const known = await plan(history, { target: { kind: 'latest' }, timeline: 1 })
+    expect(known.reasons.join('\n')).not.toContain('00000002.history')
+    const name: RecoveryTarget = { kind: 'xid', xid: BigInt(commit?.xid ?? 0), inclusive: true }
+    expect((await plan(history, { target: name })).reasons.join('\n')).toContain(
+      'without its history file 00000002.history',
+    )
+  })
+
   test('no backup at all, and an unknown backup', async () => {
     const history = new WalHistory(commits(10))
     expect((await refused(history, { target: { kind: 'latest' } })).message).toContain('there is no backup')
@@ -234,7 +257,9 @@ describe('a plan', () => {
     const target = time(late - 500_000)
     const planned = await plan(history, { target })
     expect(planned.timeline).toBe(2)
-    expect(planned.reasons.join('\n')).toMatch(/Timeline 1 has transactions from 2026-.* --timeline 1 leads to them/)
+    expect(planned.reasons.join('\n')).toMatch(
+      /Timeline 1 has transactions from 2026-.* --timeline 1 leads to them/,
+    )
     const named = await plan(history, { target, timeline: 2 })
     expect(named.reasons.join('\n')).not.toContain('Timeline 1')
     expect(planned.reasons[0]).toMatch(/is the latest that leads to the target; it is consistent at/)

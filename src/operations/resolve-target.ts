@@ -5,10 +5,12 @@
 import { Fault } from '../base/fault.ts'
 import type { Archive } from '../policy/archive.ts'
 import { candidatesFor, type Candidate, type Rejected } from '../policy/candidates.ts'
-import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
+import { describeTarget, type RecoveryTarget, type TimelineChoice } from '../policy/recovery-target.ts'
 import { planOf, type RestorePlan } from '../policy/restore-plan.ts'
+import { newerOfUnknownOrigin, type TimelinePath } from '../policy/timeline-path.ts'
 import type { BackupRecord } from '../repository/format/backup-record.ts'
 import type { WalStore } from '../repository/wal-store.ts'
+import { historyName } from '../wal/segment.ts'
 import { noteLeftTimelines } from './resolve-target/left-timelines.ts'
 import { refusal, type PassedOver } from './resolve-target/refusal.ts'
 import { resolverFor } from './resolve-target/resolvers.ts'
@@ -63,14 +65,34 @@ export async function planRestore(
 }
 
 /** Who names a timeline knows about the others. */
-function timelinesLeft(
+async function timelinesLeft(
   { target, timeline }: PlanRequest,
   { path }: Candidate,
   archive: Archive,
   lookup: WalLookup,
 ): Promise<readonly string[]> {
-  if (target.kind !== 'time' || timeline !== 'latest') return Promise.resolve([])
-  return noteLeftTimelines(path, target.time, archive, lookup)
+  if (timeline !== 'latest') return []
+  const unknown = newerOfUnknownOrigin(archive, path)
+  if (unknown[0] !== undefined && target.kind === 'latest') throw endUnknown(target, path, unknown[0])
+  const notes = unknown.map(
+    newer =>
+      `${withoutHistory(newer)}: what is on it is not brought back, whether it goes on from here or not.`,
+  )
+  if (target.kind !== 'time') return notes
+  return [...notes, ...(await noteLeftTimelines(path, target.time, archive, lookup))]
+}
+
+const withoutHistory = (timeline: number): string =>
+  `Timeline ${String(timeline)} is stored without its history file ${historyName(timeline)}`
+
+/** The end of an older timeline is not the latest point when a newer one may go on from there. */
+function endUnknown(target: RecoveryTarget, path: TimelinePath, newer: number): Fault {
+  const why = `timeline ${String(newer)} may go on from here, and its history file ${historyName(newer)} is missing`
+  return new Fault('TARGET_UNREACHABLE', `it can not be told where ${describeTarget(target)} is: ${why}`, {
+    hint:
+      `Push ${historyName(newer)} again, from pg_wal of a server that has it; ` +
+      `or follow what is known: --timeline ${String(path.at(-1)?.timeline ?? 1)}.`,
+  })
 }
 
 const asRejected = ({ candidate, why }: PassedOver): Rejected => ({ id: candidate.backup.id, why })

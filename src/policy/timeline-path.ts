@@ -32,6 +32,17 @@ export function pathTo(archive: Archive, timeline: number): TimelinePath | undef
   return [...ancestors, { timeline, beginLsn: history.at(-1)?.endLsn ?? 0n, endLsn: undefined }]
 }
 
+/**
+ * Newer timelines of which no history file is stored: they may have begun before the archive did, or they may be how
+ * things went on from this path. Nobody can tell.
+ */
+export function newerOfUnknownOrigin({ timelines }: Archive, path: TimelinePath): readonly number[] {
+  const end = path.at(-1)?.timeline ?? 0
+  return [...timelines.values()]
+    .filter(({ timeline, history, runs }) => timeline > end && !history && runs.length > 0)
+    .map(({ timeline }) => timeline)
+}
+
 const rootSpan = (timeline: number): TimelineSpan => ({ timeline, beginLsn: 0n, endLsn: undefined })
 
 /** Whether what was written on `timeline` up to `lsn` is part of this path's history. */

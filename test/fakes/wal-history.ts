@@ -58,6 +58,7 @@ export interface HistoryBackup {
 }
 
 export class WalHistory {
+  #hasHistories = true
   readonly timelines: HistoryTimeline[] = [
     {
       timeline: 1,
@@ -174,11 +175,15 @@ export class WalHistory {
     }
   }
 
+  /** The history files are lost, or were written before the archive was there. */
+  forgetHistories(): void {
+    this.#hasHistories = false
+  }
+
   /** The repository, with a key or without one. */
   store(hasKey: boolean): Pick<WalStore, 'get' | 'head' | 'list'> {
-    const histories = new Map(
-      this.timelines.slice(1).map(each => [historyName(each.timeline), each] as const),
-    )
+    const timelines = this.#hasHistories ? this.timelines.slice(1) : []
+    const histories = new Map(timelines.map(each => [historyName(each.timeline), each] as const))
     const { archived } = this
     const headOf = (name: string): WalHead | undefined => {
       const own = histories.get(name)
