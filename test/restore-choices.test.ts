@@ -1,11 +1,12 @@
 /** Every choice that `restore` offers, on a server: where it stops, what it does there, and which history it follows. */
 import { execFileSync } from 'node:child_process'
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
 import { describeRun } from './support/holdfast.ts'
 import { catchUp, startStandby } from './support/postgres-standby.ts'
+import { keysOf } from './support/repository-files.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
 import { faultOf, restore, restoreAndStart, tryRestore, untilRecovered } from './support/restored-server.ts'
 import { untilDisconnected } from './support/sessions.ts'
@@ -235,3 +236,56 @@ describe('a backup from a standby', () => {
     expect(await atEnd.server.value(rowsOf)).toBe('4')
   })
 })
+
+describe('a cluster that was promoted before Holdfast came', () => {
+  test('has no history file in the repository, and is verified and restored all the same', async () => {
+    await using lab = await openLab({ major: 15, build })
+    // Archiving is off while the timeline begins: the history file is never archived.
+    const archiveCommand = await lab.server.value('SHOW archive_command')
+    lab.server.configure({ archive_command: '' })
+    await promoteInPlace(lab)
+    for (const name of readdirSync(join(lab.server.dataDirectory, 'pg_wal/archive_status'))) {
+      if (name.includes('.history')) rmSync(join(lab.server.dataDirectory, 'pg_wal/archive_status', name))
+    }
+    lab.server.configure({ archive_command: archiveCommand })
+    await lab.server.restart()
+    await lab.server.query('CREATE TABLE t AS SELECT 1 AS n')
+    const backup = await lab.backup()
+    expect(backup.timeline).toBe(2)
+    expect(keysOf(lab.repositoryDirectory).filter(key => key.includes('.history'))).toEqual([])
+    await lab.server.query('INSERT INTO t VALUES (2)')
+    await lab.archiveAll()
+    await lab.ok(['verify'])
+    await lab.ok(['wal', 'status'])
+    await using restored = await restoreAndStart(lab, [], { build })
+    expect(await restored.server.value('SELECT count(*) FROM t')).toBe('2')
+    await using again = await restoreAndStart(lab, ['--timeline', '2', '--to-immediate'], { build })
+    expect(await again.server.value('SELECT count(*) FROM t')).toBe('1')
+  })
+})
+
+describe('the end of a timeline that was left in the middle of a segment', () => {
+  test('comes back from the partial segment that was archived', async () => {
+    await using lab = await openLab({ major: 15, build })
+    await lab.server.query('CREATE TABLE t AS SELECT 1 AS n')
+    await lab.backup()
+    await lab.server.query('INSERT INTO t VALUES (2)')
+    await promoteInPlace(lab)
+    await lab.server.query('INSERT INTO t VALUES (3)')
+    await lab.archiveAll()
+    expect(keysOf(lab.repositoryDirectory).some(key => key.includes('.partial.zst'))).toBe(true)
+    await using old = await restoreAndStart(lab, ['--timeline', '1'], { build })
+    expect(await old.server.value('SELECT count(*) FROM t')).toBe('2')
+    await using newest = await restoreAndStart(lab, [], { build })
+    expect(await newest.server.value('SELECT count(*) FROM t')).toBe('3')
+    await lab.ok(['verify'])
+  })
+})
+
+/** The server goes on as a timeline of its own, on the same data directory. */
+async function promoteInPlace({ server }: Lab): Promise<void> {
+  await server.stop()
+  writeFileSync(join(server.dataDirectory, 'standby.signal'), '')
+  await server.start()
+  await server.query('SELECT pg_promote()')
+}
