@@ -91,7 +91,7 @@ async function explainFull(errno: string, path: string): Promise<Explanation | u
   return {
     code: 'STORAGE_FULL',
     says: 'no space is left',
-    hint: 'Free space on the file system of %path, or expire old backups (holdfast expire).',
+    hint: 'Free space on the file system of %path, or make it larger. Delete nothing in the repository by hand.',
   }
 }
 
