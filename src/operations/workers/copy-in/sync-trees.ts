@@ -1,6 +1,6 @@
 /**
- * Makes what was written durable. Asking the kernel for a sync of the whole file system (`sync -f`) is a hundred times as
- * fast for very many small files as a sync of each (measured: see bench/micro); where there is no such program, or it
+ * Makes what was written durable. Asking the kernel for a sync of the whole file system (`sync -f`) is thirty times as
+ * fast for very many small files as a sync of each (measured: bench/micro/sync.ts); where there is no such program, or it
  * fails, every file and directory is synced by itself.
  */
 import { execFile } from 'node:child_process'
