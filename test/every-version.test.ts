@@ -6,6 +6,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
+import { startChurn } from './support/churn.ts'
 import { expectLedger } from './support/ledger-check.ts'
 import { createLedger, startLedger, type Transfer } from './support/ledger-writer.ts'
 import type { Major } from './support/postgres-binaries.ts'
@@ -53,6 +54,7 @@ describe.each([
 async function playScene(major: Major, random: Random): Promise<Scene> {
   const lab = await openLab({ major, settings: { track_commit_timestamp: 'on' } })
   await createLedger(lab.server)
+  await using churn = await startChurn(lab.server)
   await using ledger = await startLedger(lab.server, { seed: random.seed, oneAtATime: true })
   await ledger.more(50)
   const backup = await lab.backup()
@@ -64,6 +66,7 @@ async function playScene(major: Major, random: Random): Promise<Scene> {
   ledger.resume()
   await ledger.more(50)
   await ledger.stop()
+  await churn.stop()
   await lab.archiveAll()
   return { lab, backup, journal: ledger.journal, pointLength }
 }

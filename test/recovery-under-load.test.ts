@@ -7,6 +7,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
+import { startChurn } from './support/churn.ts'
 import { expectLedger } from './support/ledger-check.ts'
 import { createLedger, startLedger, type Transfer } from './support/ledger-writer.ts'
 import { committedBy, firstRecordFrom, readLogOrder, type LogRecord } from './support/log-order.ts'
@@ -77,6 +78,7 @@ async function playScene(): Promise<Scene> {
   initPgbench(server, 2)
   const startLsn = await server.value('SELECT pg_current_wal_insert_lsn()')
   await using bench = startPgbench(server, 300)
+  await using churn = await startChurn(server)
   await using ledger = await startLedger(server, { seed: random.seed })
   await ledger.more(200)
   const backups: BackupRecord[] = []
@@ -90,6 +92,7 @@ async function playScene(): Promise<Scene> {
   }
   await ledger.stop()
   await bench.stop()
+  await churn.stop()
   await lab.archiveAll()
   const [first, second] = backups
   if (!first || !second) throw new Error('there are two backups')

@@ -51,6 +51,8 @@ export interface Lab extends AsyncDisposable {
   backup(args?: readonly string[]): Promise<BackupRecord>
   /** Ends the current segment and waits until all WAL up to here is in the repository. */
   archiveAll(): Promise<void>
+  /** Writes a file that belongs to the user of the server. */
+  write(path: string, content: string | Uint8Array): void
   /** Writes another configuration beside the lab's and returns its path. */
   writeConfig(name: string, changes: Readonly<Record<string, unknown>>): string
   /** Writes another configuration whose repository is changed by `change`. */
@@ -104,13 +106,13 @@ class RepositoryLab implements Lab {
     if (kind === 'none') return 'none'
     const identity = execFileSync('age-keygen', { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
     const recipient = /public key: (age1\S+)/.exec(identity)?.[1]
-    this.#write(this.identityPath, identity)
+    this.write(this.identityPath, identity)
     return { recipients: [recipient], identity: { file: this.identityPath } }
   }
 
   writeConfig(name: string, changes: Readonly<Record<string, unknown>>): string {
     const path = join(this.server.root, name)
-    this.#write(path, stringify({ ...this.config, ...changes }))
+    this.write(path, stringify({ ...this.config, ...changes }))
     return path
   }
 
@@ -120,9 +122,9 @@ class RepositoryLab implements Lab {
     })
   }
 
-  #write(path: string, text: string): void {
+  write(path: string, content: string | Uint8Array): void {
     const { uid, gid } = serverUser()
-    writeFileSync(path, text, { mode: 0o600 })
+    writeFileSync(path, content, { mode: 0o600 })
     chownSync(path, uid, gid)
   }
 
