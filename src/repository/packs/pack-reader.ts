@@ -3,6 +3,7 @@
  * (its age header) and its end (the seek table) are read; then every range costs one request.
  */
 import { Fault, isFault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
 import { KiB } from '../../base/units.ts'
 import { decodeSeekTable, seekTableSizeFromEnd } from '../../pipeline/seekable.ts'
 import { createFrameDecompressor } from '../../pipeline/zstd.ts'
@@ -57,8 +58,9 @@ export async function openPack(
   const { storage, key } = source
   try {
     const layout = await layoutOf(await readStart(source, signal), source.sizeBytes, source.identities)
-    const index = new FrameIndex(decodeSeekTable(await readSeekTable(source, layout, signal)))
-    if (index.storedBytes > layout.plainBytes) throw corruptPack('the seek table names more than is stored')
+    const table = await readSeekTable(source, layout, signal)
+    const index = new FrameIndex(decodeSeekTable(table))
+    checkIndex(index, layout.plainBytes - table.length)
     return {
       index,
       layout,
@@ -81,6 +83,17 @@ export async function openPack(
     }
   } catch (error) {
     throw inPack(key, error)
+  }
+}
+
+/** A table that was changed must not lead outside of buffers, or leave bytes out. */
+function checkIndex(index: FrameIndex, plainBytes: number): void {
+  if (index.storedBytes !== plainBytes) throw corruptPack('the seek table does not name what is stored')
+  for (let i = 0; i < index.count; i++) {
+    const { storedBytes, rawBytes } = index.frame(i)
+    if (storedBytes > compressedFrameSizeBytesMax || rawBytes > limits.frameSizeBytesMax || rawBytes === 0) {
+      throw corruptPack(`the seek table names an impossible size for frame ${String(i)}`)
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { frameSizeBytes, makePack, never, withObject, type MadePack } from '../../../test/support/pack-lab.ts'
 import { generateIdentity } from '../../pipeline/age.ts'
@@ -168,3 +169,41 @@ test.each(['sealed', 'not sealed'])('a pack of empty pages, %s, is stored as it 
     expect((await readFile(reader, file)).equals(pack.contents.get(file.path)!)).toBe(true)
   }
 })
+
+/** Nothing that a disk or an enemy does to the bytes may give wrong ones, or anything else than a fault. */
+test.each(['sealed', 'not sealed'])(
+  'a pack, %s, with anything changed in it gives the right bytes or a fault',
+  async how => {
+    const pack = await makePack([700 * KiB, 20 * KiB, 1200 * KiB, 5], how === 'sealed' ? [recipient] : [])
+    const whole: Buffer[] = []
+    const reader = await read(pack.storage, pack, [identity])
+    for await (const { bytes } of reader.frames(0, reader.index.count - 1, never))
+      whole.push(Buffer.from(bytes!))
+    const change = fc.record({
+      from: fc.nat(),
+      near: fc.nat(300),
+      length: fc.integer({ min: 1, max: 9 }),
+      by: fc.integer({ min: 1, max: 255 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(change, fc.boolean(), async ({ from, near, length, by }, atEnd) => {
+        const storage = await withObject(pack, bytes => {
+          const at = atEnd ? bytes.length - 1 - near : from % bytes.length
+          for (let i = at; i < Math.min(bytes.length, at + length); i++) bytes[i] = (bytes[i] ?? 0) ^ by
+          return bytes
+        })
+        const outcome = await read(storage, pack, [identity]).catch((error: unknown) => error)
+        if (outcome instanceof Error) {
+          expect(outcome).toMatchObject({ name: 'Fault' })
+          return
+        }
+        const changed = outcome as PackReader
+        for await (const { frame, bytes, damage } of changed.frames(0, changed.index.count - 1, never)) {
+          if (bytes) expect(whole[frame.index]?.equals(bytes)).toBe(true)
+          else expect(damage).toMatchObject({ code: 'OBJECT_CORRUPT' })
+        }
+      }),
+      { numRuns: 150 },
+    )
+  },
+)

@@ -149,8 +149,17 @@ export class PackWalk {
     }
   }
 
+  /** Files that the manifest places over others are damage, too, and would lead the walk astray. */
   #nextFile(): ManifestFile | undefined {
-    const next = this.#files.next()
-    return next.done === true ? undefined : next.value
+    const before = this.#before
+    const startBytes = before ? before.offsetBytes + before.sizeBytes : 0
+    for (let next = this.#files.next(); next.done !== true; next = this.#files.next()) {
+      if (next.value.offsetBytes >= startBytes) return next.value
+      this.findings.damage.push({
+        path: next.value.path,
+        message: 'the manifest places it over another file',
+      })
+    }
+    return undefined
   }
 }

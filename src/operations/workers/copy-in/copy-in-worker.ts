@@ -82,6 +82,8 @@ class CopierIn {
         this.#port.poll()
         signal.throwIfAborted()
       }
+      if (parts.nextPath() !== undefined)
+        throw this.#damaged(pack, parts.nextPath(), 'the pack ends before it')
       await writer.settle()
     } finally {
       await writer.abandon()
@@ -125,8 +127,13 @@ class CopierIn {
   }
 
   #checkOffsets(pack: PackObject, files: readonly ManifestFile[], { index }: PackReader): void {
-    const outside = files.find(file => file.offsetBytes + file.sizeBytes > index.rawBytes)
-    if (outside) throw this.#damaged(pack, outside.path, 'the manifest places it behind the end of the pack')
+    let endBytes = 0
+    for (const { path, offsetBytes, sizeBytes } of files) {
+      if (offsetBytes < endBytes) throw this.#damaged(pack, path, 'the manifest places it over another file')
+      endBytes = offsetBytes + sizeBytes
+      if (endBytes > index.rawBytes)
+        throw this.#damaged(pack, path, 'the manifest places it behind the end of the pack')
+    }
   }
 
   #damaged(pack: PackObject, path: string | undefined, why: unknown): unknown {
