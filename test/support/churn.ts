@@ -1,4 +1,5 @@
 /** Tables and databases that come and go: files appear, grow, shrink and vanish under whoever reads the directory. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { TestServer } from './postgres-server.ts'
 
@@ -41,14 +42,17 @@ async function turnOver(client: pg.Client, round: number): Promise<void> {
   for (const statement of [
     `DROP TABLE IF EXISTS ${name}`,
     `CREATE TABLE ${name} (n int PRIMARY KEY, text text)`,
-    `INSERT INTO ${name} SELECT n, repeat('x', 200) FROM generate_series(1, 3000) n`,
+    `INSERT INTO ${name} SELECT n, repeat('x', 200) FROM generate_series(1, 1000) n`,
     `DELETE FROM ${name} WHERE n > 100`,
     `VACUUM ${name}`,
     `VACUUM FULL ${name}`,
     `TRUNCATE ${name}`,
-  ])
+  ]) {
     await client.query(statement)
-  if (round % 4 === 0) {
+    // A pace: all that this writes has to be replayed by every restore.
+    await delay(15)
+  }
+  if (round % 8 === 0) {
     await client.query('DROP DATABASE IF EXISTS churn')
     await client.query('CREATE DATABASE churn')
   }
