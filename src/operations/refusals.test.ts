@@ -245,6 +245,30 @@ describe('wal status', () => {
   })
 })
 
+test('wal status names the history file that is missing', async () => {
+  const history = new WalHistory([
+    backup,
+    ...commits(300),
+    { kind: 'promotion', archivesPartial: false, parentGoesOn: 0 },
+    ...commits(1000),
+  ])
+  const status = (): ReturnType<typeof walStatus> =>
+    walStatus(
+      {
+        backups: history.backups.map(backupRecordOf),
+        wal: history.store(false),
+        walSegmentSizeBytes: segmentSizeBytes,
+      },
+      signal,
+    )
+  expect((await status()).missingHistories).toEqual([])
+  history.forgetHistories()
+  expect((await status()).missingHistories).toEqual(['00000002.history'])
+  expect(walStatusText(await status())).toContain(
+    '00000002.history: whether this timeline goes on from an older one',
+  )
+})
+
 describe('a plan', () => {
   test('says what other timelines hold of the time that was asked for', async () => {
     const history = new WalHistory([

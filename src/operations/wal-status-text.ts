@@ -3,14 +3,15 @@ import { formatMicros, parseTime } from '../wal/time.ts'
 import type { GapStatus, TimelineStatus, WalStatus, WindowStatus } from './wal-status.ts'
 
 /** Lines without colours; the most important first. */
-export function walStatusText({ windows, gaps, timelines, unusableBackups }: WalStatus): string {
+export function walStatusText(status: WalStatus): string {
+  const { windows, gaps, missingHistories, timelines, unusableBackups } = status
   const sections = [
     section(
       'What can be restored',
       windows.toReversed().flatMap(windowLines),
       'Nothing: there is no backup with all its WAL.',
     ),
-    section('What is missing', gaps.map(gapLine), 'Nothing.'),
+    section('What is missing', [...gaps.map(gapLine), ...missingHistories.map(historyLine)], 'Nothing.'),
     section('Stored WAL', timelines.flatMap(timelineLines), 'None.'),
     unusableBackups.length > 0 &&
       section(
@@ -52,6 +53,10 @@ function gapLine({
       ? ` (${time(lastTimeBefore)} to ${time(firstTimeAfter)})`
       : ''
   return `${which}${span}${isBridged ? '' : ': no backup was made since, so nothing after it can be restored'}`
+}
+
+function historyLine(name: string): string {
+  return `${name}: whether this timeline goes on from an older one can not be told`
 }
 
 function timelineLines({ timeline, branchedFrom, runs, partials }: TimelineStatus): string[] {

@@ -3,14 +3,14 @@
  * needs no key. The result is what `--json` prints: LSNs are text, times ISO 8601 in UTC.
  */
 import { limits } from '../base/limits.ts'
-import { segmentEndLsn, type TimelineWal } from '../policy/archive.ts'
+import { segmentEndLsn, type Archive, type TimelineWal } from '../policy/archive.ts'
 import { nameOnPath, type TimelinePath } from '../policy/timeline-path.ts'
 import { windowReport, type Gap, type Window } from '../policy/window.ts'
 import type { BackupRecord } from '../repository/format/backup-record.ts'
 import type { WalHead } from '../repository/format/wal-head.ts'
 import type { WalStore } from '../repository/wal-store.ts'
 import { formatLsn } from '../wal/lsn.ts'
-import { segmentName, segmentStartLsn } from '../wal/segment.ts'
+import { historyName, segmentName, segmentStartLsn } from '../wal/segment.ts'
 import { isoMicros } from '../wal/time.ts'
 import { factsOf, readArchive } from './wal-archive.ts'
 
@@ -23,6 +23,8 @@ export interface WalStatusDeps {
 export interface WalStatus {
   readonly windows: readonly WindowStatus[]
   readonly gaps: readonly GapStatus[]
+  /** History files of timelines that may go on from an older one that is stored, too; nobody can tell without them. */
+  readonly missingHistories: readonly string[]
   readonly timelines: readonly TimelineStatus[]
   readonly unusableBackups: readonly { readonly id: string; readonly why: string }[]
 }
@@ -68,9 +70,16 @@ export async function walStatus(deps: WalStatusDeps, signal: AbortSignal): Promi
   return {
     windows: await Promise.all(report.windows.map(window => windowStatus(window, look))),
     gaps: await Promise.all(report.gaps.map(gap => gapStatus(gap, look))),
+    missingHistories: missingHistories(archive),
     timelines: [...archive.timelines.values()].map(wal => timelineStatus(wal, deps.walSegmentSizeBytes)),
     unusableBackups: report.unusable,
   }
+}
+
+/** The oldest timeline that is stored may well be older than the archive: nothing is missing then. */
+function missingHistories({ timelines }: Archive): readonly string[] {
+  const [, ...later] = [...timelines.values()]
+  return later.filter(({ history }) => !history).map(({ timeline }) => historyName(timeline))
 }
 
 async function windowStatus(window: Window, look: Look): Promise<WindowStatus> {

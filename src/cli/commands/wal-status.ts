@@ -7,7 +7,7 @@ export const walStatus = defineCommand({
   words: ['wal', 'status'],
   summary: 'Show what can be restored: the window, and its gaps.',
   description:
-    'For each timeline, the spans of WAL that are stored and what is missing between them. Exits with 62 when there are gaps.',
+    'For each timeline, the spans of WAL that are stored and what is missing between them. Exits with 62 when something is.',
   arguments: {},
   options: { repository: repositoryOption },
   examples: [{ command: 'holdfast wal status', doc: 'The window of every timeline, as LSNs and times.' }],
@@ -28,6 +28,8 @@ export const walStatus = defineCommand({
     }
     const status = await statusOf(deps, signal)
     output.result(status, () => walStatusText(status))
-    return status.gaps.length === 0 ? undefined : faultCatalogue.WAL_GAPS.exit
+    return status.gaps.length + status.missingHistories.length === 0
+      ? undefined
+      : faultCatalogue.WAL_GAPS.exit
   },
 })
