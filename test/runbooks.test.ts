@@ -1,0 +1,60 @@
+/** The runbook for a dropped table, carried out to the letter: every command of it, in one shell. */
+import { spawnSync } from 'node:child_process'
+import { symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { commandsOf } from './support/document.ts'
+import { launcher } from './support/holdfast.ts'
+import { binDirectory, serverUser } from './support/postgres-binaries.ts'
+import { makeOwned } from './support/postgres-server.ts'
+import { openLab, type Lab } from './support/repository-lab.ts'
+
+const page = 'docs/runbooks/restore-a-dropped-table.md'
+
+test('a dropped table is brought back into the running original, and the copy is gone afterwards', async () => {
+  await using lab = await openLab({ major: 15, build: 'debian', settings: { listen_addresses: '' } })
+  // So that the copy finds the place of the original taken, as on a real host.
+  lab.server.configure({ unix_socket_directories: lab.server.socketDirectory })
+  await lab.server.query('CREATE TABLE "orders" AS SELECT generate_series(1, 1000) AS id')
+  await lab.backup()
+  await lab.server.query('INSERT INTO orders VALUES (1001)')
+  const moment = await lab.server.value('SELECT clock_timestamp()::text')
+  await lab.server.query('DROP TABLE orders')
+
+  const copy = join(lab.server.root, 'copy')
+  const { status, output } = followPage(lab, {
+    DATABASE: 'postgres',
+    TABLE: 'orders',
+    COPY: copy,
+    BIN: binDirectory(15, 'debian'),
+    TARGET: `--to-time "${moment}"`,
+  })
+  expect(status, output).toBe(0)
+  expect(await lab.server.value('SELECT count(*) FROM orders'), output).toBe('1001')
+  expect(spawnSync('ls', [copy]).status).not.toBe(0)
+})
+
+function followPage(
+  { server, configPath }: Lab,
+  settings: Readonly<Record<string, string>>,
+): { readonly status: number | null; readonly output: string } {
+  const { uid, gid } = serverUser()
+  const tools = join(server.root, 'tools')
+  makeOwned(tools)
+  symlinkSync(launcher(), join(tools, 'holdfast'))
+  const script = `set -e\n${commandsOf(page, settings)}`
+  const run = spawnSync('/bin/sh', ['-s'], {
+    uid,
+    gid,
+    cwd: server.root,
+    input: script,
+    encoding: 'utf8',
+    env: {
+      PATH: `${tools}:/usr/bin:/bin`,
+      HOLDFAST_CONFIG: configPath,
+      PGHOST: server.socketDirectory,
+      PGUSER: 'postgres',
+    },
+  })
+  return { status: run.status, output: `${run.stdout}${run.stderr}` }
+}
