@@ -60,7 +60,7 @@ describe('a page that is being written while it is read', () => {
       // Half of the page has reached the disk, half has not: its own LSN is new, and its checksum is wrong.
       overwrite(path, pageSizeBytes / 2, old.subarray(pageSizeBytes / 2, pageSizeBytes))
     }
-    const run = await whileCopying(lab, tear, 9)
+    const run = await whileCopying(lab, tear, { level: 9 })
     expect(run.status, describeRun(run)).toBe(0)
     expect(jsonOf<BackupRecord>(run).checks).toMatchObject({ pagesCorrupt: 0, corrupt: [], pagesTorn: 1 })
 

@@ -9,7 +9,7 @@ import { serverUser } from './support/postgres-binaries.ts'
 import { makeRoot } from './support/postgres-server.ts'
 import { expectWhole, keysOf, stagedFiles } from './support/repository-files.ts'
 import { openLab } from './support/repository-lab.ts'
-import { faultOf } from './support/restored-server.ts'
+import { faultOf, restoreAndStart } from './support/restored-server.ts'
 
 interface SmallDisk extends Disposable {
   readonly directory: string
@@ -78,12 +78,43 @@ describe.skipIf(reason !== undefined)('a restore into a place that is too small'
   })
 })
 
+describe.skipIf(reason !== undefined)('a restore whose disk is full after all', () => {
+  test('says so, and leaves nothing that starts', async () => {
+    // Enough bytes, and too few files: nobody can see that beforehand.
+    using disk = smallDisk(200, 500)
+    await using lab = await openLab({ major: 15, build: 'debian' })
+    await lab.backup()
+    const target = join(disk.directory, 'data')
+    const run = await lab.run(['restore', '--target-dir', target, '--latest', '--yes', '--json'])
+    expect(run.status, describeRun(run)).toBe(52)
+    expect(faultOf(run).hint).not.toBe('')
+    expect(existsSync(join(target, 'global/pg_control'))).toBe(false)
+  })
+})
+
+describe.skipIf(reason !== undefined)('a repository that can only be read', () => {
+  test('refuses what is to be written, and gives what is there', async () => {
+    using disk = smallDisk(64)
+    await using lab = await openLab({ major: 15, build: 'debian', repositoryDirectory: disk.directory })
+    await lab.backup()
+    await lab.archiveAll()
+    execFileSync('mount', ['-o', 'remount,ro', disk.directory])
+    const refused = await lab.run(['backup', '--json'])
+    expect(refused.status, describeRun(refused)).toBe(30)
+    expect(faultOf(refused).message).toMatch(/read-only/i)
+    await lab.ok(['list'])
+    await lab.ok(['verify'])
+    await using restored = await restoreAndStart(lab, [], { build: 'debian' })
+    expect(await restored.server.value('SELECT 1')).toBe('1')
+  })
+})
+
 /** A file system of its own in memory, for the user of the servers. */
-function smallDisk(sizeMb: number): SmallDisk {
+function smallDisk(sizeMb: number, filesMax?: number): SmallDisk {
   const { uid, gid } = serverUser()
   const directory = join(makeRoot(), 'disk')
   mkdirSync(directory)
-  mount(directory, sizeMb)
+  mount(directory, sizeMb, filesMax)
   chownSync(directory, uid, gid)
   return {
     directory,
@@ -94,8 +125,12 @@ function smallDisk(sizeMb: number): SmallDisk {
   }
 }
 
-function mount(directory: string, sizeMb: number): void {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${String(sizeMb)}m`, 'tmpfs', directory], {
+function mount(directory: string, sizeMb: number, filesMax?: number): void {
+  const options = [
+    `size=${String(sizeMb)}m`,
+    ...(filesMax === undefined ? [] : [`nr_inodes=${String(filesMax)}`]),
+  ]
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', directory], {
     stdio: 'pipe',
   })
 }

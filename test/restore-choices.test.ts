@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
 import { describeRun } from './support/holdfast.ts'
+import { whileCopying } from './support/halfway-backup.ts'
 import { catchUp, startStandby } from './support/postgres-standby.ts'
 import { keysOf } from './support/repository-files.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
@@ -234,6 +235,28 @@ describe('a backup from a standby', () => {
     expect(await restored.server.value(rowsOf)).toBe('5')
     await using atEnd = await restoreAndStart(lab, ['--backup', backup.id, '--to-immediate'], { build })
     expect(await atEnd.server.value(rowsOf)).toBe('4')
+  })
+})
+
+describe('a standby that is promoted while it is backed up', () => {
+  test('gives no backup, and says why', async () => {
+    const { lab } = await openStory()
+    await using _ = lab
+    await lab.server.query('CREATE TABLE large AS SELECT n, md5(n::text) FROM generate_series(1, 300000) n')
+    await lab.archiveAll()
+    await using standby = await startStandby(lab.server, { build, settings: { archive_mode: 'off' } })
+    await catchUp(lab.server, standby)
+    const config = {
+      postgres: { connection: standby.connectionString, primary: lab.server.connectionString },
+    }
+    const ids = (await lab.json<readonly BackupRecord[]>(['list'])).map(({ id }) => id)
+    const run = await whileCopying(lab, async () => void (await standby.query('SELECT pg_promote()')), {
+      level: 9,
+      config,
+    })
+    expect(run.status, describeRun(run)).toBe(41)
+    expect(faultOf(run).message).toMatch(/promoted/)
+    expect((await lab.json<readonly BackupRecord[]>(['list'])).map(({ id }) => id)).toEqual(ids)
   })
 })
 

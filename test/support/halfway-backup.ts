@@ -4,15 +4,20 @@ import { stagedFiles } from './repository-files.ts'
 import type { Lab } from './repository-lab.ts'
 import { until } from './until.ts'
 
+export interface SlowBackup {
+  /** zstd's; 19 takes many seconds, for a backup that is to be cut off. One that is to go on to its end may take less. */
+  readonly level?: number | undefined
+  /** Changes to the lab's configuration. */
+  readonly config?: Readonly<Record<string, unknown>> | undefined
+}
+
 /**
- * Starts a slow backup, and resolves when data is being written: it has begun on the server, and is not done.
- *
- * It is slow since it compresses hard, on one thread. Level 19 takes many seconds, for a backup that is to be cut off;
- * one that is to go on to its end may take a lower one.
+ * Starts a backup that compresses hard, on one thread, and resolves when data is being written: it has begun on the
+ * server, and is not done.
  */
-export async function startCopying(lab: Lab, level = 19): Promise<Running> {
-  const config = lab.writeConfig('slow.yaml', { compression: { level }, workers: 1 })
-  const running = lab.start(['--config', config, 'backup', '--json'])
+export async function startCopying(lab: Lab, { level = 19, config }: SlowBackup = {}): Promise<Running> {
+  const path = lab.writeConfig('slow.yaml', { compression: { level }, workers: 1, ...config })
+  const running = lab.start(['--config', path, 'backup', '--json'])
   const seen = until(
     'data is being copied',
     () =>
@@ -29,8 +34,8 @@ export async function startCopying(lab: Lab, level = 19): Promise<Running> {
 }
 
 /** Stops a slow backup in the middle, does `work`, and lets it go on to its end. */
-export async function whileCopying(lab: Lab, work: () => Promise<void>, level?: number): Promise<Run> {
-  const running = await startCopying(lab, level)
+export async function whileCopying(lab: Lab, work: () => Promise<void>, how: SlowBackup = {}): Promise<Run> {
+  const running = await startCopying(lab, how)
   running.kill('SIGSTOP')
   try {
     await work()
