@@ -28,7 +28,7 @@ export function summaryText({ backup, accident, moment, restored, checked, verif
       `${formatBytes(sizes.rawBytes)} in ${formatDuration(durationMs)} (${formatBytes((sizes.rawBytes * second) / durationMs)}/s), stored in ${formatBytes(sizes.storedBytes)}`,
     ],
     ['WAL', `${String(moment.walSegments)} segments archived (${wal})`],
-    ['restore', restored.files],
+    ['restore', restored.files.replace(/; .*/, '')],
     [
       'back (RTO)',
       `${formatDuration(restored.returnedMs)} from the command to the first answer of the server`,
@@ -37,10 +37,7 @@ export function summaryText({ backup, accident, moment, restored, checked, verif
       'lost (RPO)',
       `${String(checked.lost)} of ${String(checked.payments + checked.lost)} payments committed by that moment`,
     ],
-    [
-      '',
-      `had the whole server been lost just then: the last ${formatDuration(accident.unarchivedMs)}, not yet archived`,
-    ],
+    ['', `had the host died just then: the last ${formatDuration(accident.unarchivedMs)}`],
     ['verify', formatDuration(verified.durationMs)],
   ])
 }

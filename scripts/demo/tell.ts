@@ -32,13 +32,14 @@ export interface Claim {
 
 type Style = Parameters<typeof styleText>[0]
 
-const width = 88
+const widthMax = 80
 const margin = '      '
 
 export function createTell(out: NodeJS.WriteStream, steps: number): Tell {
   const startedAt = performance.now()
   const claims: Claim[] = []
   let stepCount = 0
+  const width = Math.min(widthMax, out.isTTY ? out.columns : widthMax)
   // styleText leaves colour out by itself when the stream is no terminal, or NO_COLOR says so.
   const styled = (style: Style, text: string): string => styleText(style, text, { stream: out })
   const line = (text = ''): void => void out.write(`${text}\n`)
