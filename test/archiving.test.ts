@@ -126,6 +126,30 @@ describe('a backup whose archiving does not work', () => {
   })
 })
 
+describe('one repository for two clusters', () => {
+  test('keeps them apart, whatever they are called and whoever asks', async () => {
+    await using first = await openLab({ major: 15, build })
+    await using second = await openLab({
+      major: 18,
+      repositoryDirectory: first.repositoryDirectory,
+      config: { cluster: 'other' },
+    })
+    const [one, other] = [await first.backup(), await second.backup()]
+    expect(await idsOf(first)).toEqual([one.id])
+    expect(await idsOf(second)).toEqual([other.id])
+    await first.ok(['verify'])
+    await second.ok(['verify'])
+    // The second cluster under the first one's name: it must not get in.
+    const config = second.writeConfig('confused.yaml', { cluster: first.cluster })
+    for (const args of [['backup'], ['init', '--yes']]) {
+      const run = await second.run(['--config', config, ...args, '--json'])
+      expect(run.status, describeRun(run)).toBe(15)
+    }
+    await using restored = await restoreAndStart(second, [])
+    expect(await restored.server.value('SHOW server_version')).toMatch(/^18/)
+  })
+})
+
 describe('a standby that archives, too', () => {
   test('pushes the same segments as its primary, and goes on after its promotion', async () => {
     await using lab = await openLab({ major: 15, build })

@@ -1,12 +1,13 @@
 /** `wal push` and `wal get` killed at any moment: PostgreSQL runs them again, and never gets half a segment. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeOwned } from './support/postgres-server.ts'
 import { seededRandom } from './support/random.ts'
 import { contentOf, expectKept, keysOf, objectsOf, stagedFiles } from './support/repository-files.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
+import { restore, untilRecovered } from './support/restored-server.ts'
 
 const random = seededRandom('crash of wal push and wal get')
 const kills = Array.from({ length: 15 }, (_, index) => index + 1)
@@ -76,6 +77,54 @@ describe('wal get', () => {
     },
   )
 })
+
+describe('the helper that fetches ahead', () => {
+  test('may be killed again and again while a server recovers: it gets every segment, and none twice', async () => {
+    await using other = await openLab({ major: 15, build: 'debian', walSegmentSizeMb: 1 })
+    await other.server.query('CREATE TABLE t (n int, text text)')
+    await other.backup()
+    await other.server.query("INSERT INTO t SELECT n, repeat('x', 300) FROM generate_series(1, 30000) n")
+    await other.archiveAll()
+    await using restored = await restore(other, [], { build: 'debian' })
+    const hunt = { isOver: false, kills: 0 }
+    const hunting = (async () => {
+      while (!hunt.isOver) {
+        for (const pid of helpersAt(restored.server.dataDirectory)) {
+          process.kill(pid, 'SIGKILL')
+          hunt.kills++
+        }
+        await delay(random.integer(5, 60))
+      }
+    })()
+    try {
+      await restored.server.start()
+      expect(await untilRecovered(restored.server)).toBe('promoted')
+    } finally {
+      hunt.isOver = true
+      await hunting
+    }
+    expect(hunt.kills).toBeGreaterThan(0)
+    expect(await restored.server.value('SELECT count(*) FROM t')).toBe('30000')
+  })
+})
+
+/** The helper processes that work for this server; found in /proc by what they were started with. */
+function helpersAt(dataDirectory: string): readonly number[] {
+  return readdirSync('/proc').flatMap(entry => {
+    const pid = Number(entry)
+    if (!Number.isInteger(pid)) return []
+    const words = readProcess(pid)
+    return words.includes('fetch-ahead') && words.includes(dataDirectory) ? [pid] : []
+  })
+}
+
+function readProcess(pid: number): string {
+  try {
+    return `${readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8')} ${readlinkSync(`/proc/${String(pid)}/cwd`)}`
+  } catch {
+    return '' // It has ended meanwhile.
+  }
+}
 
 const walFolder = (): string => join(lab.server.dataDirectory, 'pg_wal')
 const atServer = (): { cwd: string } => ({ cwd: lab.server.dataDirectory })

@@ -1,6 +1,14 @@
 /** Data directories as people have them: tablespaces, pg_wal on another disk, other segment sizes, no checksums. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, lstatSync, readdirSync, readlinkSync, truncateSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  truncateSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { describeRun } from './support/holdfast.ts'
@@ -106,6 +114,31 @@ test('unlogged tables come back empty, as after a crash, and can be written', as
   expect(await restored.server.value('SELECT count(*) FROM fleeting')).toBe('0')
   await restored.server.query('INSERT INTO fleeting VALUES (1)')
   expect(await restored.server.value('SELECT n FROM fleeting WHERE n = 1')).toBe('1')
+})
+
+test('names that nobody expects come back, and what is no file is passed over with a warning', async () => {
+  await using lab = await openLab({ major: 15, build })
+  const folder = join(lab.server.dataDirectory, 'odd "folder" ü')
+  makeOwned(folder)
+  const odd = [
+    join(folder, "it's \\ here"),
+    join(lab.server.dataDirectory, 'base/5/two\nlines'),
+    join(folder, 'x'.repeat(200)),
+  ]
+  for (const path of odd) lab.write(path, path)
+  makeOwned(join(folder, 'empty'))
+  execFileSync('mkfifo', [join(lab.server.dataDirectory, 'pipe')])
+  symlinkSync('/etc/passwd', join(lab.server.dataDirectory, 'link'))
+  const backup = await lab.backup()
+  expect(backup.warnings.join('\n')).toMatch(/pipe/)
+  expect(backup.warnings.join('\n')).toMatch(/link to \/etc\/passwd/)
+  await lab.ok(['verify'])
+  await using restored = await restore(lab, ['--to-immediate'], { build })
+  const there = (path: string): string =>
+    path.replace(lab.server.dataDirectory, restored.server.dataDirectory)
+  for (const path of odd) expect(readFileSync(there(path), 'utf8')).toBe(path)
+  expect(readdirSync(there(join(folder, 'empty')))).toEqual([])
+  expect(existsSync(there(join(lab.server.dataDirectory, 'pipe')))).toBe(false)
 })
 
 /** The first file of a relation holds 1 GiB; the second counts its blocks from 131,072 on, and its checksums with them. */

@@ -8,6 +8,7 @@ import { describeRun } from './support/holdfast.ts'
 import { whileCopying } from './support/halfway-backup.ts'
 import { catchUp, startStandby } from './support/postgres-standby.ts'
 import { keysOf } from './support/repository-files.ts'
+import { makeOwned } from './support/postgres-server.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
 import { faultOf, restore, restoreAndStart, tryRestore, untilRecovered } from './support/restored-server.ts'
 import { untilDisconnected } from './support/sessions.ts'
@@ -171,6 +172,18 @@ describe('restore', () => {
     await untilRecovered(server)
     expect(await server.value(rowsOf)).toBe('3')
     expect(await server.value("SELECT to_regclass('more') IS NULL")).toBe('true')
+  })
+
+  test('takes any name of a restore point, and any path of its configuration', async () => {
+    const name = `it's "half" \\ way ü`
+    await lab.server.query('SELECT pg_create_restore_point($1)', [name])
+    await lab.archiveAll()
+    const folder = join(lab.server.root, `sp ace's "x" $HOME %p`)
+    makeOwned(folder)
+    const config = join(folder, 'hold fast.yaml')
+    lab.write(config, readFileSync(lab.configPath))
+    await using restored = await restoreAndStart(lab, ['--config', config, '--to-name', name], { build })
+    expect(restored.server.log()).toContain(`recovery stopping at restore point "${name}"`)
   })
 
   test('says that the key is wrong before it writes anything', async () => {
