@@ -263,10 +263,16 @@ describe('a standby that is promoted while it is backed up', () => {
       postgres: { connection: standby.connectionString, primary: lab.server.connectionString },
     }
     const ids = (await lab.json<readonly BackupRecord[]>(['list'])).map(({ id }) => id)
-    const run = await whileCopying(lab, async () => void (await standby.query('SELECT pg_promote()')), {
-      level: 9,
-      config,
-    })
+    const run = await whileCopying(
+      lab,
+      async () => {
+        await standby.query('SELECT pg_promote()')
+      },
+      {
+        level: 9,
+        config,
+      },
+    )
     expect(run.status, describeRun(run)).toBe(41)
     expect(faultOf(run).message).toMatch(/promoted/)
     expect((await lab.json<readonly BackupRecord[]>(['list'])).map(({ id }) => id)).toEqual(ids)
