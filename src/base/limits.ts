@@ -24,6 +24,8 @@ export const limits = {
   workerStopMsMax: 10 * second,
   /** Of each worker's JavaScript heap: buffers lie outside. */
   workerHeapMiBMax: 256,
+  /** Small: what a worker throws away are mostly buffers, which are given back when this part is collected. */
+  workerYoungHeapMiBMax: 4,
   /** Workers tell their progress in steps of so many bytes. */
   progressStepBytes: 8 * MiB,
 

@@ -67,7 +67,10 @@ function startMember(
 ): Member {
   const worker = new Worker(entry, {
     workerData: setup,
-    resourceLimits: { maxOldGenerationSizeMb: limits.workerHeapMiBMax, maxYoungGenerationSizeMb: 16 },
+    resourceLimits: {
+      maxOldGenerationSizeMb: limits.workerHeapMiBMax,
+      maxYoungGenerationSizeMb: limits.workerYoungHeapMiBMax,
+    },
   })
   const gone = new AbortController()
   let finished = false
