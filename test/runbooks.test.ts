@@ -11,28 +11,32 @@ import { openLab, type Lab } from './support/repository-lab.ts'
 
 const page = 'docs/runbooks/restore-a-dropped-table.md'
 
-test('a dropped table is brought back into the running original, and the copy is gone afterwards', async () => {
-  await using lab = await openLab({ major: 15, build: 'debian', settings: { listen_addresses: '' } })
-  // So that the copy finds the place of the original taken, as on a real host.
-  lab.server.configure({ unix_socket_directories: lab.server.socketDirectory })
-  await lab.server.query('CREATE TABLE "orders" AS SELECT generate_series(1, 1000) AS id')
-  await lab.backup()
-  await lab.server.query('INSERT INTO orders VALUES (1001)')
-  const moment = await lab.server.value('SELECT clock_timestamp()::text')
-  await lab.server.query('DROP TABLE orders')
+test(
+  'a dropped table is brought back into the running original, and the copy is gone afterwards',
+  { timeout: 180_000 },
+  async () => {
+    await using lab = await openLab({ major: 15, build: 'debian', settings: { listen_addresses: '' } })
+    // So that the copy finds the place of the original taken, as on a real host.
+    lab.server.configure({ unix_socket_directories: lab.server.socketDirectory })
+    await lab.server.query('CREATE TABLE "orders" AS SELECT generate_series(1, 1000) AS id')
+    await lab.backup()
+    await lab.server.query('INSERT INTO orders VALUES (1001)')
+    const moment = await lab.server.value('SELECT clock_timestamp()::text')
+    await lab.server.query('DROP TABLE orders')
 
-  const copy = join(lab.server.root, 'copy')
-  const { status, output } = followPage(lab, {
-    DATABASE: 'postgres',
-    TABLE: 'orders',
-    COPY: copy,
-    BIN: binDirectory(15, 'debian'),
-    TARGET: `--to-time "${moment}"`,
-  })
-  expect(status, output).toBe(0)
-  expect(await lab.server.value('SELECT count(*) FROM orders'), output).toBe('1001')
-  expect(spawnSync('ls', [copy]).status).not.toBe(0)
-})
+    const copy = join(lab.server.root, 'copy')
+    const { status, output } = followPage(lab, {
+      DATABASE: 'postgres',
+      TABLE: 'orders',
+      COPY: copy,
+      BIN: binDirectory(15, 'debian'),
+      TARGET: `--to-time "${moment}"`,
+    })
+    expect(status, output).toBe(0)
+    expect(await lab.server.value('SELECT count(*) FROM orders'), output).toBe('1001')
+    expect(spawnSync('ls', [copy]).status).not.toBe(0)
+  },
+)
 
 function followPage(
   { server, configPath }: Lab,
