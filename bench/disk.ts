@@ -40,7 +40,8 @@ export function treeSize(directory: string): TreeSize {
 }
 
 export function remove(path: string): void {
-  rmSync(path, { recursive: true, force: true })
+  // Again when a process that is just ending adds a file.
+  rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 }
 
 /** Nobody pays for what others wrote: all dirty pages go to disk first, then the source is read, or all is dropped. */

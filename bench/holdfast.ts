@@ -26,6 +26,7 @@ export function openHoldfast(directory: string): BackupTool {
       .trim()
       .replace(/^holdfast /, ''),
     settings: 'as `holdfast init` makes it: workers auto, zstd level 3, page checksums, CRC-32C, encrypted',
+    directory,
     repositoryDirectory: repository,
     backupsDirectory: join(repository, clusterName, 'backups'),
     walPushModes: ['single'],

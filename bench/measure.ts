@@ -8,7 +8,8 @@
  */
 import { spawn } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
-import { MiB } from '../src/base/units.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { MiB, formatDuration, minute } from '../src/base/units.ts'
 import { parseChildCpuTicks, parseKiB } from './proc.ts'
 
 export interface Command {
@@ -67,6 +68,17 @@ export async function measure(command: Command, as: RunAs, { sampleMemory = true
 /** Runs a command whose cost nobody asks for. */
 export async function run(command: Command, as: RunAs): Promise<string> {
   return (await measure(command, as, { sampleMemory: false })).output
+}
+
+const backgroundMsMax = 2 * minute
+
+/** Waits for what tools leave running in the background: it would cost the next one time. */
+export async function untilNobodyUses(directory: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < backgroundMsMax; waitedMs += 50) {
+    if (!listProc('').some(pid => readProc(`${pid}/cmdline`).includes(directory))) return
+    await delay(50)
+  }
+  throw new Error(`a process still uses ${directory} after ${formatDuration(backgroundMsMax)}`)
 }
 
 type Child = ReturnType<typeof start>

@@ -26,6 +26,7 @@ export function openPgBackRest(program: string, directory: string): BackupTool {
     name: 'pgbackrest',
     version: execFileSync(program, ['version'], { encoding: 'utf8' }).replace('pgBackRest ', '').trim(),
     settings: `process-max=${String(availableParallelism())}, compress-type=zst, compress-level=3, repo1-bundle=y${block ? ', repo1-block=y' : ''}, checksum-page=y, no encryption`,
+    directory,
     repositoryDirectory: repository,
     backupsDirectory: join(repository, 'backup', stanza),
     walPushModes: ['single', 'ahead'],

@@ -15,6 +15,8 @@ export interface BackupTool {
   clear(): void
   backup(): Command
   restore(targetDirectory: string): Command
+  /** All that the tool writes is here, and every process of it names this folder in its arguments. */
+  readonly directory: string
   /** The folder of the repository that holds base backups, whose size is compared. */
   readonly backupsDirectory: string
   readonly repositoryDirectory: string

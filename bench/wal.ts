@@ -6,7 +6,7 @@ import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { basename, join } from 'node:path'
 import { makeOwned, type Cluster } from './cluster.ts'
 import { remove, settle } from './disk.ts'
-import { run } from './measure.ts'
+import { run, untilNobodyUses } from './measure.ts'
 import type { BackupTool, ToolName, WalMode } from './tool.ts'
 
 export interface WalRun {
@@ -51,10 +51,12 @@ async function runTool(cluster: Cluster, tool: BackupTool, settings: WalSettings
     for (const mode of tool.walPushModes) {
       tool.forgetWal('pushed')
       results.push(await measurePush(cluster, tool, mode, settings))
+      await untilNobodyUses(tool.directory)
     }
     for (const mode of tool.walGetModes) {
       tool.forgetWal('fetched')
       results.push(await measureGet(cluster, tool, mode, settings))
+      await untilNobodyUses(tool.directory)
     }
     return results
   } finally {
