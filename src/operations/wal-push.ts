@@ -95,7 +95,7 @@ async function* readPieces(handle: FileHandle, path: string, sizeBytes: number):
   const readAt = async (at: number): Promise<Uint8Array> => {
     const buffer = buffers[(at / bufferBytes) % 2 === 0 ? 0 : 1]
     const wantBytes = Math.min(bufferBytes, sizeBytes - at)
-    for (let haveBytes = 0; haveBytes < wantBytes; ) {
+    for (let haveBytes = 0; haveBytes < wantBytes;) {
       const { bytesRead } = await handle.read(buffer, haveBytes, wantBytes - haveBytes, at + haveBytes)
       if (bytesRead === 0) throw shrunk(path, sizeBytes, at + haveBytes)
       haveBytes += bytesRead
@@ -104,7 +104,7 @@ async function* readPieces(handle: FileHandle, path: string, sizeBytes: number):
   }
   let next = sizeBytes > 0 ? readAt(0) : undefined
   try {
-    for (let at = 0; next; ) {
+    for (let at = 0; next;) {
       const piece: Uint8Array = await next
       at += piece.length
       next = at < sizeBytes ? readAt(at) : undefined

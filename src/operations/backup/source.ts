@@ -30,7 +30,8 @@ export async function checkSource(
   const dataDirectory = request.dataDirectory ?? facts.dataDirectory
   if (dataDirectory === undefined) throw unknownDirectory(facts)
   await assertSameDirectory(dataDirectory, facts)
-  return { facts, dataDirectory, warnings: archiverWarnings(facts, request.archiveCommand) }
+  const warnings = [...archiverWarnings(facts, request.archiveCommand), ...configurationWarnings(facts)]
+  return { facts, dataDirectory, warnings }
 }
 
 function assertSameCluster(facts: ServerFacts, identity: ClusterIdentity): void {
@@ -68,6 +69,19 @@ function archiverWarnings(facts: ServerFacts, command: string): readonly string[
     default:
       return []
   }
+}
+
+/** Debian keeps them in /etc/postgresql. They are no part of the data directory, and whoever restores has to know. */
+function configurationWarnings({ configFiles, dataDirectory }: ServerFacts): readonly string[] {
+  if (dataDirectory === undefined) return []
+  const { config, hba, ident } = configFiles
+  const outside = [config, hba, ident].filter(
+    path => path !== undefined && !path.startsWith(`${dataDirectory}/`),
+  )
+  if (outside.length === 0) return []
+  return [
+    `not in the backup, since outside of the data directory: ${outside.join(', ')}; keep copies of these files`,
+  ]
 }
 
 const fullPageWritesOff = (): Fault =>

@@ -2,7 +2,7 @@
  * Starts the restored server and follows its recovery to the target; then compares where it stopped with where the plan
  * said it would, so that it can not stop short in silence.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { access, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { Fault, isFault } from '../../base/fault.ts'
@@ -60,6 +60,12 @@ export async function startRestored(
     environment: deps.environment,
   }
   deps.progress.phase('replaying WAL', layout.plan.wal.rawBytes)
+  if (!(await hasConfiguration(layout.directory))) {
+    deps.progress.note(
+      'the original keeps postgresql.conf outside of its data directory, so it is not in the backup; this server gets a private socket',
+    )
+    return run(deps, request, { ...options, reach: 'private' }, signal)
+  }
   try {
     return await run(deps, request, { ...options, reach: 'configured' }, signal)
   } catch (error) {
@@ -69,6 +75,17 @@ export async function startRestored(
     )
     return await run(deps, request, { ...options, reach: 'private' }, signal)
   }
+}
+
+/**
+ * Debian keeps postgresql.conf in /etc. With defaults in its place the server would come up at port 5432 of this host, where
+ * applications could take it for the real one.
+ */
+async function hasConfiguration(directory: string): Promise<boolean> {
+  return access(join(directory, 'postgresql.conf')).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function run(

@@ -4,6 +4,7 @@ import { isFault, type Fault } from '../../base/fault.ts'
 import { decodeStream } from '../../pipeline/codec.ts'
 import type { BackupRecord, StoredObjectRecord } from '../../repository/format/backup-record.ts'
 import { backupFolder } from '../../repository/layout.ts'
+import type { Repository } from '../../repository/repository.ts'
 import { hasStoredHash } from '../../repository/stored-hash.ts'
 import { openManifest } from '../../repository/packs/manifest-reader.ts'
 import { parseLsn } from '../../wal/lsn.ts'
@@ -116,6 +117,17 @@ async function drain(stream: AsyncIterable<Uint8Array>): Promise<void> {
 
 export function notRestorable(object: string, { id }: BackupRecord, message: string): Finding {
   return { object, backup: id, message, cost: `backup ${id} is not restorable` }
+}
+
+/** A backup that none of the identities configured opens. */
+export function sealedToOthers({ identity }: Repository, record: BackupRecord): CheckedBackup {
+  const finding = {
+    object: backupFolder(identity.cluster, record.id),
+    backup: record.id,
+    message: `none of the identities configured opens it; it is encrypted to ${record.recipients.join(', ')}`,
+    cost: `backup ${record.id} was not checked, and can not be restored without its key`,
+  }
+  return { record, report: emptyCheckReport, findings: [finding] }
 }
 
 /** A backup whose record can not be read. */

@@ -1,4 +1,5 @@
 /** Reads back what is stored and checks all of it: backups, and the WAL from their start on. */
+import { isFault, type Fault } from '../../base/fault.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
 import { readCatalog } from '../../repository/catalog.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
@@ -7,7 +8,7 @@ import type { Repository } from '../../repository/repository.ts'
 import type { WalStore } from '../../repository/wal-store.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { WorkerHost } from '../workers/crew.ts'
-import { checkBackup, unreadable, type CheckedBackup } from './check-backup.ts'
+import { checkBackup, sealedToOthers, unreadable, type CheckedBackup } from './check-backup.ts'
 import { checkWal, segmentsOfBackup, type CheckedWal } from './check-wal.ts'
 import type { Finding, VerifiedBackup, VerifyReport } from './report.ts'
 
@@ -35,8 +36,7 @@ export async function verify(
     'reading backups',
     chosen.reduce((sum, { sizes }) => sum + sizes.storedBytes, 0),
   )
-  const checked: CheckedBackup[] = []
-  for (const record of chosen) checked.push(await checkBackup(deps, record, signal))
+  const checked = await checkAll(deps, chosen, signal)
   const wal = await checkWal(deps, chosen, { only }, signal)
   const damaged = only ? [] : catalog.damaged
   const findings: Finding[] = [
@@ -53,6 +53,28 @@ export async function verify(
     findings,
     durationMs: world.clock.monotonicMs() - startedMs,
   }
+}
+
+/** A backup that needs another key does not keep the others from being checked; when all of them do, the key is wrong. */
+async function checkAll(
+  deps: VerifyDeps,
+  records: readonly BackupRecord[],
+  signal: AbortSignal,
+): Promise<readonly CheckedBackup[]> {
+  const checked: CheckedBackup[] = []
+  const wrongKeys: Fault[] = []
+  for (const record of records) {
+    try {
+      checked.push(await checkBackup(deps, record, signal))
+    } catch (error) {
+      if (!isFault(error, 'KEY_WRONG')) throw error
+      wrongKeys.push(error)
+      checked.push(sealedToOthers(deps.repository, record))
+    }
+  }
+  const [wrongKey] = wrongKeys
+  if (wrongKey && wrongKeys.length === records.length) throw wrongKey
+  return checked
 }
 
 function verified({ record, report, findings }: CheckedBackup, { broken }: CheckedWal): VerifiedBackup {
