@@ -14,6 +14,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     retry: 0,
+    setupFiles: ['test/support/property-seed.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: unit, testTimeout: 30_000 } },
       // Seconds on a quiet machine; the limits are for what hangs, on a busy one.

@@ -1,4 +1,7 @@
-/** Chance that can be had again: every test that draws prints its seed, and HOLDFAST_TEST_SEED brings it back. */
+/**
+ * Chance that can be had again: every test that draws prints its seed. It is the same each time, so that a change is judged
+ * by itself; HOLDFAST_TEST_SEED gives another one, and `HOLDFAST_TEST_SEED=random` draws it.
+ */
 export interface Random {
   readonly seed: number
   /** At least 0, less than 1. */
@@ -13,7 +16,7 @@ export interface Random {
 /** `what` stands beside the seed in the output of the test. */
 export function seededRandom(what: string): Random {
   const given = process.env['HOLDFAST_TEST_SEED']
-  const seed = given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given)
+  const seed = given === 'random' ? Math.floor(Math.random() * 2 ** 32) : Number(given ?? 20_260_301)
   console.log(`${what}: HOLDFAST_TEST_SEED=${String(seed)}`)
   return randomFrom(seed)
 }

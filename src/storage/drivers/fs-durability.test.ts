@@ -236,7 +236,7 @@ describe.runIf(isRoot)('a small file system of its own (needs root)', () => {
     const storage = await openFsStorage(root)
     await storage.put('whole', bodyOf(pattern(1 << 20)), signal)
     await expect(storage.put('packs/big', bodyOf(pattern(8 << 20)), signal)).rejects.toSatisfy(
-      fault('STORAGE_FULL', 'packs/big', 'no space is left', 'expire'),
+      fault('STORAGE_FULL', 'packs/big', 'no space is left', 'make it larger'),
     )
     expect(await Array.fromAsync(storage.list('', signal))).toMatchObject([
       { key: 'whole', sizeBytes: 1 << 20 },

@@ -57,7 +57,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
   EDQUOT: {
     code: 'STORAGE_FULL',
     says: 'the disk quota is used up',
-    hint: 'Raise the quota for %path, or expire old backups.',
+    hint: 'Raise the quota for %path.',
   },
   EFBIG: {
     code: 'STORAGE_FULL',
