@@ -24,7 +24,9 @@ async function measure(name: string, sync: () => Promise<unknown>): Promise<void
   for (let i = 0; i < Number(values.files); i++) writeFileSync(join(root, String(i)), bytes)
   const start = performance.now()
   await sync()
-  console.log(`${name.padEnd(28)} ${((performance.now() - start) / 1000).toFixed(2)} s for ${values.files} files`)
+  console.log(
+    `${name.padEnd(28)} ${((performance.now() - start) / 1000).toFixed(2)} s for ${values.files} files`,
+  )
   rmSync(root, { recursive: true })
 }
 
