@@ -127,7 +127,7 @@ function passwordHint(place: Place): string {
 const serverRefusals: Readonly<Record<string, (place: Place) => string>> = {
   '28P01': passwordHint,
   '28000': ({ user, database }) =>
-    `Add a line for user ${user} and database ${database} to pg_hba.conf and reload the server, or connect as the operating system’s user that "peer" expects; see that the role exists.`,
+    `Add a line for user ${user} and database ${database} to pg_hba.conf and reload the server, or, where the line says "peer", run the command as that user (sudo -u ${user === 'root' ? 'postgres' : user} holdfast …); see that the role exists.`,
   '3D000': ({ database }) =>
     `Name an existing database in the connection string (postgres is nearly always there) instead of ${database}.`,
 }
