@@ -23,7 +23,7 @@ export interface WalStatusDeps {
 export interface WalStatus {
   readonly windows: readonly WindowStatus[]
   readonly gaps: readonly GapStatus[]
-  /** History files of timelines that may go on from an older one that is stored, too; nobody can tell without them. */
+  /** History files of timelines that may go on from one with backups; nobody can tell without them. */
   readonly missingHistories: readonly string[]
   readonly timelines: readonly TimelineStatus[]
   readonly unusableBackups: readonly { readonly id: string; readonly why: string }[]
@@ -70,16 +70,17 @@ export async function walStatus(deps: WalStatusDeps, signal: AbortSignal): Promi
   return {
     windows: await Promise.all(report.windows.map(window => windowStatus(window, look))),
     gaps: await Promise.all(report.gaps.map(gap => gapStatus(gap, look))),
-    missingHistories: missingHistories(archive),
+    missingHistories: missingHistories(archive, deps.backups),
     timelines: [...archive.timelines.values()].map(wal => timelineStatus(wal, deps.walSegmentSizeBytes)),
     unusableBackups: report.unusable,
   }
 }
 
-/** The oldest timeline that is stored may well be older than the archive: nothing is missing then. */
-function missingHistories({ timelines }: Archive): readonly string[] {
-  const [, ...later] = [...timelines.values()]
-  return later.filter(({ history }) => !history).map(({ timeline }) => historyName(timeline))
+/** Without a backup on an older timeline there is nothing that it could go on from: it may be older than the archive. */
+function missingHistories({ timelines }: Archive, backups: readonly BackupRecord[]): readonly string[] {
+  return [...timelines.values()]
+    .filter(({ timeline, history }) => !history && backups.some(backup => backup.timeline < timeline))
+    .map(({ timeline }) => historyName(timeline))
 }
 
 async function windowStatus(window: Window, look: Look): Promise<WindowStatus> {
