@@ -68,7 +68,9 @@ describe('restore', () => {
     await using restored = await restore(lab, ['--to-name', 'after 2', '--action', 'shutdown'], { build })
     // It may accept reads for a moment before it is at its target, or not.
     await restored.server.start().catch(() => undefined)
-    await until('the server has shut down', () => restored.server.log().includes('database system is shut down'))
+    await until('the server has shut down', () =>
+      restored.server.log().includes('database system is shut down'),
+    )
     expect(restored.server.log()).toContain('shutdown at recovery target')
     const state = execFileSync(
       join(restored.server.binDirectory, 'pg_controldata'),
