@@ -8,8 +8,8 @@ import type { Random } from './random.ts'
 export type TargetKind = 'time' | 'lsn' | 'xid' | 'name'
 
 /**
- * Draws a target of this kind that lies after `afterLsn`. Half of the times and LSNs are exactly those of a commit,
- * where one microsecond or one byte decides.
+ * Draws a target of this kind that lies after `afterLsn`. Many times and LSNs are exactly those of a commit, where one
+ * microsecond or one byte decides.
  */
 export function drawTarget(
   kind: TargetKind,
@@ -44,9 +44,11 @@ function drawTime(ends: readonly LogRecord[], random: Random): Micros {
   return random.integer(Math.min(...times), Math.max(...times))
 }
 
+/** Where a record of a commit begins, inclusive and exclusive differ by this very transaction. */
 function drawLsn(ends: readonly LogRecord[], random: Random): Lsn {
-  if (random.chance(0.5)) return random.pick([random.pick(ends).startLsn, random.pick(ends).endLsn])
-  return random.bigint(ends[0]?.startLsn ?? 0n, ends.at(-1)?.startLsn ?? 0n)
+  const { startLsn, endLsn } = random.pick(ends)
+  if (random.chance(0.6)) return startLsn
+  return random.chance(0.5) ? endLsn : random.bigint(ends[0]?.startLsn ?? 0n, ends.at(-1)?.startLsn ?? 0n)
 }
 
 /** The words of the command line. */
