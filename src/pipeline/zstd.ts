@@ -43,19 +43,7 @@ export function frameSizeBytesBound(rawBytes: number): number {
 
 const frameMagic = 0xfd2fb528
 const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag, ZSTD_e_end } = zlib.constants
-const { ZSTD_c_minMatch, ZSTD_c_hashLog, ZSTD_c_chainLog } = zlib.constants
-
-/**
- * Level 3, the usual one, fitted to PostgreSQL's pages: zstd's strategy for this level, but no matches under 6 bytes, and
- * tables of half the size, which stay in a processor's second cache. Measured by bench/micro/zstd-parameters.ts against
- * zstd's own table: tables, indexes and WAL 10 to 24 % faster and 0 to 5 % smaller; plain text 10 % faster, 3 % larger.
- */
-const fitted: Readonly<Record<number, Readonly<Record<number, number>>>> = {
-  3: { [ZSTD_c_minMatch]: 6, [ZSTD_c_hashLog]: 16, [ZSTD_c_chainLog]: 15 },
-}
-
 const paramsOf = ({ level, contentChecksum }: FrameOptions): Record<number, number> => ({
-  ...fitted[level],
   [ZSTD_c_compressionLevel]: level,
   [ZSTD_c_checksumFlag]: contentChecksum ? 1 : 0,
 })
