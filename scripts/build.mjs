@@ -61,7 +61,9 @@ async function removeOld(keep) {
   const ageMsMin = process.env.npm_lifecycle_event === 'prepare' ? 0 : 3_600_000
   for (const name of await readdir(dist)) {
     const path = join(dist, name)
-    if (keep.has(name) || Date.now() - (await stat(path)).mtimeMs < ageMsMin) continue
-    await rm(path, { recursive: true })
+    if (keep.has(name)) continue
+    // Another build at the same time may have been faster.
+    const info = await stat(path).catch(() => undefined)
+    if (info && Date.now() - info.mtimeMs >= ageMsMin) await rm(path, { recursive: true, force: true })
   }
 }
