@@ -8,6 +8,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import {
   chownSync,
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -261,7 +262,7 @@ class Server implements TestServer {
 
   async remove(): Promise<void> {
     await this.stop('immediate')
-    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 })
+    await removeFolder(this.root)
     // Last, so that it finishes the work if we are killed in the midst of it.
     this.#watchdog?.kill('SIGKILL')
     this.#watchdog = undefined
@@ -269,6 +270,22 @@ class Server implements TestServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.remove()
+  }
+}
+
+/**
+ * Until it is gone: `rmSync` gives up half-way, without a word, when something else deletes in there at the same time. A
+ * helper that fetched WAL ahead does, in the last moments of its life.
+ */
+async function removeFolder(path: string): Promise<void> {
+  for (let tries = 0; existsSync(path); tries++) {
+    if (tries > 200) throw new Error(`${path} does not go away`)
+    if (tries > 0) await delay(20)
+    try {
+      rmSync(path, { recursive: true, force: true })
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY')) throw error
+    }
   }
 }
 
