@@ -5,13 +5,13 @@ import { assert } from './base/assert.ts'
 import { Fault } from './base/fault.ts'
 import type { Log, LogFields } from './base/log.ts'
 import { systemWorld, type World } from './base/world.ts'
-import type { CommandContext, OpenPlace, Program } from './cli/context.ts'
+import type { CommandContext, OpenHow, OpenPlace, Program } from './cli/context.ts'
 import type { Output } from './cli/output.ts'
 import { run, type Telling } from './cli/run.ts'
 import type { Terminal } from './cli/terminal.ts'
 import type { LoadedConfig, RepositoryConfig } from './config/config.ts'
 import type { Server } from './postgres/connection.ts'
-import { openStorage } from './storage/open.ts'
+import { openStorage, type StorageDescription } from './storage/open.ts'
 
 /** Runs one command; returns the exit status. */
 export async function main(
@@ -37,8 +37,8 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
   const resources = new AsyncDisposableStack()
   let loaded: Promise<LoadedConfig> | undefined
   const config = (): Promise<LoadedConfig> => (loaded ??= findAndLoad(globals.config, terminal))
-  const openPlace = async (name?: string): Promise<OpenPlace> => {
-    const place = await openPlaceOf(await config(), name, { world, terminal, signal })
+  const openPlace = async (name?: string, how: OpenHow = {}): Promise<OpenPlace> => {
+    const place = await openPlaceOf(await config(), name, how, { world, terminal, signal })
     resources.defer(() => place.storage.close())
     return place
   }
@@ -53,14 +53,14 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
     log: logTo(output),
     configPath: globals.config,
     openPlace,
-    async openRepository(name) {
+    async openRepository(name, how) {
       const { openRepository } = await import('./repository/repository.ts')
       const [
         place,
         {
           config: { cluster },
         },
-      ] = await Promise.all([openPlace(name), config()])
+      ] = await Promise.all([openPlace(name, how), config()])
       return { ...place, repository: await openRepository(place.storage, cluster, signal) }
     },
     connect: async stop => connectBy(await config(), 'connection', terminal, stop),
@@ -118,10 +118,11 @@ async function connectBy(
 async function openPlaceOf(
   loaded: LoadedConfig,
   name: string | undefined,
+  how: OpenHow,
   { world, terminal, signal }: Omit<Surroundings, 'telling'>,
 ): Promise<OpenPlace> {
   const [chosen, repository] = chooseRepository(loaded, name)
-  const description = { url: repository.url }
+  const description = { ...(await describeRepository(loaded, chosen, repository, terminal, signal)), ...how }
   const storage = await openStorage(description, world)
   return {
     name: chosen,
@@ -130,6 +131,19 @@ async function openPlaceOf(
     encoding: { level: loaded.config.compression.level, recipients: recipientsOf(repository) },
     identities: () => identitiesOf(loaded, chosen, repository, terminal, signal),
   }
+}
+
+/** What describes object storage reads secrets and certificates; a folder, which WAL may be pushed to, needs none of it. */
+async function describeRepository(
+  loaded: LoadedConfig,
+  name: string,
+  { url }: RepositoryConfig,
+  { environment }: Terminal,
+  signal: AbortSignal,
+): Promise<StorageDescription> {
+  if (url.startsWith('file:')) return { url }
+  const { describeStorage } = await import('./operations/storage-description.ts')
+  return describeStorage(loaded, name, environment, signal)
 }
 
 function chooseRepository(

@@ -79,6 +79,32 @@ const catalogue = {
     doc: 'The storage has no space left (or no inodes, or a quota is used up).',
   },
 
+  STORAGE_CREDENTIALS: {
+    exit: 33,
+    retry: false,
+    doc: 'No credentials for the storage were found, or they are wrong or have expired.',
+  },
+  STORAGE_UNSUPPORTED: {
+    exit: 34,
+    retry: false,
+    doc: 'The storage can not do what is asked of it: refuse a second write, lock, keep versions, ….',
+  },
+  STORAGE_THROTTLED: {
+    exit: 35,
+    retry: true,
+    doc: 'The storage asked to be called less often, longer than the budget for retries.',
+  },
+  OBJECT_LOCKED: {
+    exit: 36,
+    retry: false,
+    doc: 'A lock protects the object: it can not be deleted before the time that is named.',
+  },
+  REPOSITORY_BEHIND: {
+    exit: 37,
+    retry: true,
+    doc: 'A repository that should hold a copy lacks some of it, or could not be reached; what is missing is listed.',
+  },
+
   POSTGRES_UNREACHABLE: {
     exit: 40,
     retry: true,

@@ -25,13 +25,16 @@ export interface CommandContext {
   /** Finds and reads the configuration, once. */
   readonly config: () => Promise<LoadedConfig>
   /** Opens the storage of a repository of the configuration; the first when not told which. */
-  readonly openPlace: (name?: string) => Promise<OpenPlace>
+  readonly openPlace: (name?: string, how?: OpenHow) => Promise<OpenPlace>
   /** The same, and the repository in it; REPOSITORY_MISSING when there is none. */
-  readonly openRepository: (name?: string) => Promise<OpenRepository>
+  readonly openRepository: (name?: string, how?: OpenHow) => Promise<OpenRepository>
   readonly connect: (signal: AbortSignal) => Promise<Server>
   /** Only when the configuration names one. */
   readonly connectPrimary: (signal: AbortSignal) => Promise<Server>
 }
+
+/** What is asked for beyond the configuration. */
+export type OpenHow = Pick<StorageDescription, 'asOfMs'>
 
 /** Where this program's own parts lie. */
 export interface Program {

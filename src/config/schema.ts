@@ -6,6 +6,8 @@
  */
 import * as z from 'zod/mini'
 import { limits } from '../base/limits.ts'
+import { objectStorage } from './object-storage.ts'
+import { retention } from './retention.ts'
 import { described, duration, integer, name, path, section, secret, text, words } from './values.ts'
 
 const encryption = z.union([
@@ -25,10 +27,22 @@ const encryption = z.union([
 ])
 
 const repository = section({
-  url: described(text('a URL', /^[a-z][a-z0-9+]*:\/\/.+/), 'Where it is: `file:///absolute/path`.', [
-    'file:///srv/backups',
-  ]),
+  url: described(
+    text('a URL', /^[a-z][a-z0-9+]*:\/\/.+/),
+    'Where it is: `file:///absolute/path`, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.',
+    ['file:///srv/backups', 's3://gathr-backups/postgres'],
+  ),
   encryption: described(encryption, 'To whom everything stored is encrypted, or the word `none`.'),
+  copy_of: described(
+    z.optional(name()),
+    'The repository that this one is filled from, without touching PostgreSQL. Nothing else writes to it.',
+    ['main'],
+  ),
+  retention: described(
+    z.optional(retention),
+    'What is kept here, when it is not what `retention` says for all.',
+  ),
+  ...objectStorage,
 })
 
 const postgres = section({
@@ -66,6 +80,14 @@ const backups = section({
 })
 
 const wal = section({
+  durable_in: described(
+    z._default(integer(1, 16), 1),
+    'In how many repositories a segment must be durable before PostgreSQL is told so. The others follow by themselves.',
+  ),
+  push_ahead: described(
+    z._default(integer(0, limits.workersMax), 2),
+    'How many segments are pushed at the same time when several wait; 0: each `wal push` stores its own file and no other.',
+  ),
   fetch_ahead: described(
     z._default(z.boolean(), true),
     'Whether `wal get` has the next segments fetched while PostgreSQL replays the last one.',
@@ -94,6 +116,11 @@ export const configSchema = section({
     z._default(z.union([z.literal('auto'), integer(1, limits.workersMax)]), 'auto'),
     'Threads that read, check, compress and encrypt; `auto` takes one for each core, at most eight.',
   ),
+  write: described(
+    z._default(words(['first', 'all']), 'first'),
+    'Where backups and WAL are written: to the `first` repository, or to `all` that are not a copy of another, at once.',
+  ),
+  retention: described(z.prefault(retention, {}), 'What is kept, and for how long.'),
   backups: described(z.prefault(backups, {}), 'How base backups are taken.'),
   wal: described(z.prefault(wal, {}), 'How WAL is fetched.'),
 })

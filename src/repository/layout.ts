@@ -5,6 +5,14 @@ import { backupIdPattern } from './format/values.ts'
 
 export const repositoryKey = 'holdfast.json'
 
+/** Patterns (see ObjectRule) for the keys of each kind of object, in any cluster. */
+export const objectPatterns = {
+  backup: '*/backups/**',
+  wal: '*/wal/**',
+  dump: '*/dumps/**',
+  archive: '*/archive/**',
+} as const
+
 export const clusterKey = (cluster: string): string => inCluster(cluster, 'cluster.json')
 
 /** Ends in `/`. */

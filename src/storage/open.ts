@@ -12,6 +12,60 @@ export interface StorageDescription {
   readonly url: string
   /** Make the place when it is not there; only `init` does. */
   readonly make?: boolean
+  /** Read the place as it was at that time: what was deleted or written over since is seen as it was then. Nothing can be written. */
+  readonly asOfMs?: number | undefined
+  readonly access?: ObjectStorageAccess | undefined
+  /** What newly written objects are given. The first rule whose pattern matches the key counts. */
+  readonly rules?: readonly ObjectRule[] | undefined
+}
+
+/** How to reach an object storage; each kind takes what it knows. */
+export interface ObjectStorageAccess {
+  readonly endpoint?: string | undefined
+  readonly region?: string | undefined
+  /** `http://host/bucket/key` instead of `http://bucket.host/key`. */
+  readonly pathStyle?: boolean | undefined
+  /** Certificates (PEM) of own authorities, besides the system's. */
+  readonly certificates?: string | undefined
+  /** Of the vendor's own configuration files. */
+  readonly profile?: string | undefined
+  /** S3: the ARN of a role to take on. */
+  readonly role?: string | undefined
+  /** Explicit ones, where the vendor's chain is not wanted. */
+  readonly credentials?: ObjectStorageCredentials | undefined
+  readonly requesterPays?: boolean | undefined
+  readonly serverSideEncryption?: ServerSideEncryption | undefined
+  /**
+   * `conditional`: the server refuses a second write of a key by itself. `check`: it can not; each write looks first, and
+   * two writers at the same moment are kept apart by nothing but the lease. Chosen openly, see docs/object-storage.md.
+   */
+  readonly writeOnce?: 'conditional' | 'check' | undefined
+}
+
+export type ObjectStorageCredentials =
+  | {
+      readonly kind: 'access-key'
+      readonly id: string
+      readonly secret: string
+      readonly token?: string | undefined
+    }
+  /** Google: a service account's key file, as JSON text. Azure: a connection string, an account key or a SAS. */
+  | { readonly kind: 'text'; readonly text: string }
+
+export type ServerSideEncryption =
+  | { readonly kind: 'server-key' }
+  /** Without `keyId`: the vendor's default key. */
+  | { readonly kind: 'kms'; readonly keyId?: string | undefined }
+  /** 256 bits, base64: the server keeps no copy. */
+  | { readonly kind: 'customer-key'; readonly keyBase64: string }
+
+/** `*` in `pattern` stands for any run of characters without `/`, and `**` for any run at all. */
+export interface ObjectRule {
+  readonly pattern: string
+  readonly storageClass?: string | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  /** A new object is locked for so long from the moment it is written. */
+  readonly lock?: { readonly mode: 'governance' | 'compliance'; readonly forMs: number } | undefined
 }
 
 type OpenDriver = (url: URL, description: StorageDescription, world: World) => Promise<Storage>
@@ -22,6 +76,12 @@ const drivers: Readonly<Record<string, OpenDriver>> = {
     const { openFsStorage } = await import('./drivers/fs.ts')
     return openFsStorage(folderOf(url), { makeRoot: make, world })
   },
+  's3:': async (url, description, world) =>
+    (await import('./drivers/s3.ts')).openS3Storage(url, description, world),
+  'gs:': async (url, description, world) =>
+    (await import('./drivers/gcs.ts')).openGcsStorage(url, description, world),
+  'az:': async (url, description, world) =>
+    (await import('./drivers/azure.ts')).openAzureStorage(url, description, world),
 }
 
 const retryRule = { attemptsMax: 5, pauseMsFirst: 200, pauseMsMax: 5 * second }
@@ -45,7 +105,7 @@ function parseUrl(text: string): URL {
   const url = URL.parse(text)
   if (url) return url
   throw new Fault('CONFIG_INVALID', `${text} is not a URL`, {
-    hint: 'Write a folder as file:///absolute/path.',
+    hint: 'Write a folder as file:///absolute/path, a bucket as s3://bucket/prefix, gs://bucket/prefix or az://container/prefix.',
   })
 }
 

@@ -19,11 +19,42 @@ export interface Storage {
   /** Throws OBJECT_MISSING when there is none. A range past the end of the object is cut at its end. */
   get(key: string, range: ByteRange | undefined, signal: AbortSignal): AsyncIterable<Uint8Array>
   stat(key: string, signal: AbortSignal): Promise<ObjectInfo | undefined>
-  /** All objects whose keys begin with `prefix`, in ascending order of their keys' UTF-8 bytes. */
-  list(prefix: string, signal: AbortSignal): AsyncIterable<ObjectInfo>
+  /** All objects whose keys begin with `prefix` (and come after `after`), in ascending order of their keys' UTF-8 bytes. */
+  list(what: string | ListRange, signal: AbortSignal): AsyncIterable<ObjectInfo>
   /** Deleting what is not there succeeds, so a half-finished sweep can run again. */
   delete(keys: readonly string[], signal: AbortSignal): Promise<void>
+  /**
+   * Keeps the object from deletion and change until then. Never shortens: asking for an earlier time does nothing.
+   * STORAGE_UNSUPPORTED where the place has no locks; what is not there is OBJECT_MISSING.
+   */
+  retain(key: string, until: Retention, signal: AbortSignal): Promise<void>
+  /** What the place itself says of how it is set up, for `doctor` and for faults that must say what is lost. */
+  traits(signal: AbortSignal): Promise<StorageTraits>
   close(): Promise<void>
+}
+
+export interface ListRange {
+  readonly prefix: string
+  /** Only keys greater than this one, which need not exist. */
+  readonly after?: string | undefined
+}
+
+/** As S3 names them: `compliance` can be lifted by nobody before its time, `governance` by who has a special right. */
+export interface Retention {
+  readonly mode: 'governance' | 'compliance'
+  readonly untilMs: number
+}
+
+/** Absent: it could not be told, because nobody asked for it to be known or the right to ask is missing. */
+export interface StorageTraits {
+  /** Whether what is deleted or overwritten stays as an older version. */
+  readonly versioned?: boolean | undefined
+  /** Whether objects can be locked here. */
+  readonly lockable?: boolean | undefined
+  /** How the server encrypts by itself, in its own words. */
+  readonly encryption?: string | undefined
+  /** The server's clock minus ours. */
+  readonly clockSkewMs?: number | undefined
 }
 
 export interface ObjectWriter {
@@ -52,6 +83,10 @@ export interface ObjectInfo {
   readonly sizeBytes: number
   /** When the storage says the object was written (its clock, not ours), in milliseconds since 1970. */
   readonly modifiedMs: number
+  /** In the vendor's words; absent where there are none, or where it is the usual one and not told. */
+  readonly storageClass?: string | undefined
+  /** Only `stat` tells: until when it can not be deleted. */
+  readonly retainedUntilMs?: number | undefined
 }
 
 export function bodyOf(bytes: Uint8Array): Body {

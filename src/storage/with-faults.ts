@@ -6,6 +6,7 @@
  */
 import { Fault } from '../base/fault.ts'
 import type { Clock } from '../base/world.ts'
+import { rangeOf } from './key.ts'
 import type { ObjectWriter, Storage } from './storage.ts'
 
 export type FaultKind =
@@ -65,10 +66,12 @@ export function withFaults(inner: Storage, plan: FaultPlan, clock: Pick<Clock, '
         yield kind === 'corrupt' ? withBitFlipped(piece, count) : piece
       }
     },
-    async *list(prefix, signal) {
-      for await (const info of inner.list(prefix, signal)) {
+    retain: (key, until, signal) => step(`retain ${key}`, signal, () => inner.retain(key, until, signal)),
+    async *list(what, signal) {
+      for await (const info of inner.list(what, signal)) {
         const kind = plan(++count)
-        if (kind === 'fail' || kind === 'lose-answer') throw injected(`list ${prefix}`, 'broke off')
+        if (kind === 'fail' || kind === 'lose-answer')
+          throw injected(`list ${rangeOf(what).prefix}`, 'broke off')
         if (kind === 'slow') await clock.sleep(slowMs, signal)
         yield info
       }

@@ -6,8 +6,8 @@
  * the driver repeats their parts inside, or the whole object is written again by the caller.
  */
 import type { Retry } from '../base/retry.ts'
-import type { ByteRange, ObjectInfo, Storage } from './storage.ts'
-import { compareKeys } from './key.ts'
+import { rangeOf } from './key.ts'
+import type { ByteRange, ListRange, ObjectInfo, Storage } from './storage.ts'
 
 export function withRetry(inner: Storage, retry: Retry): Storage {
   return {
@@ -16,8 +16,10 @@ export function withRetry(inner: Storage, retry: Retry): Storage {
     create: (key, signal) => retry(() => inner.create(key, signal), signal),
     get: (key, range, signal) => resumedGet(inner, retry, key, range, signal),
     stat: (key, signal) => retry(() => inner.stat(key, signal), signal),
-    list: (prefix, signal) => resumedList(inner, retry, prefix, signal),
+    list: (what, signal) => resumedList(inner, retry, what, signal),
     delete: (keys, signal) => retry(() => inner.delete(keys, signal), signal),
+    retain: (key, until, signal) => retry(() => inner.retain(key, until, signal), signal),
+    traits: signal => retry(() => inner.traits(signal), signal),
   }
 }
 
@@ -40,17 +42,17 @@ function resumedGet(
 function resumedList(
   inner: Storage,
   retry: Retry,
-  prefix: string,
+  what: string | ListRange,
   signal: AbortSignal,
 ): AsyncIterable<ObjectInfo> {
-  let last: string | undefined
-  const afterLast = async function* (): AsyncGenerator<ObjectInfo> {
-    const from = last
-    for await (const info of inner.list(prefix, signal)) {
-      if (from === undefined || compareKeys(info.key, from) > 0) yield info
-    }
-  }
-  return resumed(afterLast, ({ key }) => (last = key), retry, signal)
+  const { prefix, after: from } = rangeOf(what)
+  let after = from
+  return resumed(
+    () => inner.list({ prefix, after }, signal),
+    ({ key }) => (after = key),
+    retry,
+    signal,
+  )
 }
 
 /** Opens the stream again at the place it had reached. Each new item gives the retries their whole budget back. */

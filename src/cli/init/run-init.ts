@@ -51,7 +51,13 @@ export async function runInit(context: CommandContext, given: InitGiven): Promis
     start.kind === 'found'
       ? { loaded: start.loaded, keys: undefined }
       : await makeConfig(path, start.answers, owner, world)
-  const repositories = await makeRepositories(made.loaded, facts, owner, world, signal)
+  const repositories = await makeRepositories(
+    made.loaded,
+    facts,
+    { owner, environment: terminal.environment },
+    world,
+    signal,
+  )
   const settings = await settle(context, server, facts, archiveCommandOf(program, path), given)
 
   // Said now, and not only by the doctor: PostgreSQL would find out at its next segment.

@@ -12,6 +12,7 @@ import { loadConfig, parseConfig } from '../../config/load.ts'
 import type { ServerFacts } from '../../postgres/server-facts.ts'
 import { initRepository, type ClusterIdentity } from '../../repository/repository.ts'
 import { openStorage } from '../../storage/open.ts'
+import { describeStorage, type Environment } from '../storage-description.ts'
 import { configText, type ConfigAnswers } from './config-text.ts'
 import { readOrMakeIdentity, type KeyPair } from './identity-file.ts'
 import { writeNewFile, type FileOwner } from './new-file.ts'
@@ -49,22 +50,23 @@ export async function makeConfig(
 
 /** Makes the repositories of the configuration, and enters the cluster. Harmless for those that are there. */
 export async function makeRepositories(
-  { config }: LoadedConfig,
+  loaded: LoadedConfig,
   facts: ServerFacts,
-  owner: FileOwner | undefined,
+  { owner, environment }: { readonly owner: FileOwner | undefined; readonly environment: Environment },
   world: World,
   signal: AbortSignal,
 ): Promise<readonly { readonly name: string; readonly location: string }[]> {
   const identity: ClusterIdentity = {
-    cluster: config.cluster,
+    cluster: loaded.config.cluster,
     systemIdentifier: facts.systemIdentifier,
     postgresMajor: facts.major,
     walSegmentSizeBytes: facts.walSegmentSizeBytes,
   }
   const made = []
-  for (const [name, { url }] of Object.entries(config.repositories)) {
+  for (const [name, { url }] of Object.entries(loaded.config.repositories)) {
     if (owner && url.startsWith('file:')) await makeFolderFor(owner, url)
-    const storage = await openStorage({ url, make: true }, world)
+    const description = await describeStorage(loaded, name, environment, signal)
+    const storage = await openStorage({ ...description, make: true }, world)
     try {
       await initRepository(storage, identity, world, signal)
       made.push({ name, location: storage.location })

@@ -11,7 +11,7 @@ import { assert } from '../../base/assert.ts'
 import { Fault, errnoOf } from '../../base/fault.ts'
 import { ownProcess } from '../../base/process-identity.ts'
 import { systemWorld, type World } from '../../base/world.ts'
-import { assertKey, assertPrefix } from '../key.ts'
+import { assertKey, rangeOf } from '../key.ts'
 import type { Body, ByteRange, ObjectInfo, Storage } from '../storage.ts'
 import { guarded } from './fs/faults.ts'
 import { openFolders, parentOf, syncFolder, type Folders } from './fs/folders.ts'
@@ -46,14 +46,26 @@ export async function openFsStorage(root: string, options: FsOptions = {}): Prom
     put: (key, body, signal) => putBody(create, key, body, signal),
     get: (key, range, signal) => getObject(place, key, range, signal),
     stat: (key, signal) => statObject(place, key, signal),
-    async *list(prefix, signal) {
-      assertPrefix(prefix)
+    async *list(what, signal) {
+      const range = rangeOf(what)
       await assertPresent(place)
-      yield* listObjects(place, prefix, signal)
+      yield* listObjects(place, range, signal)
     },
     delete: (keys, signal) => deleteObjects(place, folders, keys, signal),
+    retain: key => Promise.reject(withoutLocks(key, place.root)),
+    traits: () => Promise.resolve({ versioned: false, lockable: false }),
     close: () => Promise.resolve(),
   }
+}
+
+function withoutLocks(key: string, root: string): Fault {
+  return new Fault(
+    'STORAGE_UNSUPPORTED',
+    `${key} can not be locked: ${root} is a folder, and folders have no locks`,
+    {
+      hint: 'Take `lock` out of the configuration of this repository, or keep it in object storage.',
+    },
+  )
 }
 
 async function openPlace(root: string, options: FsOptions): Promise<Place> {

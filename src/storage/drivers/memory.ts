@@ -2,12 +2,13 @@
 import { assert } from '../../base/assert.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Clock } from '../../base/world.ts'
-import { assertKey, assertPrefix, compareKeys } from '../key.ts'
-import type { Body, ObjectInfo, ObjectWriter, Storage } from '../storage.ts'
+import { assertKey, compareKeys, rangeOf } from '../key.ts'
+import type { Body, ObjectInfo, ObjectWriter, Retention, Storage } from '../storage.ts'
 
 interface Stored {
   readonly bytes: Uint8Array
   readonly modifiedMs: number
+  readonly retention?: Retention | undefined
 }
 
 export function openMemoryStorage(clock: Pick<Clock, 'now'>, location = 'memory:'): Storage {
@@ -35,8 +36,7 @@ export function openMemoryStorage(clock: Pick<Clock, 'now'>, location = 'memory:
       assertKey(key)
       await turn(signal)
       const stored = objects.get(key)
-      if (!stored)
-        throw new Fault('OBJECT_MISSING', `${key} is not there`, { hint: 'Look at what else is missing.' })
+      if (!stored) throw missing(key)
       const piece = new Uint8Array(stored.bytes.subarray(range?.startBytes ?? 0, range?.endBytes))
       if (piece.length > 0) yield piece
     },
@@ -46,9 +46,9 @@ export function openMemoryStorage(clock: Pick<Clock, 'now'>, location = 'memory:
       const stored = objects.get(key)
       return stored && infoOf(key, stored)
     },
-    async *list(prefix, signal) {
-      assertPrefix(prefix)
-      for (const key of [...objects.keys()].filter(key => key.startsWith(prefix)).sort(compareKeys)) {
+    async *list(what, signal) {
+      const { isIn } = rangeOf(what)
+      for (const key of [...objects.keys()].filter(isIn).sort(compareKeys)) {
         await turn(signal)
         const stored = objects.get(key)
         if (stored) yield infoOf(key, stored)
@@ -57,8 +57,19 @@ export function openMemoryStorage(clock: Pick<Clock, 'now'>, location = 'memory:
     async delete(keys, signal) {
       keys.forEach(assertKey)
       await turn(signal)
+      const locked = keys.find(key => (objects.get(key)?.retention?.untilMs ?? 0) > clock.now())
+      if (locked !== undefined) throw lockedFault(locked, objects.get(locked)?.retention)
       for (const key of keys) objects.delete(key)
     },
+    async retain(key, until, signal) {
+      assertKey(key)
+      await turn(signal)
+      const stored = objects.get(key)
+      if (!stored) throw missing(key)
+      if ((stored.retention?.untilMs ?? 0) >= until.untilMs) return
+      objects.set(key, { ...stored, retention: until })
+    },
+    traits: () => Promise.resolve({ versioned: false, lockable: true }),
     close: () => Promise.resolve(),
   }
 }
@@ -101,6 +112,15 @@ async function turn(signal: AbortSignal): Promise<void> {
   await Promise.resolve()
 }
 
-function infoOf(key: string, { bytes, modifiedMs }: Stored): ObjectInfo {
-  return { key, sizeBytes: bytes.length, modifiedMs }
+function infoOf(key: string, { bytes, modifiedMs, retention }: Stored): ObjectInfo {
+  return { key, sizeBytes: bytes.length, modifiedMs, retainedUntilMs: retention?.untilMs }
+}
+
+function missing(key: string): Fault {
+  return new Fault('OBJECT_MISSING', `${key} is not there`, { hint: 'Look at what else is missing.' })
+}
+
+function lockedFault(key: string, retention: Retention | undefined): Fault {
+  const until = new Date(retention?.untilMs ?? 0).toISOString()
+  return new Fault('OBJECT_LOCKED', `${key} is locked until ${until}`, { hint: 'Delete it after that time.' })
 }

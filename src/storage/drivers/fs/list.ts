@@ -6,7 +6,7 @@
  */
 import type { Dirent } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
-import { compareKeys } from '../../key.ts'
+import { compareKeys, type KeyRange } from '../../key.ts'
 import type { ObjectInfo } from '../../storage.ts'
 import { guarded } from './faults.ts'
 import { parentOf } from './folders.ts'
@@ -18,25 +18,25 @@ const statsAtOnce = 32
 
 export async function* listObjects(
   place: Place,
-  prefix: string,
+  range: KeyRange,
   signal: AbortSignal,
 ): AsyncGenerator<ObjectInfo, void, undefined> {
-  const folder = parentOf(prefix)
-  yield* listFolder(place, folder === '' ? '' : `${folder}/`, prefix, signal)
+  const folder = parentOf(range.prefix)
+  yield* listFolder(place, folder === '' ? '' : `${folder}/`, range, signal)
 }
 
 /** `folder` is `''` or ends in `/`. */
 async function* listFolder(
   place: Place,
   folder: string,
-  prefix: string,
+  range: KeyRange,
   signal: AbortSignal,
 ): AsyncGenerator<ObjectInfo, void, undefined> {
   const entries = await readFolder(place, folder)
   const keys = entries
     .filter(entry => entry.isDirectory() || entry.isFile())
     .map(entry => `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`)
-    .filter(key => key.startsWith(prefix))
+    .filter(key => (key.endsWith('/') ? range.reaches(key) : range.isIn(key)))
     .sort(compareKeys)
   for (let next = 0; next < keys.length;) {
     signal.throwIfAborted()
@@ -45,7 +45,7 @@ async function* listFolder(
     yield* await infosOf(place, run)
     const subfolder = keys[next]
     if (subfolder?.endsWith('/') !== true) continue
-    yield* listFolder(place, subfolder, prefix, signal)
+    yield* listFolder(place, subfolder, range, signal)
     next++
   }
 }

@@ -1,0 +1,30 @@
+/** What is kept: the language of retention, for each kind of backup and for WAL. */
+import * as z from 'zod/mini'
+import { described, duration, integer, section } from './values.ts'
+
+const count = (what: string) => described(z.optional(integer(0, 10_000)), what)
+
+const keep = section({
+  last: count('So many of the newest.'),
+  within: described(z.optional(duration()), 'All that are younger than this.', ['30d']),
+  hourly: count('The newest of each of the last so many hours that have one.'),
+  daily: count('Likewise for days.'),
+  weekly: count('Likewise for weeks, which begin on Monday.'),
+  monthly: count('Likewise for months.'),
+  yearly: count('Likewise for years.'),
+})
+
+export const retention = section({
+  backups: described(
+    z.prefault(keep, {}),
+    'Base backups; a backup is kept when any of these asks for it. Nothing said: all are kept.',
+  ),
+  wal: described(
+    z.optional(duration()),
+    'WAL is kept so that every moment of this long can be restored. Nothing said: for as long as the oldest backup kept.',
+    ['7d'],
+  ),
+  time_zone: described(z._default(z.string(), 'UTC'), 'Where days, weeks, months and years begin.', [
+    'Europe/Berlin',
+  ]),
+})
