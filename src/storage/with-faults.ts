@@ -6,7 +6,6 @@
  */
 import { Fault } from '../base/fault.ts'
 import type { Clock } from '../base/world.ts'
-import { rangeOf } from './key.ts'
 import type { ObjectWriter, Storage } from './storage.ts'
 
 export type FaultKind =
@@ -71,7 +70,7 @@ export function withFaults(inner: Storage, plan: FaultPlan, clock: Pick<Clock, '
       for await (const info of inner.list(what, signal)) {
         const kind = plan(++count)
         if (kind === 'fail' || kind === 'lose-answer')
-          throw injected(`list ${rangeOf(what).prefix}`, 'broke off')
+          throw injected(`list ${typeof what === 'string' ? what : what.prefix}`, 'broke off')
         if (kind === 'slow') await clock.sleep(slowMs, signal)
         yield info
       }

@@ -9,7 +9,6 @@ import { Fault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { formatDuration } from '../base/units.ts'
 import type { Clock } from '../base/world.ts'
-import { rangeOf } from './key.ts'
 import type { Body, ObjectWriter, Storage } from './storage.ts'
 
 export function withLimits(
@@ -26,7 +25,7 @@ export function withLimits(
       limitedWriter(await within(`creating ${key}`, inner.create(key, signal)), key, within),
     get: (key, range, signal) => limitedSteps(inner.get(key, range, signal), `reading ${key}`, within),
     stat: (key, signal) => within(`looking at ${key}`, inner.stat(key, signal)),
-    list: (what, signal) => limitedSteps(inner.list(what, signal), `listing ${rangeOf(what).prefix}`, within),
+    list: (what, signal) => limitedSteps(inner.list(what, signal), `listing ${typeof what === 'string' ? what : what.prefix}`, within),
     delete: (keys, signal) => within(`deleting ${String(keys.length)} objects`, inner.delete(keys, signal)),
     retain: (key, until, signal) => within(`locking ${key}`, inner.retain(key, until, signal)),
     traits: signal => within('asking how it is set up', inner.traits(signal)),

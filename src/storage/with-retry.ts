@@ -6,7 +6,6 @@
  * the driver repeats their parts inside, or the whole object is written again by the caller.
  */
 import type { Retry } from '../base/retry.ts'
-import { rangeOf } from './key.ts'
 import type { ByteRange, ListRange, ObjectInfo, Storage } from './storage.ts'
 
 export function withRetry(inner: Storage, retry: Retry): Storage {
@@ -45,8 +44,8 @@ function resumedList(
   what: string | ListRange,
   signal: AbortSignal,
 ): AsyncIterable<ObjectInfo> {
-  const { prefix, after: from } = rangeOf(what)
-  let after = from
+  const prefix = typeof what === 'string' ? what : what.prefix
+  let after = typeof what === 'string' ? undefined : what.after
   return resumed(
     () => inner.list({ prefix, after }, signal),
     ({ key }) => (after = key),

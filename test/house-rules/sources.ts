@@ -16,7 +16,7 @@ export function sourceFiles(...folders: readonly string[]): readonly SourceFile[
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
       .map(entry => relative(root, join(entry.parentPath, entry.name)))
-      .filter(path => !/\.(generated|as)\.ts$|\/\.data\//.test(path))
+      .filter(path => !/\.(generated|as)\.ts$|\/\.data\/|\/node_modules\//.test(path))
       .map(path => ({ path, text: readFileSync(join(root, path), 'utf8') })),
   )
 }
