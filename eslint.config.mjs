@@ -37,7 +37,7 @@ const plainSyntax = [
 ]
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'coverage/', '**/*.as.ts', '**/*.generated.ts', 'bench/.data/'] },
+  { ignores: ['dist/', '**/node_modules/', 'coverage/', '**/*.as.ts', '**/*.generated.ts', 'bench/.data/'] },
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
