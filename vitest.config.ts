@@ -1,7 +1,9 @@
 import { globSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 
-const tests = globSync(['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'])
+const tests = globSync(['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'], {
+  exclude: ['**/node_modules/**'],
+})
 
 /** Tests that run PostgreSQL or the built program get both from test/support; all others need nothing but Node. */
 const real = tests.filter(
