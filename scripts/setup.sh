@@ -2,7 +2,8 @@
 # Brings what the project needs and is not here yet. Safe to run again, and quick when nothing is to do.
 #
 #   sh scripts/setup.sh            npm packages and the build
-#   sh scripts/setup.sh --tests    also PostgreSQL 15 with its client programs, age and zstd (Debian packages)
+#   sh scripts/setup.sh --tests    also PostgreSQL 15 with its client programs, age, zstd and Ceph (Debian packages),
+#                                  and the npm packages of test/servers
 #   sh scripts/setup.sh --bench    also pgBackRest, to measure against
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,6 +21,15 @@ install_npm_packages() {
   if [ -n "$(find node_modules/.package-lock.json -newer package-lock.json 2>/dev/null)" ]; then return; fi
   say "installing npm packages"
   npm ci --no-audit --no-fund --loglevel=error
+}
+
+install_test_servers() {
+  (
+    cd test/servers
+    if [ -n "$(find node_modules/.package-lock.json -newer package-lock.json 2>/dev/null)" ]; then return; fi
+    say "installing npm packages of the test servers"
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  ) || say "that failed; see what it says with: (cd test/servers && npm ci --ignore-scripts)"
 }
 
 install_debian_packages() {
@@ -48,6 +58,12 @@ for wanted in "$@"; do
       need /usr/lib/postgresql/15/bin/pg_ctl postgresql-15
       need age age
       need zstd zstd
+      need openssl openssl
+      need ceph ceph-common
+      need ceph-mon ceph-mon
+      need ceph-osd ceph-osd
+      need radosgw radosgw
+      install_test_servers
       ;;
     --bench) need pgbackrest pgbackrest ;;
     *)
