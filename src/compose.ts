@@ -5,7 +5,7 @@ import { assert } from './base/assert.ts'
 import { Fault } from './base/fault.ts'
 import type { Log, LogFields } from './base/log.ts'
 import { systemWorld, type World } from './base/world.ts'
-import type { CommandContext, OpenHow, OpenPlace, Program } from './cli/context.ts'
+import type { CommandContext, DescribedPlace, OpenHow, OpenPlace, Program } from './cli/context.ts'
 import type { Output } from './cli/output.ts'
 import { run, type Telling } from './cli/run.ts'
 import type { Terminal } from './cli/terminal.ts'
@@ -53,6 +53,7 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
     log: logTo(output),
     configPath: globals.config,
     openPlace,
+    describePlace: async name => describePlaceOf(await config(), name, terminal, signal),
     async openRepository(name, how) {
       const { openRepository } = await import('./repository/repository.ts')
       const [
@@ -122,14 +123,27 @@ async function openPlaceOf(
   { world, terminal, signal }: Omit<Surroundings, 'telling'>,
 ): Promise<OpenPlace> {
   const [chosen, repository] = chooseRepository(loaded, name)
-  const description = { ...(await describeRepository(loaded, chosen, repository, terminal, signal)), ...how }
-  const storage = await openStorage(description, world)
+  const place = await describePlaceOf(loaded, chosen, terminal, signal)
+  const description = { ...place.description, ...how }
+  return {
+    ...place,
+    description,
+    storage: await openStorage(description, world),
+    identities: () => identitiesOf(loaded, chosen, repository, terminal, signal),
+  }
+}
+
+async function describePlaceOf(
+  loaded: LoadedConfig,
+  name: string | undefined,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<DescribedPlace> {
+  const [chosen, repository] = chooseRepository(loaded, name)
   return {
     name: chosen,
-    description,
-    storage,
+    description: await describeRepository(loaded, chosen, repository, terminal, signal),
     encoding: { level: loaded.config.compression.level, recipients: recipientsOf(repository) },
-    identities: () => identitiesOf(loaded, chosen, repository, terminal, signal),
   }
 }
 

@@ -24,6 +24,8 @@ export interface CommandContext {
   readonly configPath: string | undefined
   /** Finds and reads the configuration, once. */
   readonly config: () => Promise<LoadedConfig>
+  /** What there is to know of a repository of the configuration without reaching for it; the first when not told which. */
+  readonly describePlace: (name?: string) => Promise<DescribedPlace>
   /** Opens the storage of a repository of the configuration; the first when not told which. */
   readonly openPlace: (name?: string, how?: OpenHow) => Promise<OpenPlace>
   /** The same, and the repository in it; REPOSITORY_MISSING when there is none. */
@@ -46,13 +48,17 @@ export interface Program {
   readonly main: URL
 }
 
-/** A repository of the configuration, ready to be used. */
-export interface OpenPlace {
+/** Where a repository of the configuration is, and how it is written to: plain data. */
+export interface DescribedPlace {
   /** Its name in the configuration. */
   readonly name: string
   readonly description: StorageDescription
-  readonly storage: Storage
   readonly encoding: Encoding
+}
+
+/** A repository of the configuration, ready to be used. */
+export interface OpenPlace extends DescribedPlace {
+  readonly storage: Storage
   /** The secret keys; none when the configuration names none. */
   readonly identities: () => Promise<readonly string[]>
 }

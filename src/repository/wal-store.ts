@@ -20,6 +20,8 @@ import type { Repository } from './repository.ts'
 export interface WalStore {
   /** `already`: the same bytes are there. OBJECT_CONFLICT when others are. Durable either way. */
   put(file: WalFileToStore, signal: AbortSignal): Promise<'stored' | 'already'>
+  /** The same, with what was encoded once for all repositories that have the same recipients. */
+  putEncoded(file: EncodedWal, signal: AbortSignal): Promise<'stored' | 'already'>
   /** Undefined ONLY when the storage says that it does not exist. Checked against its head. */
   get(name: string, signal: AbortSignal): Promise<Uint8Array | undefined>
   /** Reads only the start of the object; needs no key. */
@@ -36,6 +38,12 @@ export interface WalFileToStore {
   readonly head: () => WalHead
 }
 
+/** A whole WAL file as it is to be stored, in memory. */
+export interface EncodedWal {
+  readonly head: WalHead
+  readonly pieces: readonly Uint8Array[]
+}
+
 export interface WalEntry {
   readonly name: string
   /** As stored. */
@@ -49,6 +57,21 @@ export interface WalStoreOptions {
   readonly identities: readonly string[]
 }
 
+/** Reads, compresses and seals; touches no repository. */
+export async function encodeWalFile(
+  { name, open, head: makeHead }: WalFileToStore,
+  encoding: Encoding,
+): Promise<EncodedWal> {
+  let known: WalHead | undefined
+  const plain = counted(open())
+  const pieces = await encodeLate(plain.stream, encoding, () => {
+    known = makeHead()
+    return [encodeWalHead(known)]
+  })
+  assert(known?.name === name && known.sizeBytes === plain.sizeBytes(), 'a head describes its file')
+  return { head: known, pieces }
+}
+
 const suffixes = ['.zst.age', '.zst'] as const
 
 export function openWalStore(repository: Repository, { encoding, identities }: WalStoreOptions): WalStore {
@@ -58,25 +81,20 @@ export function openWalStore(repository: Repository, { encoding, identities }: W
   const keysOf = (name: string): readonly string[] =>
     [suffix, ...suffixes.filter(other => other !== suffix)].map(each => walKey(identity.cluster, name, each))
 
+  const putEncoded: WalStore['putEncoded'] = async ({ head, pieces }, signal) => {
+    assertOwn(repository, head)
+    const [key = '', otherKey = ''] = keysOf(head.name)
+    const twin = await readHead(repository, otherKey, signal)
+    if (twin) return assertSame(repository, twin, head, otherKey)
+    if ((await storage.put(key, bodyOfPieces(pieces), signal)) === 'written') return 'stored'
+    const there = await readHead(repository, key, signal)
+    if (there) return assertSame(repository, there, head, key)
+    throw vanished(repository, key)
+  }
+
   return {
-    async put({ name, open, head: makeHead }, signal) {
-      let known: WalHead | undefined
-      const plain = counted(open())
-      const encoded = await encodeLate(plain.stream, encoding, () => {
-        known = makeHead()
-        return [encodeWalHead(known)]
-      })
-      assert(known?.name === name && known.sizeBytes === plain.sizeBytes(), 'a head describes its file')
-      const head = known
-      assertOwn(repository, head)
-      const [key = '', otherKey = ''] = keysOf(name)
-      const twin = await readHead(repository, otherKey, signal)
-      if (twin) return assertSame(repository, twin, head, otherKey)
-      if ((await storage.put(key, bodyOfPieces(encoded), signal)) === 'written') return 'stored'
-      const there = await readHead(repository, key, signal)
-      if (there) return assertSame(repository, there, head, key)
-      throw vanished(repository, key)
-    },
+    putEncoded,
+    put: async (file, signal) => putEncoded(await encodeWalFile(file, encoding), signal),
 
     async get(name, signal) {
       for (const key of keysOf(name)) {
