@@ -41,7 +41,7 @@ export function x25519Recipient(text: string): Uint8Array | undefined {
 export function x25519Identity(text: string): KeyObject | undefined {
   const key = decodeBech32(text, 'age-secret-key-')
   if (key?.length !== keySizeBytes) return undefined
-  return createPrivateKey({ key: Buffer.concat([pkcs8Start, key]), format: 'der', type: 'pkcs8' })
+  return privateKeyOf(key)
 }
 
 /** A new file key, sealed to each recipient, with further stanzas that everybody can read. */
@@ -50,9 +50,28 @@ export function encodeHeader(
   clear: readonly HeaderStanza[],
 ): { readonly header: Uint8Array; readonly fileKey: Uint8Array } {
   const fileKey = randomBytes(fileKeySizeBytes)
-  const stanzas = [...clear, ...recipients.map(recipient => wrap(fileKey, recipient))]
+  const sealed = recipients.map(recipient => wrap(fileKey, recipient, generateKeyPairSync('x25519')))
+  return { header: headerOf(fileKey, [...clear, ...sealed]), fileKey }
+}
+
+/**
+ * A header for a file key that is there already, the same every time: so a copy can be checked, resumed and mended by
+ * its hash. The one-time key of each stanza is drawn from the file key and the recipient instead of from chance
+ * (Bellare, Boldyreva, O'Neill: "Encrypt-with-Hash", CRYPTO 2007): who can not guess the 128 random bits of the file
+ * key can not tell the difference, and who can has no need to.
+ */
+export function rewrapHeader(
+  fileKey: Uint8Array,
+  recipients: readonly Uint8Array[],
+  clear: readonly HeaderStanza[],
+): Uint8Array {
+  const sealed = recipients.map(recipient => wrap(fileKey, recipient, drawnKeyPair(fileKey, recipient)))
+  return headerOf(fileKey, [...clear, ...sealed])
+}
+
+function headerOf(fileKey: Uint8Array, stanzas: readonly HeaderStanza[]): Uint8Array {
   const text = `${versionLine}${stanzas.map(encodeStanza).join('')}---`
-  return { header: Buffer.from(`${text} ${base64(mac(fileKey, text))}\n`, 'latin1'), fileKey }
+  return Buffer.from(`${text} ${base64(mac(fileKey, text))}\n`, 'latin1')
 }
 
 /** The file key; `undefined` when no identity fits, and `changed` when one does and the header is not what was written. */
@@ -71,8 +90,18 @@ export function openHeader(
   return found.length === expected.length && timingSafeEqual(found, expected) ? fileKey : 'changed'
 }
 
-function wrap(fileKey: Uint8Array, recipient: Uint8Array): HeaderStanza {
-  const { privateKey, publicKey } = generateKeyPairSync('x25519')
+interface KeyPair {
+  readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
+}
+
+function drawnKeyPair(fileKey: Uint8Array, recipient: Uint8Array): KeyPair {
+  const seed = Buffer.from(hkdfSync('sha256', fileKey, recipient, 'holdfast.dev/re-wrap', keySizeBytes))
+  const privateKey = privateKeyOf(seed)
+  return { privateKey, publicKey: createPublicKey(privateKey) }
+}
+
+function wrap(fileKey: Uint8Array, recipient: Uint8Array, { privateKey, publicKey }: KeyPair): HeaderStanza {
   const share = rawPublicKey(publicKey)
   const secret = diffieHellman({ privateKey, publicKey: publicKeyOf(recipient) })
   const cipher = createCipheriv('chacha20-poly1305', wrapKey(secret, share, recipient), zeroNonce, {
@@ -134,6 +163,8 @@ const zeroNonce = Buffer.alloc(12)
 const pkcs8Start = Buffer.from('302e020100300506032b656e04220420', 'hex')
 const spkiStart = Buffer.from('302a300506032b656e032100', 'hex')
 
+const privateKeyOf = (raw: Uint8Array): KeyObject =>
+  createPrivateKey({ key: Buffer.concat([pkcs8Start, raw]), format: 'der', type: 'pkcs8' })
 const publicKeyOf = (raw: Uint8Array): KeyObject =>
   createPublicKey({ key: Buffer.concat([spkiStart, raw]), format: 'der', type: 'spki' })
 const rawPublicKey = (key: KeyObject): Buffer =>

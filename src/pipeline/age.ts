@@ -19,7 +19,7 @@ import { encodeHeader, openHeader, x25519Identity, x25519Recipient } from './age
 
 const chunkSizeBytes = limits.ageChunkSizeBytes
 const tagSizeBytes = 16
-const nonceSizeBytes = 16
+export const nonceSizeBytes = 16
 /** A chunk as stored: sealed, with its tag. */
 export const storedChunkSizeBytes = chunkSizeBytes + tagSizeBytes
 
@@ -214,7 +214,8 @@ export async function createOpener(start: Uint8Array, identities: readonly strin
   }
 }
 
-async function openFileKey(header: Uint8Array, identities: readonly string[]): Promise<Uint8Array> {
+/** `header` ends where the nonce begins. KEY_MISSING, KEY_WRONG, or OBJECT_CORRUPT when it was changed. */
+export async function openFileKey(header: Uint8Array, identities: readonly string[]): Promise<Uint8Array> {
   if (identities.length === 0) {
     throw new Fault('KEY_MISSING', 'the object is encrypted and no identity is configured', {
       hint: 'Name the secret key in the configuration: encryption.identity: { file: … }.',

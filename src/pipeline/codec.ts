@@ -166,7 +166,7 @@ function checkSeekTable(table: Uint8Array, frames: readonly FrameSize[]): void {
 }
 
 /** An age header holds one stanza a recipient; even post-quantum ones take 2 KiB each. */
-const ageHeaderSizeBytesMax = 64 * 1024
+export const ageHeaderSizeBytesMax = 64 * 1024
 
 /** What the start of an object (some KiB) tells in the clear; undefined when `start` ends too early to tell. */
 export function readClear(start: Uint8Array): readonly ClearStanza[] | undefined {
