@@ -18,9 +18,9 @@ function expressionOf(pattern: string): RegExp {
   if (known) return known
   const source = pattern
     .split(/(\*\*?)/)
-    .map(part => (part === '**' ? '.*' : part === '*' ? '[^/]*' : RegExp.escape(part)))
+    .map(part => (part === '**' ? '.*' : part === '*' ? '[^/]*' : part.replace(/[$()+./?[\\\]^{|}-]/g, '\\$&')))
     .join('')
-  const made = new RegExp(`^${source}$`, 'su')
+  const made = new RegExp(`^${source}$`, 's')
   expressions.set(pattern, made)
   return made
 }
