@@ -11,6 +11,7 @@ import {
   map,
   nullable,
   object,
+  optional,
   parseRecord,
   text,
   textLike,
@@ -22,6 +23,7 @@ import {
   isPowerOfTwo,
   lsn,
   relativePath,
+  repositoryId,
   sha256,
   systemIdentifier,
   time,
@@ -98,6 +100,7 @@ const fields: Parser<BackupRecord> = object({
   warnings: array(text),
   durationMs: count(),
   tool: text,
+  copiedFrom: optional(object({ repository: repositoryId, sha256 })),
 })
 
 const backupRecord: Parser<BackupRecord> = checked(fields, (record, fail) => {

@@ -61,6 +61,15 @@ export interface BackupRecord {
   readonly warnings: readonly string[]
   readonly durationMs: number
   readonly tool: string
+  /** Only in a copy that was sealed to other recipients, whose objects are therefore not those of its source byte by byte. */
+  readonly copiedFrom?: CopyOrigin | undefined
+}
+
+export interface CopyOrigin {
+  /** The id of the repository that it was copied from: that of its holdfast.json. */
+  readonly repository: string
+  /** Of the backup.json there, hexadecimal. */
+  readonly sha256: string
 }
 
 export interface StoredObjectRecord {

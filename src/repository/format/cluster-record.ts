@@ -1,7 +1,7 @@
 /** `holdfast.json`, which says what a repository is, and `<cluster>/cluster.json`, which says whose WAL may enter. */
 import { limits } from '../../base/limits.ts'
-import { checked, count, encodeRecord, literal, object, parseRecord, textLike, type Parser } from './parse.ts'
-import { clusterName, isPowerOfTwo, systemIdentifier, time } from './values.ts'
+import { checked, count, encodeRecord, literal, object, parseRecord, type Parser } from './parse.ts'
+import { clusterName, isPowerOfTwo, repositoryId, systemIdentifier, time } from './values.ts'
 
 export interface RepositoryRecord {
   readonly format: 1
@@ -24,7 +24,7 @@ export interface ClusterRecord {
 const repositoryRecord: Parser<RepositoryRecord> = object({
   format: literal(1),
   holdfast: literal('repository'),
-  id: textLike(/^[0-9a-f]{32}$/, '32 hexadecimal digits'),
+  id: repositoryId,
   createdAt: time,
 })
 

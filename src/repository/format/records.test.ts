@@ -112,6 +112,14 @@ describe('records of the repository', () => {
     )
   })
 
+  test('the record of a copy says where it came from, and an older reader passes that over', () => {
+    const bytes = vector('copied-backup.json')
+    const record = parseBackupRecord(bytes, 'backup.json')
+    expect(record.copiedFrom?.repository).toBe('3f2a9d0c5b7e4186a1c2d3e4f5061728')
+    expect(Buffer.from(encodeBackupRecord(record)).toString()).toBe(bytes.toString())
+    expect(Object.keys(parseBackupRecord(vector('backup.json'), 'backup.json'))).not.toContain('copiedFrom')
+  })
+
   test('what is not a backup record is not written', () => {
     const good = parseBackupRecord(vector('backup.json'), 'backup.json')
     expect(() => encodeBackupRecord({ ...good, timeline: -1 })).toThrow('timeline')

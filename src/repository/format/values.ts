@@ -16,6 +16,7 @@ export const walSegment = textLike(/^[0-9A-F]{24}$/, 'the name of a WAL segment'
 /** ISO 8601, always UTC; PostgreSQL's own times have microseconds. */
 export const time = textLike(/^\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{1,6})?Z$/, 'a time in UTC')
 export const sha256 = textLike(/^[0-9a-f]{64}$/, 'a SHA-256 in hexadecimal')
+export const repositoryId = textLike(/^[0-9a-f]{32}$/, '32 hexadecimal digits')
 /** Stays inside the directory that it is relative to, whoever wrote it. */
 export const relativePath = textLike(/^(?!\/)(?!(.*\/)?\.{1,2}(\/|$))[^\0]+(?<!\/)$/s, 'a relative path')
 
