@@ -1,10 +1,11 @@
 /**
  * Reads a pack by range: any bytes of its raw tar stream, without the rest of the object. First the start of the object
- * (its age header) and its end (the seek table) are read; then every range costs one request.
+ * (its age header) and its end (the seek table) are read, at the same time; then every range costs one request.
  */
 import { Fault, isFault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import { KiB } from '../../base/units.ts'
+import { storedChunkSizeBytes } from '../../pipeline/age.ts'
 import { decodeSeekTable, seekTableSizeFromEnd } from '../../pipeline/seekable.ts'
 import { createFrameDecompressor } from '../../pipeline/zstd.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -38,6 +39,8 @@ export interface PackSource {
   /** Of the object as stored, as backup.json tells. */
   readonly sizeBytes: number
   readonly identities: readonly string[]
+  /** What frames are read through, when it is not `storage`: one that reads ahead. */
+  readonly framesStorage?: Storage | undefined
 }
 
 export interface PackReader {
@@ -55,10 +58,11 @@ export async function openPack(
   tools: FrameTools,
   signal: AbortSignal,
 ): Promise<PackReader> {
-  const { storage, key } = source
+  const { key, framesStorage = source.storage } = source
   try {
-    const layout = await layoutOf(await readStart(source, signal), source.sizeBytes, source.identities)
-    const table = await readSeekTable(source, layout, signal)
+    const ends = await readEnds(source, signal)
+    const layout = await layoutOf(ends.start, source.sizeBytes, source.identities)
+    const table = await readSeekTable(source, layout, ends.tail, signal)
     const index = new FrameIndex(decodeSeekTable(table))
     checkIndex(index, layout.plainBytes - table.length)
     return {
@@ -68,7 +72,7 @@ export async function openPack(
         const startBytes = index.frame(first).storedOffsetBytes
         const end = index.frame(last)
         const range = layout.storedRange(startBytes, end.storedOffsetBytes + end.storedBytes)
-        const opened = openedStream(storage.get(key, range, framesSignal), layout, startBytes)
+        const opened = openedStream(framesStorage.get(key, range, framesSignal), layout, startBytes)
         return frameStream(
           opened,
           index,
@@ -104,28 +108,59 @@ export function inPack(name: string, error: unknown): unknown {
   return new Fault(error.code, `${name}: ${error.message}`, { hint: error.hint, cause: error })
 }
 
-const headerSizesBytes: readonly number[] = [4 * KiB, 256 * KiB]
+/** Enough for the header of an object sealed to a few recipients; else it is read again, with more. */
+const headerSizeBytesUsual = 4 * KiB
+const headerSizeBytesMax = 256 * KiB
+/** So much of the compressed stream's end holds most seek tables; a longer one is read again, whole. */
+const tableSizeBytesUsual = 64 * KiB
+/** The chunks that this lies in. */
+const tailSizeBytes = 2 * storedChunkSizeBytes
 
-async function readStart(source: PackSource, signal: AbortSignal): Promise<Uint8Array> {
-  let start: Uint8Array = new Uint8Array(0)
-  for (const sizeBytes of headerSizesBytes) {
-    start = await readRange(source, 0, Math.min(sizeBytes, source.sizeBytes), signal)
-    if (isHeaderWhole(start)) return start
-  }
-  return start
+/** The last bytes of the object as stored. */
+interface Tail {
+  readonly startBytes: number
+  readonly bytes: Uint8Array
 }
 
-/** Most tables are within the last two chunks; a longer one is read again, whole. */
+async function readEnds(
+  source: PackSource,
+  signal: AbortSignal,
+): Promise<{ readonly start: Uint8Array; readonly tail: Tail }> {
+  const { sizeBytes } = source
+  const startBytes = Math.max(0, sizeBytes - tailSizeBytes)
+  if (startBytes <= headerSizeBytesUsual) {
+    const whole = await readRange(source, 0, sizeBytes, signal)
+    return { start: whole, tail: { startBytes: 0, bytes: whole } }
+  }
+  const [start, bytes] = await Promise.all([
+    readRange(source, 0, headerSizeBytesUsual, signal),
+    readRange(source, startBytes, sizeBytes, signal),
+  ])
+  return {
+    start: isHeaderWhole(start)
+      ? start
+      : await readRange(source, 0, Math.min(headerSizeBytesMax, sizeBytes), signal),
+    tail: { startBytes, bytes },
+  }
+}
+
 async function readSeekTable(
   source: PackSource,
   layout: StoredLayout,
+  tail: Tail,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const end = await readPlain(source, layout, Math.max(0, layout.plainBytes - 64 * KiB), signal)
+  const end = await readPlain(
+    source,
+    layout,
+    Math.max(0, layout.plainBytes - tableSizeBytesUsual),
+    tail,
+    signal,
+  )
   const tableBytes = seekTableSizeFromEnd(end)
   if (tableBytes > layout.plainBytes) throw corruptPack('the seek table is longer than the pack')
   if (tableBytes <= end.length) return end.subarray(end.length - tableBytes)
-  return readPlain(source, layout, layout.plainBytes - tableBytes, signal)
+  return readPlain(source, layout, layout.plainBytes - tableBytes, tail, signal)
 }
 
 /** The compressed stream from `startBytes` to its end. */
@@ -133,15 +168,24 @@ async function readPlain(
   source: PackSource,
   layout: StoredLayout,
   startBytes: number,
+  tail: Tail,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const range = layout.storedRange(startBytes, layout.plainBytes)
+  const stored =
+    range.startBytes >= tail.startBytes
+      ? once(tail.bytes.subarray(range.startBytes - tail.startBytes))
+      : source.storage.get(source.key, range, signal)
   const parts: Uint8Array[] = []
-  for await (const piece of openedStream(source.storage.get(source.key, range, signal), layout, startBytes)) {
+  for await (const piece of openedStream(stored, layout, startBytes)) {
     if (piece.damage) throw piece.damage
     parts.push(Uint8Array.from(piece.bytes))
   }
   return Buffer.concat(parts).subarray(startBytes - layout.plainStart(startBytes))
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes
 }
 
 async function readRange(
