@@ -51,6 +51,8 @@ export interface StorageTraits {
   readonly versioned?: boolean | undefined
   /** Whether objects can be locked here. */
   readonly lockable?: boolean | undefined
+  /** Whether every write is refused unless the server computed the same checksum over it as we did. */
+  readonly checksWrites?: boolean | undefined
   /** How the server encrypts by itself, in its own words. */
   readonly encryption?: string | undefined
   /** The server's clock minus ours. */
