@@ -1,0 +1,81 @@
+/**
+ * Who may do what in a repository: four roles, and for each the kinds of objects that it reads, writes and deletes. The
+ * policies of every vendor are made from this one table, and `doctor` judges credentials by it.
+ *
+ * Every role lists names and reads how the bucket is set up; none changes that, lifts a lock, or deletes a version.
+ */
+
+export const roles = ['writer', 'restorer', 'keeper', 'auditor'] as const
+export type Role = (typeof roles)[number]
+
+/** Kinds of objects that rights tell apart. Where they lie is given by the caller: see RepositoryPlaces. */
+export const places = [
+  /** What says that this is a repository, and of which cluster. */
+  'identity',
+  /** What says that a backup exists: small, readable without a key. */
+  'records',
+  /** The catalogue's index. */
+  'index',
+  /** Whole folders of backups: packs, manifests and records. */
+  'backups',
+  'packs',
+  'dumps',
+  'wal',
+  /** Of timelines; they lie among the WAL and hold no data. */
+  'histories',
+  'leases',
+  /** Notes of what is locked until when. */
+  'locks',
+  'holds',
+  'probes',
+  'everything',
+] as const
+export type Place = (typeof places)[number]
+
+export interface RoleRights {
+  /** Who this is, in a sentence for people. */
+  readonly doc: string
+  readonly read: readonly Place[]
+  readonly write: readonly Place[]
+  readonly delete: readonly Place[]
+  /** Reads what was deleted or written over since: `restore --as-of`. */
+  readonly readsOlderVersions: boolean
+  /** Sets until when objects are locked, never earlier than they are. */
+  readonly locks: boolean
+}
+
+export const rightsOf: Readonly<Record<Role, RoleRights>> = {
+  writer: {
+    doc: 'The database host: it puts backups and WAL, and neither reads them back nor deletes anything.',
+    // The heads of WAL are compared when a segment is pushed twice; no vendor gives the right to a head alone.
+    read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'probes'],
+    write: ['identity', 'backups', 'index', 'dumps', 'wal', 'leases', 'locks', 'probes'],
+    delete: [],
+    readsOlderVersions: false,
+    locks: true,
+  },
+  restorer: {
+    doc: 'Where restores, drills and verification run: it reads everything, and writes nothing.',
+    read: ['identity', 'everything'],
+    write: [],
+    delete: [],
+    readsOlderVersions: true,
+    locks: false,
+  },
+  keeper: {
+    doc: 'Who expires backups: it reads records, deletes what retention lets go, and extends locks.',
+    read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'probes'],
+    write: ['index', 'leases', 'locks', 'holds', 'probes'],
+    delete: ['backups', 'index', 'dumps', 'wal', 'leases', 'locks', 'holds', 'probes'],
+    readsOlderVersions: false,
+    locks: true,
+  },
+  auditor: {
+    doc: 'Monitoring and people who look: it lists, and reads records, never data.',
+    read: ['identity', 'records', 'index', 'histories', 'leases', 'locks', 'holds'],
+    write: [],
+    delete: [],
+    readsOlderVersions: false,
+    locks: false,
+  },
+}
