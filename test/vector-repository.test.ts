@@ -9,7 +9,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { isFault, type FaultCode } from '../src/base/fault.ts'
 import { simWorld } from '../src/base/world.ts'
 import { crc32c } from '../src/pipeline/crc32c.ts'
-import { readCatalog } from '../src/repository/catalog.ts'
+import { scanCatalog } from '../src/repository/catalog.ts'
 import type { ManifestFile } from '../src/repository/format/manifest.ts'
 import { openManifest } from '../src/repository/packs/manifest-reader.ts'
 import { createPackTools, inPack, openPack } from '../src/repository/packs/pack-reader.ts'
@@ -44,7 +44,7 @@ const storeOf = (repository: Repository): WalStore =>
   openWalStore(repository, { encoding: { level: 3, recipients: [] }, identities })
 
 async function backupOf(repository: Repository) {
-  const { backups } = await readCatalog(repository, signal)
+  const { backups } = await scanCatalog(repository, signal)
   const [backup] = backups
   if (!backup) throw new Error('the vector has a backup')
   return { backup, prefix: `${repository.identity.cluster}/backups/${backup.id}/` }

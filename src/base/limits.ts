@@ -17,8 +17,8 @@ export const limits = {
   /** Small files are copied in batches of one directory: so many files, or so many bytes. */
   batchFilesMax: 256,
   batchSizeBytesTarget: 4 * MiB,
-  /** A restore gives a worker so many raw bytes of a pack at a time, or so many files. */
-  restoreTaskSizeBytesTarget: 256 * MiB,
+  /** A restore gives a worker so many raw bytes of a pack at a time, or so many files. Each has one task ahead. */
+  restoreTaskSizeBytesTarget: 64 * MiB,
   restoreTaskFilesMax: 4096,
   /** Told to stop, a worker may clean up for so long before it is ended. */
   workerStopMsMax: 10 * second,
@@ -32,6 +32,10 @@ export const limits = {
   /** JSON objects that are read whole: backup.json, cluster.json, leases. */
   recordSizeBytesMax: 64 * MiB,
   manifestLineSizeBytesMax: 64 * KiB,
+  /** So many backups may be newer than the catalogue's index before the next one is written. */
+  catalogNewerMax: 16,
+  /** An unfinished backup that began so long before the newest one is no longer looked after by the index. */
+  catalogOthersMsMax: 30 * day,
 
   storageRequestMsMax: 60 * second,
   /** One piece of an object as it is read from the storage; one more is read ahead. */
@@ -39,6 +43,55 @@ export const limits = {
   /** So much of a growing file is sent to the disk at a time, in the background. */
   writebackSizeBytes: 64 * MiB,
   storageListKeysMax: 10_000_000,
+  /** Where another repository can be asked instead: one that has said nothing for so long is passed over. */
+  sourceSilenceMsMax: 20 * second,
+  /** …and one that takes so long is not waited for, while the next is asked at the same time. */
+  sourceHedgeMs: 2 * second,
+  /** For so long after an outage a repository is asked after the others. */
+  sourceOutageMs: 30 * second,
+  /** A restore reads so many parts of this size ahead for each worker, within the bytes for all of them. */
+  readAheadPartSizeBytes: 8 * MiB,
+  readAheadPartsMax: 4,
+  readAheadSizeBytesMax: 128 * MiB,
+
+  /** Object storage: no connection, and no byte moved, for so long end a request. */
+  objectConnectMsMax: 10 * second,
+  objectSilenceMsMax: 30 * second,
+  /** A request may take storageRequestMsMax, and longer for its bytes as if they moved at this speed: a trickle is an end, too. */
+  objectSpeedBytesPerSecondMin: 32 * KiB,
+  /** Requests at the same time to one storage; fewer while it asks to be called less often. */
+  objectRequestsMax: 64,
+  objectThrottlePauseMsFirst: 500,
+  objectThrottlePauseMsMax: 20 * second,
+  /** Parts of a multipart upload: their number is what servers allow; so many are equal, then their size doubles. */
+  objectPartSizeBytes: 8 * MiB,
+  objectPartsMax: 10_000,
+  objectPartsEqual: 1_000,
+  /** Bodies up to this size whose length is known are one request, in which a second write is refused by the server. */
+  objectWholeSizeBytesMax: 32 * MiB,
+  /** Of one writer: parts that are on their way. One more is being filled. */
+  objectWriteAheadBytesMax: 32 * MiB,
+  /** Large reads are split into requests of this size, and so many bytes are asked for before they are wanted. */
+  objectReadSizeBytes: 4 * MiB,
+  objectReadAheadBytesMax: 24 * MiB,
+  objectDeleteKeysMax: 1_000,
+  /** What storages tell in one answer, and how many keys they delete at once. */
+  storageListPageKeys: 1000,
+
+  /** Objects that a copy of a repository moves at the same time. */
+  copyParallel: 8,
+  /** Smaller ones are held in memory while they are checked, so that they are read only once. */
+  copyWholeSizeBytesMax: 16 * MiB,
+  /** Writes of one object, when other bytes arrive than were sent. */
+  copyAttemptsMax: 3,
+  /** Objects of a destination that an earlier copy may have written without having read them back. */
+  copyRecheckedMax: 64,
+  /** A copy that goes on looks so often whether something is new… */
+  copyPollMs: 5 * second,
+  /** …and so often at everything. */
+  copyFullPassMs: 10 * minute,
+  /** What it looks at again each time: WAL may arrive out of order. */
+  copyPollOverlapFiles: 128,
 
   leaseTtlMs: 60 * second,
   leaseRenewMs: 15 * second,
@@ -93,6 +146,26 @@ export const limits = {
   /** The fetching process shows that it lives far more often than this. */
   walFetchAheadSilenceMsMax: 10 * second,
   walFetchAheadIdleMs: 20 * second,
+
+  /** A push gives up when so long after its begin too few repositories have the file. */
+  walPushMsMax: 2 * minute,
+  /** Once as many repositories have a file as must, the others get so much longer; then it is owed to them. */
+  walPushGraceMs: 500,
+  walPushPollMs: 20,
+  /** The pushing process ends when nothing was to be done for so long. */
+  walPushAheadIdleMs: 3 * second,
+  /** It shows that it lives far more often than this. */
+  walPushAheadSilenceMsMax: 10 * second,
+  /** With larger segments one is pushed at a time: each is held in memory as it is stored. */
+  walPushAheadSegmentBytesMax: 64 * MiB,
+  /** A repository that failed is left alone for so long, and then twice as long each time, up to the second. */
+  walCircuitPauseMsFirst: 5 * second,
+  walCircuitPauseMsMax: 5 * minute,
+  walCatchUpParallel: 4,
+  /** The pushing process waits for a repository that is behind for so long; a later push starts it again. */
+  walCatchUpLingerMsMax: 1 * hour,
+  /** A warning about a repository that is behind is told once in so long. */
+  walBehindWarningMsMin: 5 * minute,
 
   /** Objects without a backup.json are left alone for so long. */
   sweepGraceMs: 1 * day,

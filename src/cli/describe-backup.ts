@@ -2,9 +2,10 @@
 import { formatBytes, formatDuration } from '../base/units.ts'
 import { formatMicros, parseTime } from '../wal/time.ts'
 import type { BackupRecord } from '../repository/format/backup-record.ts'
+import type { BackupSummary } from '../repository/format/backup-summary.ts'
 import { counted, listingOf, tableOf, type Column } from './table.ts'
 
-const columns: readonly Column<BackupRecord>[] = [
+const columns: readonly Column<BackupSummary>[] = [
   { head: 'ID', of: ({ id }) => id },
   { head: 'ENDED', of: ({ endedAt }) => timeOf(endedAt) },
   { head: 'TOOK', of: ({ durationMs }) => formatDuration(durationMs), align: 'right' },
@@ -16,7 +17,7 @@ const columns: readonly Column<BackupRecord>[] = [
   { head: 'LABEL', of: ({ label }) => label },
 ]
 
-export function backupTable(records: readonly BackupRecord[]): string {
+export function backupTable(records: readonly BackupSummary[]): string {
   return tableOf(
     records,
     columns.filter(({ head }) => head !== 'LABEL' || records.some(({ label }) => label !== '')),
@@ -79,7 +80,7 @@ export function corruptionLines({ id, checks }: BackupRecord): readonly string[]
   ]
 }
 
-function stateOf({ checks }: BackupRecord): string {
+function stateOf({ checks }: BackupSummary): string {
   return checks.pagesCorrupt === 0 ? 'good' : `damaged: ${counted(checks.pagesCorrupt, 'corrupt page')}`
 }
 

@@ -1,7 +1,7 @@
 /** The backup that people mean: its id, or the beginning of it. */
 import { Fault } from '../base/fault.ts'
 import { nearest } from '../base/nearest.ts'
-import { listBackups } from '../repository/catalog.ts'
+import { listBackups, readBackup } from '../repository/catalog.ts'
 import type { BackupRecord } from '../repository/format/backup-record.ts'
 import type { Repository } from '../repository/repository.ts'
 
@@ -13,7 +13,7 @@ export async function findBackup(
   const records = await listBackups(repository, signal)
   const fitting = records.filter(({ id }) => id.startsWith(given))
   const found = fitting.find(({ id }) => id === given) ?? fitting[0]
-  if (found && (fitting.length === 1 || found.id === given)) return found
+  if (found && (fitting.length === 1 || found.id === given)) return readBackup(repository, found.id, signal)
   const ids = (found ? fitting : records).map(({ id }) => id)
   const near = nearest(given, ids)
   throw new Fault(

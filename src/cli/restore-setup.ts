@@ -5,7 +5,7 @@ import { planRestore } from '../operations/resolve-target.ts'
 import type { RestorePlan } from '../policy/restore-plan.ts'
 import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
 import type { RecoveryAction, RecoverySettings } from '../postgres/recovery-settings.ts'
-import { readCatalog } from '../repository/catalog.ts'
+import { readBackup, readCatalog } from '../repository/catalog.ts'
 import { openWalStore } from '../repository/wal-store.ts'
 import type { Lsn } from '../wal/lsn.ts'
 import { historyName } from '../wal/segment.ts'
@@ -75,8 +75,7 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
     { target, timeline: words.timeline ?? 'latest', backupId },
     signal,
   )
-  const record = backups.find(({ id }) => id === plan.backup.id)
-  if (!record) throw new Error('assertion failed: the plan names a backup of the catalogue')
+  const record = await readBackup(repository, plan.backup.id, signal)
   const request = {
     ...words,
     tablespaces: words.tablespace,

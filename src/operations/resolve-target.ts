@@ -8,7 +8,7 @@ import { candidatesFor, type Candidate, type Rejected } from '../policy/candidat
 import { describeTarget, type RecoveryTarget, type TimelineChoice } from '../policy/recovery-target.ts'
 import { planOf, type RestorePlan } from '../policy/restore-plan.ts'
 import { newerOfUnknownOrigin, type TimelinePath } from '../policy/timeline-path.ts'
-import type { BackupRecord } from '../repository/format/backup-record.ts'
+import type { BackupSummary } from '../repository/format/backup-summary.ts'
 import type { WalStore } from '../repository/wal-store.ts'
 import { historyName } from '../wal/segment.ts'
 import { noteLeftTimelines } from './resolve-target/left-timelines.ts'
@@ -19,7 +19,7 @@ import { openWalLookup, type WalLookup } from './wal-lookup.ts'
 
 export interface PlanDeps {
   /** All of the cluster's backups, as the catalogue lists them. */
-  readonly backups: readonly BackupRecord[]
+  readonly backups: readonly BackupSummary[]
   /** With an identity, targets are resolved to the record; without one, to the segment where that is possible. */
   readonly wal: Pick<WalStore, 'get' | 'head' | 'list'>
   readonly walSegmentSizeBytes: number

@@ -3,7 +3,7 @@ import { assert } from '../base/assert.ts'
 import { Fault, isFault, type FaultCode } from '../base/fault.ts'
 import { archiveOf, type Archive } from '../policy/archive.ts'
 import type { BackupFacts } from '../policy/backup-facts.ts'
-import type { BackupRecord } from '../repository/format/backup-record.ts'
+import type { BackupSummary } from '../repository/format/backup-summary.ts'
 import type { WalEntry, WalStore } from '../repository/wal-store.ts'
 import { parseLsn, type Lsn } from '../wal/lsn.ts'
 import { classifyWalFile } from '../wal/segment.ts'
@@ -47,7 +47,7 @@ async function readHistory(
   return head.ancestors.map(({ timeline, endLsn }) => ({ timeline, endLsn: lsnOf(endLsn), reason: '' }))
 }
 
-export function factsOf(record: BackupRecord): BackupFacts {
+export function factsOf(record: BackupSummary): BackupFacts {
   return {
     id: record.id,
     kind: record.kind,

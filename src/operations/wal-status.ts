@@ -6,7 +6,7 @@ import { limits } from '../base/limits.ts'
 import { segmentEndLsn, type Archive, type TimelineWal } from '../policy/archive.ts'
 import { nameOnPath, type TimelinePath } from '../policy/timeline-path.ts'
 import { windowReport, type Gap, type Window } from '../policy/window.ts'
-import type { BackupRecord } from '../repository/format/backup-record.ts'
+import type { BackupSummary } from '../repository/format/backup-summary.ts'
 import type { WalHead } from '../repository/format/wal-head.ts'
 import type { WalStore } from '../repository/wal-store.ts'
 import { formatLsn } from '../wal/lsn.ts'
@@ -15,7 +15,7 @@ import { isoMicros } from '../wal/time.ts'
 import { factsOf, readArchive } from './wal-archive.ts'
 
 export interface WalStatusDeps {
-  readonly backups: readonly BackupRecord[]
+  readonly backups: readonly BackupSummary[]
   readonly wal: Pick<WalStore, 'head' | 'list'>
   readonly walSegmentSizeBytes: number
 }
@@ -77,7 +77,7 @@ export async function walStatus(deps: WalStatusDeps, signal: AbortSignal): Promi
 }
 
 /** Without a backup on an older timeline there is nothing that it could go on from: it may be older than the archive. */
-function missingHistories({ timelines }: Archive, backups: readonly BackupRecord[]): readonly string[] {
+function missingHistories({ timelines }: Archive, backups: readonly BackupSummary[]): readonly string[] {
   return [...timelines.values()]
     .filter(({ timeline, history }) => !history && backups.some(backup => backup.timeline < timeline))
     .map(({ timeline }) => historyName(timeline))

@@ -12,8 +12,10 @@ import {
   listBackups,
   readBackup,
   readCatalog,
+  scanCatalog,
 } from './catalog.ts'
 import { encodeBackupRecord } from './format/backup-json.ts'
+import { summaryOf } from './format/backup-summary.ts'
 import type { Repository } from './repository.ts'
 
 const signal = new AbortController().signal
@@ -39,15 +41,19 @@ describe('the catalogue', () => {
     const { storage, repository } = setUp()
     const record = backupRecord()
     await putBackupObjects(storage, record)
-    expect(await readCatalog(repository, signal)).toMatchObject({
+    expect(await scanCatalog(repository, signal)).toMatchObject({
       backups: [],
       incomplete: [{ id: record.id, objectCount: 4 }],
+    })
+    expect(await readCatalog(repository, signal)).toMatchObject({
+      backups: [],
+      incomplete: [{ id: record.id }],
     })
     await expect(readBackup(repository, record.id, signal)).rejects.toSatisfy(
       fault('BACKUP_NOT_FOUND', record.id),
     )
     await commitBackup(repository, record, signal)
-    expect(await listBackups(repository, signal)).toEqual([record])
+    expect(await listBackups(repository, signal)).toEqual([summaryOf(record)])
     expect(await readBackup(repository, record.id, signal)).toEqual(record)
   })
 
@@ -86,7 +92,7 @@ describe('the catalogue', () => {
       signal,
     )
     const { backups, damaged } = await readCatalog(repository, signal)
-    expect(backups).toEqual([good])
+    expect(backups).toEqual([summaryOf(good)])
     expect(damaged.map(({ id, fault: { code } }) => [id, code])).toEqual([
       ['20260302T020000Z-full', 'OBJECT_CORRUPT'],
       ['20260303T020000Z-full', 'REPOSITORY_FORMAT'],
@@ -149,7 +155,7 @@ describe('a backup that awaits its WAL', () => {
     })
     expect(await commitAwaiting(repository, record.id, signal)).toEqual(record)
     expect(await readCatalog(repository, signal)).toMatchObject({
-      backups: [record],
+      backups: [summaryOf(record)],
       awaiting: [],
       incomplete: [],
     })
@@ -165,11 +171,14 @@ describe('a backup that awaits its WAL', () => {
       for (const kind of ['fail', 'lose-answer'] as const) {
         const shaky = withFaults(storage, faultsAt({ [step]: kind }), world.clock)
         await commitAwaiting({ ...repository, storage: shaky }, record.id, signal).catch(() => undefined)
-        const { backups, awaiting } = await readCatalog(repository, signal)
-        expect([...backups, ...awaiting]).toEqual([record])
+        for (const { backups, awaiting } of [
+          await readCatalog(repository, signal),
+          await scanCatalog(repository, signal),
+        ])
+          expect([...backups, ...awaiting].map(summaryOf)).toEqual([summaryOf(record)])
       }
       expect(await commitAwaiting(repository, record.id, signal)).toEqual(record)
-      expect((await readCatalog(repository, signal)).backups).toEqual([record])
+      expect((await scanCatalog(repository, signal)).backups).toEqual([record])
     }
   })
 })

@@ -5,40 +5,58 @@
  * becomes a backup when the WAL it needs has arrived. Any other folder is incomplete: being written, or left behind.
  */
 import { Fault, isFault } from '../base/fault.ts'
-import { limits } from '../base/limits.ts'
 import { parseLsn } from '../wal/lsn.ts'
-import { encodeBackupRecord, parseBackupRecord } from './format/backup-json.ts'
-import type { BackupRecord } from './format/backup-record.ts'
 import { listBackupFolders, type BackupFolder } from './backup-folders.ts'
+import { indexCommitted, knownBackups } from './catalog-index.ts'
+import type { FolderState } from './folder-states.ts'
+import { encodeBackupRecord } from './format/backup-json.ts'
+import type { BackupRecord } from './format/backup-record.ts'
+import { summaryOf, type BackupSummary } from './format/backup-summary.ts'
 import { awaitingName, backupFolder, commitName } from './layout.ts'
-import { readWhole, writeOnce } from './objects.ts'
+import { writeOnce } from './objects.ts'
 import type { Repository } from './repository.ts'
+import { readRecord, readRecords, recordKey, type DamagedBackup } from './stored-records.ts'
 
 export interface Catalog {
   /** Ordered by system identifier, timeline, and start LSN. */
-  readonly backups: readonly BackupRecord[]
+  readonly backups: readonly BackupSummary[]
   /** Copied whole, waiting for WAL; in the same order. */
   readonly awaiting: readonly BackupRecord[]
   /** Folders whose record can not be read, each with the reason. */
   readonly damaged: readonly DamagedBackup[]
   /** Folders without a record. */
+  readonly incomplete: readonly Pick<BackupFolder, 'id'>[]
+}
+
+export interface CompleteCatalog extends Catalog {
+  readonly backups: readonly BackupRecord[]
   readonly incomplete: readonly BackupFolder[]
 }
 
-export interface DamagedBackup {
-  readonly id: string
-  readonly fault: Fault
+/**
+ * By the index, without listing what it knows: a handful of requests, however many backups there are. It may still name
+ * a backup that was just deleted, so `readBackup` is asked for the one that is chosen, before anything else is done.
+ */
+export async function readCatalog(repository: Repository, signal: AbortSignal): Promise<Catalog> {
+  const known = await knownBackups(repository, signal)
+  if (!known) {
+    const { backups, ...rest } = await scanCatalog(repository, signal)
+    return { ...rest, backups: backups.map(summaryOf) }
+  }
+  const awaiting = await readRecords(repository, idsIn(known.unfinished, 'awaiting'), awaitingName, signal)
+  return {
+    backups: inOrder(known.backups),
+    awaiting: inOrder(awaiting.records),
+    damaged: [...known.damaged, ...awaiting.damaged],
+    incomplete: known.unfinished.filter(({ state }) => state === 'incomplete'),
+  }
 }
 
-/** How many records are read at once. */
-const readsAtOnce = 8
-
-export async function readCatalog(repository: Repository, signal: AbortSignal): Promise<Catalog> {
+/** Looks at everything and reads all records: for those who must not miss anything. */
+export async function scanCatalog(repository: Repository, signal: AbortSignal): Promise<CompleteCatalog> {
   const folders = await Array.fromAsync(listBackupFolders(repository, signal))
-  const committed = folders.filter(({ state }) => state === 'committed')
-  const waiting = folders.filter(({ state }) => state === 'awaiting')
-  const backups = await readAll(repository, committed, commitName, signal)
-  const awaiting = await readAll(repository, waiting, awaitingName, signal)
+  const backups = await readRecords(repository, idsIn(folders, 'committed'), commitName, signal)
+  const awaiting = await readRecords(repository, idsIn(folders, 'awaiting'), awaitingName, signal)
   return {
     backups: inOrder(backups.records),
     awaiting: inOrder(awaiting.records),
@@ -47,12 +65,24 @@ export async function readCatalog(repository: Repository, signal: AbortSignal): 
   }
 }
 
+const idsIn = (folders: readonly FolderState[], wanted: FolderState['state']): readonly string[] =>
+  folders.filter(({ state }) => state === wanted).map(({ id }) => id)
+
 /** The backups whose records can be read; `readCatalog` also tells of the others. */
 export async function listBackups(
   repository: Repository,
   signal: AbortSignal,
-): Promise<readonly BackupRecord[]> {
+): Promise<readonly BackupSummary[]> {
   return (await readCatalog(repository, signal)).backups
+}
+
+/** Whole records, in the order of the catalogue; those that are gone or damaged are left out. */
+export async function readBackups(
+  repository: Repository,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly BackupRecord[]> {
+  return inOrder((await readRecords(repository, ids, commitName, signal)).records)
 }
 
 /** BACKUP_NOT_FOUND when there is none with this id. */
@@ -83,6 +113,7 @@ export async function commitBackup(
 ): Promise<void> {
   await assertComplete(repository, record, signal)
   await writeRecord(repository, record, commitName, signal)
+  await indexCommitted(repository, record.id, signal)
 }
 
 /** Keeps a backup that was copied whole and whose WAL did not arrive in time. */
@@ -111,67 +142,10 @@ export async function commitAwaiting(
 /** A host that may write and not delete leaves it to the sweep. */
 async function dropAwaiting(repository: Repository, id: string, signal: AbortSignal): Promise<void> {
   try {
-    await repository.storage.delete([keyOf(repository, id, awaitingName)], signal)
+    await repository.storage.delete([recordKey(repository, id, awaitingName)], signal)
   } catch (error) {
-    if (!isFault(error, 'STORAGE_DENIED')) throw error
+    if (!isFault(error, 'STORAGE_DENIED', 'OBJECT_LOCKED')) throw error
   }
-}
-
-async function readAll(
-  repository: Repository,
-  folders: readonly BackupFolder[],
-  name: string,
-  signal: AbortSignal,
-): Promise<{ records: BackupRecord[]; damaged: DamagedBackup[] }> {
-  const records: BackupRecord[] = []
-  const damaged: DamagedBackup[] = []
-  for (let at = 0; at < folders.length; at += readsAtOnce) {
-    const batch = folders.slice(at, at + readsAtOnce)
-    const read = await Promise.all(batch.map(({ id }) => readOrExplain(repository, id, name, signal)))
-    for (const outcome of read) {
-      if (outcome === undefined) continue
-      if ('fault' in outcome) damaged.push(outcome)
-      else records.push(outcome)
-    }
-  }
-  return { records, damaged }
-}
-
-/** Undefined when the record was deleted since it was listed. One unreadable record must not hide the others. */
-async function readOrExplain(
-  repository: Repository,
-  id: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<BackupRecord | DamagedBackup | undefined> {
-  try {
-    return await readRecord(repository, id, name, signal)
-  } catch (error) {
-    if (isFault(error, 'OBJECT_CORRUPT', 'REPOSITORY_FORMAT')) return { id, fault: error }
-    throw error
-  }
-}
-
-async function readRecord(
-  repository: Repository,
-  id: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<BackupRecord | undefined> {
-  const key = keyOf(repository, id, name)
-  const bytes = await readWhole(repository.storage, key, limits.recordSizeBytesMax, signal)
-  if (!bytes) return undefined
-  const record = parseBackupRecord(bytes, key)
-  if (record.id !== id || record.cluster !== repository.identity.cluster) {
-    throw new Fault(
-      'OBJECT_CORRUPT',
-      `${key} is damaged: it is the record of ${record.cluster}/${record.id}`,
-      {
-        hint: 'Find out who moved folders inside the repository, and move this one back.',
-      },
-    )
-  }
-  return record
 }
 
 async function writeRecord(
@@ -180,7 +154,7 @@ async function writeRecord(
   name: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const key = keyOf(repository, record.id, name)
+  const key = recordKey(repository, record.id, name)
   if ((await writeOnce(repository.storage, key, encodeBackupRecord(record), signal)) !== 'other') return
   throw new Fault('OBJECT_CONFLICT', `${key} is there already, and is not what was to be written`, {
     hint: 'Look at the hosts that back up this cluster: two of them work on the same backup. Stop one.',
@@ -206,11 +180,7 @@ async function assertComplete(
   }
 }
 
-function keyOf({ identity }: Repository, id: string, name: string): string {
-  return `${backupFolder(identity.cluster, id)}/${name}`
-}
-
-function inOrder(records: readonly BackupRecord[]): readonly BackupRecord[] {
+function inOrder<T extends BackupSummary>(records: readonly T[]): readonly T[] {
   return records.toSorted(
     (a, b) =>
       compare(BigInt(a.systemIdentifier), BigInt(b.systemIdentifier)) ||

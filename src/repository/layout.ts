@@ -24,6 +24,12 @@ export function backupFolder(cluster: string, id: string): string {
   return inCluster(cluster, `backups/${id}`)
 }
 
+/**
+ * Greater than the key of every object of a backup, and not greater than those of any other: listing goes on behind the
+ * backup, however many packs it has.
+ */
+export const afterBackup = (cluster: string, id: string): string => `${backupFolder(cluster, id)}0`
+
 /** The commit of a backup: written last, deleted first. */
 export const commitName = 'backup.json'
 /** What will become `backup.json` once the WAL that the backup needs has arrived. */
@@ -39,9 +45,23 @@ export function backupIdOf(startedAtMs: number, kind: 'full' | 'incremental'): s
   return `${time}Z-${kind}`
 }
 
+/** When a backup began, by its id. */
+export function idTimeMs(id: string): number {
+  const iso = id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6Z')
+  return Date.parse(iso)
+}
+
+/** Objects that are numbered upwards from 1; the highest counts. See numbered-objects.ts. */
+export const numberedKey = (folder: string, number: number): string => `${folder}/${digits(number, 8)}.json`
+
 export const leaseFolder = (cluster: string, name: string): string => inCluster(cluster, `leases/${name}`)
 export const leaseKey = (cluster: string, name: string, counter: number): string =>
-  `${leaseFolder(cluster, name)}/${digits(counter, 8)}.json`
+  numberedKey(leaseFolder(cluster, name), counter)
+
+/** Of numbered objects: the catalogue's index. */
+export const catalogFolder = (cluster: string): string => inCluster(cluster, 'catalog')
+/** Of numbered objects: notes of what was locked until when. */
+export const locksFolder = (cluster: string): string => inCluster(cluster, 'locks')
 
 /** Small objects that the doctor writes and takes away again. Ends in `/`. */
 export const probePrefix = (cluster: string): string => `${inCluster(cluster, 'probes')}/`

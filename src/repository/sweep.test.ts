@@ -8,7 +8,7 @@ import { openMemoryStorage } from '../storage/drivers/memory.ts'
 import { bodyOf, type Storage } from '../storage/storage.ts'
 import { faultsAt, withFaults } from '../storage/with-faults.ts'
 import { deleteBackupFolder, type BackupFolder } from './backup-folders.ts'
-import { commitBackup, keepAwaitingWal, readCatalog } from './catalog.ts'
+import { commitBackup, keepAwaitingWal, scanCatalog } from './catalog.ts'
 import type { Lease } from './lease.ts'
 import { acquireLease } from './lease.ts'
 import type { Repository } from './repository.ts'
@@ -166,7 +166,7 @@ describe('a sweep', () => {
       good.id,
     ])
     expect(await storage.stat(`gathr/backups/${good.id}/awaiting-wal.json`, signal)).toBeUndefined()
-    expect((await readCatalog(repository, signal)).backups).toEqual([good])
+    expect((await scanCatalog(repository, signal)).backups).toEqual([good])
   })
 
   test('cut off anywhere leaves something that the next one removes', async () => {

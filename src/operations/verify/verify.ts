@@ -1,7 +1,7 @@
 /** Reads back what is stored and checks all of it: backups, and the WAL from their start on. */
 import { isFault, type Fault } from '../../base/fault.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
-import { readCatalog } from '../../repository/catalog.ts'
+import { scanCatalog } from '../../repository/catalog.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import { backupFolder, commitName } from '../../repository/layout.ts'
 import type { Repository } from '../../repository/repository.ts'
@@ -30,7 +30,7 @@ export async function verify(
 ): Promise<VerifyReport> {
   const { repository, world, progress } = deps
   const startedMs = world.clock.monotonicMs()
-  const catalog = await readCatalog(repository, signal)
+  const catalog = await scanCatalog(repository, signal)
   const chosen = only ? [only] : catalog.backups
   progress.phase(
     'reading backups',
