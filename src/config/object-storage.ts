@@ -52,6 +52,10 @@ export const objectStorage = {
   ),
   profile: described(z.optional(z.string()), "S3: a profile of the vendor's own configuration files."),
   role: described(z.optional(z.string()), 'S3: the ARN of a role to take on.'),
+  rights: described(
+    z.optional(words(['writer', 'restorer', 'keeper', 'auditor', 'all'])),
+    'What the credentials used here are meant to do; `doctor` says what they can do beyond it, and what they lack. `holdfast policy` makes the policies.',
+  ),
   credentials: described(
     z.optional(credentials),
     "Explicit credentials. Without them they are found as the vendor's own tools find them: environment, files, web identity, instance.",

@@ -1,0 +1,34 @@
+/** Where the kinds of objects lie that rights tell apart: the layout of the repository, as patterns for one cluster. */
+import type { RepositoryPlaces } from '../../policy/rights/bucket-place.ts'
+import {
+  awaitingName,
+  backupsPrefix,
+  catalogFolder,
+  clusterKey,
+  commitName,
+  leaseFolder,
+  locksFolder,
+  probePrefix,
+  repositoryKey,
+  walPrefix,
+} from '../../repository/layout.ts'
+
+export function placesOf(cluster: string): RepositoryPlaces {
+  const backups = `${backupsPrefix(cluster)}*`
+  const wal = walPrefix(cluster)
+  return {
+    identity: [repositoryKey, clusterKey(cluster)],
+    records: [`${backups}/${commitName}`, `${backups}/${awaitingName}`],
+    index: [`${catalogFolder(cluster)}/**`],
+    backups: [`${backupsPrefix(cluster)}**`],
+    packs: [`${backups}/data/**`],
+    dumps: [`${cluster}/dumps/**`, `${cluster}/archive/**`],
+    wal: [`${wal}**`],
+    histories: [`${wal}*.history.zst`, `${wal}*.history.zst.age`],
+    leases: [`${leaseFolder(cluster, '*').slice(0, -1)}**`],
+    locks: [`${locksFolder(cluster)}/**`],
+    holds: [`${cluster}/holds/**`],
+    probes: [`${probePrefix(cluster)}**`],
+    everything: [`${cluster}/**`],
+  }
+}
