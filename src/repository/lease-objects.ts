@@ -6,10 +6,10 @@
  * that is current once more.
  */
 import { Fault, isFault } from '../base/fault.ts'
-import { limits } from '../base/limits.ts'
 import { encodeLeaseRecord, parseLeaseRecord, type LeaseRecord } from './format/lease-record.ts'
 import { leaseFolder, leaseKey } from './layout.ts'
-import { readWhole, writeOnce } from './objects.ts'
+import { deleteBelow, readHighest } from './numbered-objects.ts'
+import { writeOnce } from './objects.ts'
 import type { Repository } from './repository.ts'
 
 export type LeaseName = 'backup' | 'expire'
@@ -32,27 +32,18 @@ export interface LeaseObjects {
   tidy(current: number, signal: AbortSignal): Promise<void>
 }
 
-/** Reading the latest one again when it was renewed, and the old one deleted, between being listed and being read. */
-const attemptsMax = 20
-
 export function openLeaseObjects({ storage, identity }: Repository, name: LeaseName): LeaseObjects {
+  const folder = leaseFolder(identity.cluster, name)
   const keyOf = (counter: number): string => leaseKey(identity.cluster, name, counter)
-
-  const counters = async (signal: AbortSignal): Promise<number[]> => {
-    const keys = await Array.fromAsync(storage.list(`${leaseFolder(identity.cluster, name)}/`, signal))
-    return keys.map(({ key }) => Number(/(\d{8})\.json$/.exec(key)?.[1] ?? 0))
-  }
+  /** The highest number seen: what is below need not be listed again. */
+  let known = 0
+  /** Where old objects may not be deleted, they pile up, and are left alone. */
+  let mayTidy = true
 
   const latest = async (signal: AbortSignal): Promise<LeaseObject | undefined> => {
-    for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-      const counter = Math.max(0, ...(await counters(signal)))
-      if (counter === 0) return undefined
-      const bytes = await readWhole(storage, keyOf(counter), limits.recordSizeBytesMax, signal)
-      if (bytes) return { counter, record: parseLeaseRecord(bytes, keyOf(counter)) }
-    }
-    throw new Fault('STORAGE_UNAVAILABLE', `the lease "${name}" changes faster than it can be read`, {
-      hint: 'Try again; if this lasts, look at which hosts work on this cluster.',
-    })
+    const current = await readHighest(storage, folder, parseLeaseRecord, signal, known)
+    known = current?.number ?? 0
+    return current && { counter: current.number, record: current.value }
   }
 
   return {
@@ -66,9 +57,9 @@ export function openLeaseObjects({ storage, identity }: Repository, name: LeaseN
       return current
     },
     async tidy(current, signal) {
+      if (!mayTidy) return
       await quietly(async () => {
-        const old = (await counters(signal)).filter(counter => counter > 0 && counter < current)
-        if (old.length > 0) await storage.delete(old.map(keyOf), signal)
+        mayTidy = await deleteBelow(storage, folder, current, signal)
       })
     },
   }

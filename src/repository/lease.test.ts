@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
+import { countRequests } from '../../test/fakes/counting-storage.ts'
 import { VirtualTime } from '../../test/support/virtual-time.ts'
-import { isFault } from '../base/fault.ts'
+import { Fault, isFault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { minute, second } from '../base/units.ts'
 import type { World } from '../base/world.ts'
 import { openMemoryStorage } from '../storage/drivers/memory.ts'
-import type { Storage } from '../storage/storage.ts'
+import { bodyOf, type Storage } from '../storage/storage.ts'
 import type { LeaseOwner } from './format/lease-record.ts'
 import { acquireLease, leaseOwner, readLease } from './lease.ts'
 import type { Repository } from './repository.ts'
@@ -217,3 +218,31 @@ async function acquireWhenFree(repository: Repository, who: LeaseOwner, world: W
 async function giveBack(lease: AsyncDisposable): Promise<void> {
   await lease[Symbol.asyncDispose]()
 }
+
+describe('a lease where nothing may be deleted', () => {
+  test('costs a few requests for each renewal, and to whoever comes after twenty thousand of them', async () => {
+    const { time, world, storage, repository } = setUp()
+    const denied = new Fault('STORAGE_DENIED', 'no', { hint: 'No.' })
+    const counted = countRequests({ ...storage, delete: () => Promise.reject(denied) })
+    const locked = { ...repository, storage: counted.storage }
+    await time.run(
+      (async () => {
+        await giveBack(await acquireLease(locked, 'backup', owner('db1'), world, signal))
+        const last = await Array.fromAsync(storage.get('lab/leases/backup/00000002.json', undefined, signal))
+        for (let number = 3; number <= 20_000; number++)
+          await storage.put(
+            `lab/leases/backup/${String(number).padStart(8, '0')}.json`,
+            bodyOf(Buffer.concat(last)),
+            signal,
+          )
+        const before = counted.total()
+        await using lease = await acquireLease(locked, 'backup', owner('db1'), world, signal)
+        expect(lease.lost.aborted).toBe(false)
+        const acquired = counted.total()
+        expect(acquired - before).toBeLessThan(25)
+        await world.clock.sleep(10 * minute, signal)
+        expect(counted.total() - acquired).toBeLessThanOrEqual(40 * 3 + 2)
+      })(),
+    )
+  })
+})

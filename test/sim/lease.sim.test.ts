@@ -2,8 +2,9 @@
  * Many hosts want one lease, for hours, over a storage that is slow, fails, and loses answers, with clocks that
  * differ, and with hosts that die. At no moment may two of them believe that they hold it.
  */
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { isFault } from '../../src/base/fault.ts'
+import { ownProcess } from '../../src/base/process-identity.ts'
 import { minute, second } from '../../src/base/units.ts'
 import type { World } from '../../src/base/world.ts'
 import { acquireLease, type Lease } from '../../src/repository/lease.ts'
@@ -16,6 +17,9 @@ import { VirtualTime } from '../support/virtual-time.ts'
 const signal = new AbortController().signal
 const identity = { cluster: 'lab', systemIdentifier: '1', postgresMajor: 15, walSegmentSizeBytes: 1 << 24 }
 const hours = 2 * 60 * minute
+
+/** Reads, once, what a process is told apart by: time that is virtual does not wait for disks. */
+beforeAll(() => ownProcess())
 
 test.each(Array.from({ length: 20 }, (_, i) => i + 1))(
   'seed %d: never two at once, and always somebody before long',
