@@ -75,6 +75,17 @@ export const limits = {
   objectReadSizeBytes: 4 * MiB,
   objectReadAheadBytesMax: 24 * MiB,
   objectDeleteKeysMax: 1_000,
+  /** Where a server does not refuse a second multipart upload of a key, a claim does; one this old is its holder's who died. */
+  objectClaimMsMax: 4 * minute,
+  objectClaimPollMs: 250,
+  /** Where objects are deleted one by one: so many at the same time. */
+  objectDeletesParallel: 16,
+  /** What is sent is handed to the connection in steps of this size, to see whether it moves. */
+  objectSliceSizeBytes: 256 * KiB,
+  /** What a storage says when something is wrong. */
+  errorSizeBytesMax: 1 * MiB,
+  /** Google's uploads go chunk by chunk, each after the other (a multiple of 256 KiB); what fits into one is one request. */
+  gcsChunkSizeBytes: 16 * MiB,
   /** What storages tell in one answer, and how many keys they delete at once. */
   storageListPageKeys: 1000,
 

@@ -1,6 +1,7 @@
 /** The list of commands, in the order in which people meet them. */
 import type { Command } from './command.ts'
 import { backup } from './commands/backup.ts'
+import { copy } from './commands/copy.ts'
 import { doctor } from './commands/doctor.ts'
 import { init } from './commands/init.ts'
 import { list } from './commands/list.ts'
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   show,
   restore,
   verify,
+  copy,
   walPush,
   walGet,
   walStatus,

@@ -12,7 +12,7 @@ import { formatBytes } from '../base/units.ts'
 import { CommitTimesScanner } from '../postgres/wal-records/commit-times.ts'
 import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import type { WalHead } from '../repository/format/wal-head.ts'
-import type { WalStore } from '../repository/wal-store.ts'
+import type { WalFileToStore, WalStore } from '../repository/wal-store.ts'
 import type { ClusterOfWal } from '../wal/cluster.ts'
 import { formatLsn } from '../wal/lsn.ts'
 import { classifyWalFile, type WalFile } from '../wal/segment.ts'
@@ -32,12 +32,25 @@ export interface WalPushed {
 }
 
 export async function pushWal(deps: WalPushDeps, path: string, signal: AbortSignal): Promise<WalPushed> {
+  return withWalFile(path, deps.identity, async (file, sizeBytes) => ({
+    name: file.name,
+    sizeBytes,
+    result: await deps.store.put(file, signal),
+  }))
+}
+
+/** Opens the file for as long as `use` takes. It is checked while it is read; WAL_INVALID comes out of the reading. */
+export async function withWalFile<T>(
+  path: string,
+  identity: ClusterOfWal,
+  use: (file: WalFileToStore, sizeBytes: number) => Promise<T>,
+): Promise<T> {
   const file = classifyWalFile(basename(path))
   if (!file) throw notWal(path)
   const handle = await openWalFile(path)
   try {
-    const sizeBytes = await checkSize(handle, path, file, deps.identity)
-    const inspector = isSegment(file) ? inspectSegment(file, sizeBytes, deps.identity) : inspectText(file)
+    const sizeBytes = await checkSize(handle, path, file, identity)
+    const inspector = isSegment(file) ? inspectSegment(file, sizeBytes, identity) : inspectText(file)
     const digest = createHash('sha256')
     const openPieces = async function* (): AsyncIterable<Uint8Array> {
       for await (const piece of readPieces(handle, path, sizeBytes)) {
@@ -52,8 +65,7 @@ export async function pushWal(deps: WalPushDeps, path: string, signal: AbortSign
       sha256: digest.digest('hex'),
       ...inspector.end(),
     })
-    const result = await deps.store.put({ name: file.name, open: openPieces, head }, signal)
-    return { name: file.name, sizeBytes, result }
+    return await use({ name: file.name, open: openPieces, head }, sizeBytes)
   } finally {
     await handle.close()
   }

@@ -1,13 +1,16 @@
 /** `holdfast wal push PATH`: PostgreSQL's archive_command. Loaded for every segment, so it imports little. */
+import type { PushCall, PushCallDeps } from '../../operations/wal-push/call.ts'
 import { argument, defineCommand } from '../command.ts'
+import type { CommandContext } from '../context.ts'
 import { repositoryOption } from './common.ts'
 
 export const walPush = defineCommand({
   words: ['wal', 'push'],
   summary: 'Store one WAL file. For archive_command.',
   description:
-    'Exits with 0 only when the file is durable in the repository. Pushing the same file again succeeds; another file of ' +
-    'the same name is refused, and so is the WAL of another cluster.',
+    'Exits with 0 only when the file is durable in as many repositories as `wal.durable_in` says. Pushing the same file ' +
+    'again succeeds; another file of the same name is refused, and so is the WAL of another cluster. When more files wait, ' +
+    'a helper process pushes them before PostgreSQL asks (`wal.push_ahead`).',
   arguments: { path: argument('PATH', 'The file, as PostgreSQL gives it in %p.') },
   options: { repository: repositoryOption },
   examples: [
@@ -16,19 +19,37 @@ export const walPush = defineCommand({
       doc: 'In postgresql.conf; `holdfast init --apply` sets it.',
     },
   ],
-  async run({ openRepository, output, signal }, given) {
-    const [{ pushWal }, { openWalStore }, opened] = await Promise.all([
-      import('../../operations/wal-push.ts'),
-      import('../../repository/wal-store.ts'),
-      openRepository(given.repository),
+  async run(context, given) {
+    const [{ pushOnCall }, { openPushCall }] = await Promise.all([
+      import('../../operations/wal-push/call.ts'),
+      import('../push-call.ts'),
     ])
-    const { repository, encoding } = opened
-    // Pushing needs no key: what is there already is compared by what it tells in the clear.
-    const store = openWalStore(repository, { encoding, identities: [] })
-    const pushed = await pushWal({ identity: repository.identity, store }, given.path, signal)
+    await using deps = await openPushCall(context, given)
+    const pushed = await pushOnCall(deps, given.path, context.signal)
+    await warnOfLacking(context, deps, pushed)
     // PostgreSQL's log is no place for a line for every segment.
-    if (output.rule.json || output.rule.verbose)
-      output.result(pushed, () => `${pushed.name}: ${pushed.result}`)
+    if (context.output.rule.json || context.output.rule.verbose)
+      context.output.result(resultOf(pushed), () => `${pushed.name}: ${pushed.result}`)
     return undefined
   },
+})
+
+async function warnOfLacking(
+  { output }: CommandContext,
+  { targets, book }: PushCallDeps,
+  { name, lacking }: PushCall,
+): Promise<void> {
+  for (const { target: lackingName, fault } of lacking) {
+    const target = targets.find(each => each.name === lackingName)
+    if (!target || !(await book.takeWarning(target))) continue
+    const reason = fault?.message ?? (await book.circuit(target))?.message ?? 'it could not be reached'
+    output.warn(
+      `repository "${target.name}" is behind, and lacks ${name}: ${reason}; it is brought there later (holdfast wal status)`,
+    )
+  }
+}
+
+const resultOf = ({ lacking, ...rest }: PushCall): unknown => ({
+  ...rest,
+  lacking: lacking.map(({ target }) => target),
 })

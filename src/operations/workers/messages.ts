@@ -8,11 +8,13 @@ import type { TarEntry } from '../../pipeline/tar.ts'
 import type { ManifestFile } from '../../repository/format/manifest.ts'
 import type { EntryLog } from '../../repository/packs/entry-log.ts'
 import type { StorageDescription } from '../../storage/open.ts'
+import type { PushRequest } from '../wal-push/push-to-all.ts'
+import type { PushTarget } from '../wal-push/target.ts'
 import type { CopyOutReport, PageRules } from './copy-out/report.ts'
 import type { CheckReport } from './check/report.ts'
 import type { WorkQueue } from './work-queue.ts'
 
-export type WorkerSetup = CopyOutSetup | CopyInSetup | CheckSetup
+export type WorkerSetup = CopyOutSetup | CopyInSetup | CheckSetup | PushSetup
 
 export interface CopyOutSetup {
   readonly job: 'copy-out'
@@ -49,6 +51,13 @@ export interface CheckSetup {
   readonly pages: PageRules | undefined
 }
 
+export interface PushSetup {
+  readonly job: 'push'
+  readonly cluster: string
+  readonly targets: readonly PushTarget[]
+  readonly durableIn: number
+}
+
 export interface FileOwner {
   readonly userId: number
   readonly groupId: number
@@ -68,6 +77,7 @@ export type ToWorker =
   | { readonly kind: 'copy-in'; readonly pack: PackObject; readonly files: readonly ManifestFile[] }
   /** Files of one pack in the order of their offsets, as lines of a manifest: there may be very many. */
   | { readonly kind: 'check'; readonly pack: PackObject; readonly entries: EntryLog }
+  | ({ readonly kind: 'push' } & PushRequest)
   /** Nothing more to do: finish, and tell `finished`. */
   | { readonly kind: 'finish' }
   | { readonly kind: 'abort' }
@@ -81,9 +91,20 @@ export type FromWorker =
   | { readonly kind: 'copied-out'; readonly report: CopyOutReport }
   | { readonly kind: 'copied-in'; readonly report: CopyInReport }
   | { readonly kind: 'checked'; readonly report: CheckReport }
+  /** A file was pushed, or was not. */
+  | { readonly kind: 'pushed'; readonly path: string; readonly outcome: PushOutcome }
   /** Everything is done and closed. */
   | { readonly kind: 'finished' }
   | { readonly kind: 'failed'; readonly failure: Failure }
+
+export type PushOutcome =
+  | { readonly durable: readonly string[]; readonly lacking: readonly LackingMessage[] }
+  | { readonly failure: Failure }
+
+export interface LackingMessage {
+  readonly target: string
+  readonly failure: Failure | undefined
+}
 
 /** A pack that is durable, and what lies in it. */
 export interface FinishedPack extends PackObject {

@@ -8,12 +8,18 @@ import type { Storage } from '../../storage/storage.ts'
 import { runCheck } from './check/check-worker.ts'
 import { runCopyIn } from './copy-in/copy-in-worker.ts'
 import { runCopyOut } from './copy-out/copy-out-worker.ts'
+import { runPush } from './push/push-worker.ts'
 import { encodeFailure, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts'
 
 /** What a job is given: the world, its own storage, and the line to the main thread. */
-export interface WorkerPort {
-  readonly world: World
+export interface WorkerPort extends WorkerLine {
   readonly storage: Storage
+}
+
+export interface WorkerLine {
+  readonly world: World
+  /** Opens a storage that is closed when the job ends. */
+  readonly open: (description: StorageDescription) => Promise<Storage>
   readonly post: (message: FromWorker, transfer?: readonly Transferable[]) => void
   /** Takes messages that have come meanwhile, without giving other work its turn: for jobs that never wait. */
   readonly poll: () => void
@@ -36,16 +42,22 @@ export async function runWorker(
   const abort = new AbortController()
   const inbox = new Inbox(port, abort)
   try {
-    const storage = await openStorage(setup.storage, world)
-    try {
-      const post: WorkerPort['post'] = (message, transfer = []) => {
+    await using resources = new AsyncDisposableStack()
+    const line: WorkerLine = {
+      world,
+      async open(description) {
+        const storage = await openStorage(description, world)
+        resources.defer(() => storage.close())
+        return storage
+      },
+      post: (message, transfer = []) => {
         port.postMessage(message, transfer)
-      }
-      const line = { poll: () => inbox.poll(), nextTask: () => inbox.nextTask() }
-      await runJob(setup, { world, storage, post, ...line }, abort.signal)
-    } finally {
-      await storage.close()
+      },
+      poll: () => inbox.poll(),
+      nextTask: () => inbox.nextTask(),
     }
+    await runJob(setup, line, abort.signal)
+    await resources.disposeAsync()
     port.postMessage({ kind: 'finished' } satisfies FromWorker)
   } catch (error) {
     port.postMessage({ kind: 'failed', failure: encodeFailure(error) } satisfies FromWorker)
@@ -54,14 +66,16 @@ export async function runWorker(
   }
 }
 
-function runJob(setup: WorkerSetup, port: WorkerPort, signal: AbortSignal): Promise<void> {
+async function runJob(setup: WorkerSetup, line: WorkerLine, signal: AbortSignal): Promise<void> {
   switch (setup.job) {
     case 'copy-out':
-      return runCopyOut(setup, port, signal)
+      return runCopyOut(setup, { ...line, storage: await line.open(setup.storage) }, signal)
     case 'copy-in':
-      return runCopyIn(setup, port, signal)
+      return runCopyIn(setup, { ...line, storage: await line.open(setup.storage) }, signal)
     case 'check':
-      return runCheck(setup, port, signal)
+      return runCheck(setup, { ...line, storage: await line.open(setup.storage) }, signal)
+    case 'push':
+      return runPush(setup, line, signal)
     default:
       return unreachable(setup)
   }

@@ -1,0 +1,36 @@
+/** `holdfast wal push-ahead FOLDER`: the helper that `wal push` starts. Not for people. */
+import { argument, defineCommand, value } from '../command.ts'
+import { asText } from '../usage.ts'
+
+export const walPushAhead = defineCommand({
+  words: ['wal', 'push-ahead'],
+  hidden: true,
+  summary: 'Push the WAL files that wait, before PostgreSQL asks. Started by `wal push`; ends by itself.',
+  arguments: { folder: argument('FOLDER', 'The pg_wal of the server.') },
+  options: { busy: value('NAME', asText, 'A file that is being pushed already.') },
+  examples: [],
+  async run(context, given) {
+    const [{ pushAhead }, { openOwedBook }, { openPushedSpool }, { openTargets }, { openStorage }, setup] =
+      await Promise.all([
+        import('../../operations/wal-push/push-ahead.ts'),
+        import('../../operations/wal-push/owed.ts'),
+        import('../../operations/wal-push/pushed-spool.ts'),
+        import('../../operations/wal-push/target.ts'),
+        import('../../storage/open.ts'),
+        import('../push-setup.ts'),
+      ])
+    const { world, terminal, progress, program, signal } = context
+    const [{ config, path }, plan] = await Promise.all([context.config(), setup.pushPlan(context, undefined)])
+    const { environment } = terminal
+    const spool = await openPushedSpool(given.folder, path, { environment, clock: world.clock })
+    if (!spool) return undefined
+    await using opened = openTargets(plan.targets, { cluster: plan.cluster, world, openStorage })
+    const book = openOwedBook(given.folder, world.clock)
+    await pushAhead(
+      { world, progress, worker: program.worker, spool, book, opened: opened.all },
+      { ...plan, walFolder: given.folder, parallel: config.wal.pushAhead, busy: given.busy },
+      signal,
+    )
+    return undefined
+  },
+})

@@ -1,0 +1,233 @@
+/**
+ * One WAL file to several repositories at the same time.
+ *
+ * It is read, checked and encoded once for all that have the same recipients. The answer comes when it is durable in as
+ * many as must have it and the others have had a short grace; what they then lack is told, and somebody else's to bring.
+ */
+import { Fault, isFault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
+import { formatDuration } from '../../base/units.ts'
+import type { World } from '../../base/world.ts'
+import type { Encoding } from '../../pipeline/codec.ts'
+import { encodeWalFile, type EncodedWal } from '../../repository/wal-store.ts'
+import type { ClusterOfWal } from '../../wal/cluster.ts'
+import { withWalFile } from '../wal-push.ts'
+import type { OpenTarget } from './target.ts'
+
+export interface PushRequest {
+  readonly path: string
+  /** Names of repositories that are known to be away: they are tried only when too few are left without them. */
+  readonly skip: readonly string[]
+}
+
+export interface Pushed {
+  readonly name: string
+  readonly sizeBytes: number
+  readonly result: 'stored' | 'already'
+  /** Where it is durable: as many as must have it, at least. */
+  readonly durable: readonly string[]
+  readonly lacking: readonly Lacking[]
+}
+
+export interface Lacking {
+  readonly target: string
+  /** Absent: it was not tried. */
+  readonly fault?: Fault | undefined
+}
+
+export interface PushDeps {
+  readonly targets: readonly OpenTarget[]
+  readonly durableIn: number
+  readonly world: World
+}
+
+/** Throws what made too few repositories take it, each with its reason. */
+export async function pushToAll(
+  { targets, durableIn, world }: PushDeps,
+  { path, skip }: PushRequest,
+  outer: AbortSignal,
+): Promise<Pushed> {
+  const willing = targets.filter(({ name }) => !skip.includes(name))
+  const tried = willing.length >= durableIn ? willing : targets
+  const stop = new AbortController()
+  const signal = AbortSignal.any([outer, stop.signal])
+  const opened = tried.map(target => ({ target, archive: target.open(signal) }))
+  for (const { archive } of opened) archive.catch(() => undefined)
+  try {
+    const identity = await firstIdentity(opened, world, signal)
+    const encoded = await encodeForEach(path, identity, tried)
+    const attempts = opened.map(({ target, archive }) => ({
+      name: target.name,
+      outcome: archive.then(({ store }) => store.putEncoded(encoded(target.encoding), signal)),
+    }))
+    const settled = await settle(attempts, durableIn, world, signal)
+    return judge(encoded, settled, { tried, targets, durableIn })
+  } finally {
+    stop.abort(stopped())
+  }
+}
+
+type Opened = { readonly target: OpenTarget; readonly archive: ReturnType<OpenTarget['open']> }
+
+/** Of whichever repository answers first: each of them compares the file's with its own before it takes it. */
+async function firstIdentity(
+  opened: readonly Opened[],
+  world: World,
+  signal: AbortSignal,
+): Promise<ClusterOfWal> {
+  const settled = new Map<string, unknown>()
+  const answers = opened.map(async ({ target, archive }) => {
+    try {
+      return (await archive).identity
+    } catch (error) {
+      settled.set(target.name, error)
+      throw error
+    }
+  })
+  try {
+    return await before(world, limits.walPushMsMax, Promise.any(answers), signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    const faults = opened.map(({ target }) => ({
+      target: target.name,
+      fault: faultOf(settled.get(target.name) ?? (error instanceof AggregateError ? undefined : error)),
+    }))
+    throw tooFew('the file', faults, 0, opened.length)
+  }
+}
+
+async function encodeForEach(
+  path: string,
+  identity: ClusterOfWal,
+  targets: readonly OpenTarget[],
+): Promise<(encoding: Encoding) => EncodedWal> {
+  const byRecipients = new Map<string, EncodedWal>()
+  for (const { encoding } of targets) {
+    const key = encoding.recipients.join(' ')
+    if (byRecipients.has(key)) continue
+    byRecipients.set(key, await withWalFile(path, identity, file => encodeWalFile(file, encoding)))
+  }
+  return ({ recipients }) => {
+    const found = byRecipients.get(recipients.join(' '))
+    if (!found) throw new Error('assertion failed: the file is encoded for each set of recipients')
+    return found
+  }
+}
+
+interface Attempt {
+  readonly name: string
+  readonly outcome: Promise<'stored' | 'already'>
+}
+
+interface Settled {
+  readonly results: ReadonlyMap<string, 'stored' | 'already'>
+  readonly faults: ReadonlyMap<string, Fault>
+}
+
+async function settle(
+  attempts: readonly Attempt[],
+  durableIn: number,
+  world: World,
+  signal: AbortSignal,
+): Promise<Settled> {
+  const results = new Map<string, 'stored' | 'already'>()
+  const faults = new Map<string, Fault>()
+  const enough = Promise.withResolvers<undefined>()
+  const all = Promise.all(
+    attempts.map(async ({ name, outcome }) => {
+      try {
+        results.set(name, await outcome)
+        if (results.size >= durableIn) enough.resolve(undefined)
+      } catch (error) {
+        // What is no fault is a mistake of ours, and has to come out.
+        if (!isFault(error) && !signal.aborted) enough.reject(error)
+        faults.set(name, faultOf(error))
+      }
+    }),
+  )
+  await before(world, limits.walPushMsMax, Promise.race([all, enough.promise]), signal).catch(unlessLate)
+  if (results.size >= durableIn) await before(world, limits.walPushGraceMs, all, signal).catch(unlessLate)
+  return { results: new Map(results), faults: new Map(faults) }
+}
+
+function judge(
+  encoded: (encoding: Encoding) => EncodedWal,
+  { results, faults }: Settled,
+  given: {
+    readonly tried: readonly OpenTarget[]
+    readonly targets: readonly OpenTarget[]
+    readonly durableIn: number
+  },
+): Pushed {
+  const { tried, targets, durableIn } = given
+  const [leading] = tried
+  if (!leading) throw new Error('assertion failed: WAL is pushed somewhere')
+  const { name, sizeBytes } = encoded(leading.encoding).head
+  const lacking = targets
+    .filter(target => !results.has(target.name))
+    .map(target => ({
+      target: target.name,
+      fault: tried.includes(target) ? (faults.get(target.name) ?? tooSlow(name, target.name)) : undefined,
+    }))
+  // Two servers write into one archive, or this one is not the archive's: the others may be next.
+  const wrong = lacking.find(({ fault }) => isFault(fault, 'OBJECT_CONFLICT', 'CLUSTER_MISMATCH'))
+  if (wrong?.fault) throw wrong.fault
+  if (results.size < durableIn) throw tooFew(name, lacking, results.size, durableIn)
+  const result = [...results.values()].every(each => each === 'already') ? 'already' : 'stored'
+  return { name, sizeBytes, result, durable: [...results.keys()], lacking }
+}
+
+/** One repository speaks for itself. */
+function tooFew(name: string, lacking: readonly Lacking[], durable: number, durableIn: number): Fault {
+  const failed = lacking.flatMap(({ target, fault }) => (fault ? [{ target, fault }] : []))
+  const [first] = failed
+  if (first && failed.length === 1 && durable === 0 && durableIn === 1) return first.fault
+  const codes = new Set(failed.map(({ fault }) => fault.code))
+  const code = first && codes.size === 1 ? first.fault.code : 'STORAGE_UNAVAILABLE'
+  const reasons = failed.map(({ target, fault }) => `${target}: ${fault.message}`).join('; ')
+  return new Fault(
+    code,
+    `${name} is durable in ${String(durable)} of the ${String(durableIn)} repositories that must have it; ${reasons}`,
+    {
+      hint: `${first?.fault.hint ?? 'Look at the repositories.'} PostgreSQL keeps the file and asks again.`,
+      cause: first?.fault,
+    },
+  )
+}
+
+class Late extends Error {}
+
+function unlessLate(error: unknown): undefined {
+  if (!(error instanceof Late)) throw error
+}
+
+async function before<T>(world: World, limitMs: number, work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const done = new AbortController()
+  const alarm = world.clock.sleep(limitMs, AbortSignal.any([signal, done.signal])).then(() => {
+    throw new Late(`no answer for ${formatDuration(limitMs)}`)
+  })
+  try {
+    return await Promise.race([work, alarm])
+  } finally {
+    done.abort()
+    alarm.catch(() => undefined)
+  }
+}
+
+function faultOf(error: unknown): Fault {
+  if (isFault(error)) return error
+  return new Fault('STORAGE_UNAVAILABLE', error instanceof Error ? error.message : 'it gave no answer', {
+    hint: 'Check that the repository can be reached.',
+    cause: error,
+  })
+}
+
+const tooSlow = (name: string, target: string): Fault =>
+  new Fault('STORAGE_UNAVAILABLE', `${target} had not taken ${name} in time`, {
+    hint: 'Nothing is lost: it is brought there later. If this lasts, look at the way to that repository.',
+  })
+
+const stopped = (): Fault =>
+  new Fault('INTERRUPTED', 'the push went on without this repository', {
+    hint: 'Nothing: it is brought there later.',
+  })

@@ -1,0 +1,206 @@
+/**
+ * What the pushing process (push-ahead.ts) tells the calls of `wal push` that follow:
+ *
+ *     pg_wal/holdfast-pushed/<configuration>/lock         who pushes, touched as long as it lives
+ *                                            <file>.pushing   on its way
+ *                                            <file>.pushed    durable where it must be; what exactly, see `proofOf`
+ *
+ * bin/holdfast reads `.pushed` files by itself, without starting Node: what it compares is written down here and
+ * there, and test/push-ahead.test.ts holds the two together. Whatever is wrong with the spool, `wal push` stores its
+ * file itself.
+ *
+ * A proof names this very file (device, inode, size, times of its last change), the configuration file in the same
+ * way, the boot of the host, and the settings of the environment that say where a repository is. A segment that was
+ * recycled, a copy of the data directory, a changed configuration: none of them fits. The time of change (ctime) can
+ * not be set by anybody, so a file that fits has not been written to since it was stored.
+ */
+import { link, mkdir, readFile, readdir, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { errnoOf } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
+import { isProvablyDead, ownProcess, type ProcessIdentity } from '../../base/process-identity.ts'
+import type { Clock } from '../../base/world.ts'
+
+export interface PushedSpool {
+  readonly folder: string
+  /** What has to stand in a proof besides the file itself. */
+  readonly context: readonly string[]
+  /** Whether the configuration is still the one that the spool is for. */
+  isCurrent(): Promise<boolean>
+  /** Whether this very file is durable. */
+  isPushed(path: string, name: string): Promise<boolean>
+  /** `stamp` as it was before the file was read; nothing is written when it has changed since. */
+  writePushed(path: string, name: string, stamp: string): Promise<void>
+  isUnderWay(name: string): Promise<boolean>
+  claim(name: string): Promise<void>
+  release(name: string): Promise<void>
+  isPusherAlive(): Promise<boolean>
+  /** False: another process is pushing. */
+  takeLock(): Promise<boolean>
+  touchLock(): Promise<void>
+  releaseLock(): Promise<void>
+  /** Removes what is told of files that are not waiting any more. */
+  sweep(waiting: ReadonlySet<string>): Promise<void>
+}
+
+const spoolsFolderName = 'holdfast-pushed'
+
+/** Where these lead, the same URL may lead to another place. Spelled the same in bin/holdfast. */
+const environmentNames = [
+  'HOME',
+  'AWS_PROFILE',
+  'AWS_CONFIG_FILE',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
+  'STORAGE_EMULATOR_HOST',
+  'AZURE_STORAGE_ACCOUNT',
+] as const
+
+export interface SpoolSurroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+}
+
+/** Undefined when the configuration file can not be looked at, or the host does not tell its boot. */
+export async function openPushedSpool(
+  walFolder: string,
+  configPath: string,
+  { environment, clock }: SpoolSurroundings,
+): Promise<PushedSpool | undefined> {
+  const [configStamp, { bootId }] = await Promise.all([stampOf(configPath), ownProcess()])
+  if (configStamp === undefined || bootId === 'unknown') return undefined
+  const settings = environmentNames.map(name => environment[name] ?? '').join('|')
+  const context = [configStamp, bootId, settings]
+  const [device = '', inode = ''] = configStamp.split(':')
+  return spoolIn(join(walFolder, spoolsFolderName, `${device}-${inode}`), { context, configPath, clock })
+}
+
+/**
+ * `stat -L -c %d:%i:%s:%.9Y:%.9Z`, as bin/holdfast asks for it. Undefined when there is no such file.
+ */
+export async function stampOf(path: string): Promise<string | undefined> {
+  const info = await stat(path, { bigint: true }).catch(() => undefined)
+  if (!info) return undefined
+  const { dev, ino, size, mtimeNs, ctimeNs } = info
+  return [dev, ino, size, seconds(mtimeNs), seconds(ctimeNs)].join(':')
+}
+
+function seconds(ns: bigint): string {
+  return `${String(ns / 1_000_000_000n)}.${String(ns % 1_000_000_000n).padStart(9, '0')}`
+}
+
+interface SpoolPlace {
+  readonly context: readonly string[]
+  readonly configPath: string
+  readonly clock: Clock
+}
+
+function spoolIn(folder: string, { context, configPath, clock }: SpoolPlace): PushedSpool {
+  const pushedPath = (name: string): string => join(folder, `${name}.pushed`)
+  const claimPath = (name: string): string => join(folder, `${name}.pushing`)
+  const lockPath = join(folder, 'lock')
+  const proofOf = (stamp: string): string => [stamp, ...context, ''].join('\n')
+  return {
+    folder,
+    context,
+    isCurrent: async () => (await stampOf(configPath)) === context[0],
+    async isPushed(path, name) {
+      const [stamp, proof] = await Promise.all([stampOf(path), readText(pushedPath(name))])
+      return stamp !== undefined && proof === proofOf(stamp)
+    },
+    async writePushed(path, name, stamp) {
+      if ((await stampOf(path)) !== stamp) return
+      await replaceFile(pushedPath(name), proofOf(stamp))
+    },
+    isUnderWay: async name => (await stat(claimPath(name)).catch(() => undefined)) !== undefined,
+    claim: name => writeFile(claimPath(name), ''),
+    release: name => rm(claimPath(name), { force: true }),
+    isPusherAlive: () => isHeld(lockPath, clock),
+    takeLock: () => takeLock(folder, lockPath, clock),
+    async touchLock() {
+      const now = new Date(clock.now())
+      await utimes(lockPath, now, now)
+    },
+    async releaseLock() {
+      await rm(lockPath, { force: true })
+      for (const path of [folder, dirname(folder)]) await rmdir(path).catch(() => undefined)
+    },
+    sweep: waiting => sweep(folder, waiting),
+  }
+}
+
+/** Dead when that can be proven, or when it has been silent for long: it may count its pid elsewhere. */
+async function isHeld(lockPath: string, clock: Clock): Promise<boolean> {
+  const [info, text] = await Promise.all([stat(lockPath).catch(() => undefined), readText(lockPath)])
+  if (!info || text === undefined) return false
+  if (clock.now() - info.mtimeMs > limits.walPushAheadSilenceMsMax) return false
+  const holder = parseHolder(text)
+  return holder !== undefined && !(await isProvablyDead(holder))
+}
+
+/** The pid stands by itself in the first line, for bin/holdfast. */
+function parseHolder(text: string): ProcessIdentity | undefined {
+  try {
+    return JSON.parse(text.slice(text.indexOf('\n') + 1)) as ProcessIdentity
+  } catch {
+    return undefined
+  }
+}
+
+async function takeLock(folder: string, lockPath: string, clock: Clock): Promise<boolean> {
+  await makeFolders(folder)
+  if (await isHeld(lockPath, clock)) return false
+  await removeDead(dirname(folder), clock)
+  await makeFolders(folder)
+  const holder = await ownProcess()
+  const unfinished = `${lockPath}.${String(holder.pid)}`
+  await writeFile(unfinished, `${String(holder.pid)}\n${JSON.stringify(holder)}`, { mode: 0o600 })
+  try {
+    // A lock without its holder's name would be taken for a dead process's.
+    await link(unfinished, lockPath)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  } finally {
+    await rm(unfinished, { force: true })
+  }
+}
+
+/** What killed processes left: their locks and claims. What they have pushed stays true. */
+async function removeDead(spoolsFolder: string, clock: Clock): Promise<void> {
+  for (const spool of await readdir(spoolsFolder)) {
+    const folder = join(spoolsFolder, spool)
+    if (await isHeld(join(folder, 'lock'), clock)) continue
+    const names = await readdir(folder).catch(() => [])
+    for (const name of names.filter(each => !each.endsWith('.pushed')))
+      await rm(join(folder, name), { force: true })
+    await rmdir(folder).catch(() => undefined)
+  }
+}
+
+async function sweep(folder: string, waiting: ReadonlySet<string>): Promise<void> {
+  for (const entry of await readdir(folder)) {
+    const name = /^(.+)\.pushed$/.exec(entry)?.[1]
+    if (name !== undefined && !waiting.has(name)) await rm(join(folder, entry), { force: true })
+  }
+}
+
+/** Not `recursive`: see makeSpoolFolder. */
+async function makeFolders(folder: string): Promise<void> {
+  for (const path of [dirname(folder), folder]) {
+    await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      if (errnoOf(error) !== 'EEXIST') throw error
+    })
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const unfinished = `${path}.part`
+  await writeFile(unfinished, text, { mode: 0o600 })
+  await rename(unfinished, path)
+}
+
+const readText = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined)
