@@ -15,13 +15,31 @@ export interface BackupFolder {
 }
 
 /** Streams: the objects of one folder are counted, not kept. */
-export async function* listBackupFolders(
+export function listBackupFolders(
+  repository: Repository,
+  signal: AbortSignal,
+): AsyncGenerator<BackupFolder, void, undefined> {
+  return foldersUnder(repository, backupsPrefix(repository.identity.cluster), signal)
+}
+
+/** These only; those of which nothing is left are left out. */
+export async function* listTheseFolders(
+  repository: Repository,
+  ids: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<BackupFolder, void, undefined> {
+  for (const id of ids)
+    yield* foldersUnder(repository, `${backupFolder(repository.identity.cluster, id)}/`, signal)
+}
+
+async function* foldersUnder(
   { storage, identity }: Repository,
+  where: string,
   signal: AbortSignal,
 ): AsyncGenerator<BackupFolder, void, undefined> {
   const prefix = backupsPrefix(identity.cluster)
   let folder: Tally | undefined
-  for await (const { key, sizeBytes, modifiedMs } of storage.list(prefix, signal)) {
+  for await (const { key, sizeBytes, modifiedMs } of storage.list(where, signal)) {
     const [id = '', ...rest] = key.slice(prefix.length).split('/')
     if (!backupIdPattern.test(id)) continue
     if (folder?.id !== id) {

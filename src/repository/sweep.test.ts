@@ -114,9 +114,9 @@ describe('a sweep', () => {
     const storage = openMemoryStorage(world.clock)
     const repository: Repository = { storage, identity, id: 'x' }
     const [good, left] = [backupRecord(), backupRecord({ id: '20260215T020000Z-full' })]
+    await putBackupObjects(storage, left)
     await putBackupObjects(storage, good)
     await commitBackup(repository, good, signal)
-    await putBackupObjects(storage, left)
     await world.clock.sleep(30 * day, signal)
     return { world, storage, repository, good, left }
   }
@@ -162,11 +162,42 @@ describe('a sweep', () => {
   test('removes an awaiting-wal.json that a cut-off commit left beside backup.json, and keeps the backup', async () => {
     const { world, storage, repository, good } = await setUp()
     await keepAwaitingWal(repository, good, signal)
-    expect((await sweep(repository, { lease: heldLease, dryRun: false }, world, signal)).leftovers).toEqual([
-      good.id,
-    ])
+    const everywhere = { lease: heldLease, dryRun: false, everywhere: true }
+    expect((await sweep(repository, everywhere, world, signal)).leftovers).toEqual([good.id])
     expect(await storage.stat(`gathr/backups/${good.id}/awaiting-wal.json`, signal)).toBeUndefined()
     expect((await scanCatalog(repository, signal)).backups).toEqual([good])
+  })
+
+  test('keeps what a lock protects, says so, and removes the rest', async () => {
+    const { world, storage, repository, good, left } = await setUp()
+    const other = backupRecord({ id: '20260216T020000Z-full' })
+    await putBackupObjects(storage, other)
+    await storage.retain(
+      `gathr/backups/${left.id}/data/00001.tar.zst.age`,
+      { mode: 'compliance', untilMs: nowMs + 40 * day },
+      signal,
+    )
+    await world.clock.sleep(2 * day, signal)
+    const everywhere = { lease: heldLease, dryRun: false, everywhere: true }
+    const { remove, keep } = await sweep(repository, everywhere, world, signal)
+    expect(remove.map(({ folder: { id } }) => id)).toEqual([other.id])
+    expect(keep).toMatchObject([
+      { folder: { id: left.id }, reason: expect.stringContaining('is locked until') as string },
+    ])
+    expect(await idsIn(storage)).toEqual(new Set([good.id, left.id]))
+  })
+
+  test('looks only at what the index does not know as backups, unless it is told to look everywhere', async () => {
+    const { world, storage, repository, left } = await setUp()
+    const early = backupRecord({ id: '20260101T020000Z-full' })
+    await putBackupObjects(storage, early)
+    await world.clock.sleep(2 * day, signal)
+    const idsOf = async (everywhere: boolean) =>
+      (await sweep(repository, { lease: undefined, dryRun: true, everywhere }, world, signal)).remove.map(
+        ({ folder: { id } }) => id,
+      )
+    expect(await idsOf(false)).toEqual([left.id])
+    expect(await idsOf(true)).toEqual([early.id, left.id])
   })
 
   test('cut off anywhere leaves something that the next one removes', async () => {

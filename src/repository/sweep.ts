@@ -5,10 +5,17 @@
  * leaves something that the next sweep removes.
  */
 import { assert } from '../base/assert.ts'
+import { isFault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { formatDuration } from '../base/units.ts'
 import type { World } from '../base/world.ts'
-import { deleteBackupFolder, listBackupFolders, type BackupFolder } from './backup-folders.ts'
+import {
+  deleteBackupFolder,
+  listBackupFolders,
+  listTheseFolders,
+  type BackupFolder,
+} from './backup-folders.ts'
+import { knownBackups } from './catalog-index.ts'
 import { awaitingName, backupFolder } from './layout.ts'
 import { readLease, type Lease } from './lease.ts'
 import type { Repository } from './repository.ts'
@@ -65,30 +72,61 @@ export interface SweepOptions {
   readonly ownBackup?: string | undefined
   /** Only plan. Needs no lease. */
   readonly dryRun: boolean
+  /**
+   * Look at every object there is, instead of at the folders that the catalogue's index does not know as backups. Finds
+   * also what was left beside `backup.json`.
+   */
+  readonly everywhere?: boolean | undefined
 }
 
 export async function sweep(
   repository: Repository,
-  { lease, ownBackup, dryRun }: SweepOptions,
+  { lease, ownBackup, dryRun, everywhere = false }: SweepOptions,
   world: World,
   signal: AbortSignal,
 ): Promise<SweepPlan> {
   assert(dryRun || lease?.name === 'backup', 'who sweeps holds the backup lease')
-  const folders = await Array.fromAsync(listBackupFolders(repository, signal))
+  const folders = await foldersToJudge(repository, everywhere, signal)
   const held = lease ? undefined : await readLease(repository, 'backup', world, signal)
   const otherHolder = held === undefined || held.verdict === 'free' ? undefined : held.reason
   const plan = planSweep({ folders, ownBackup, otherHolder, nowMs: world.clock.now() })
-  if (!dryRun && lease) await carryOut(repository, plan, AbortSignal.any([signal, lease.lost]))
-  return plan
+  if (dryRun || !lease) return plan
+  return carryOut(repository, plan, AbortSignal.any([signal, lease.lost]))
 }
 
-async function carryOut(
+async function foldersToJudge(
   repository: Repository,
-  { remove, leftovers }: SweepPlan,
+  everywhere: boolean,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly BackupFolder[]> {
+  const known = everywhere ? undefined : await knownBackups(repository, signal)
+  if (!known) return Array.fromAsync(listBackupFolders(repository, signal))
+  const ids = known.unfinished.map(({ id }) => id)
+  return Array.fromAsync(listTheseFolders(repository, ids, signal))
+}
+
+/** What a lock protects stays, and does not keep the rest from being removed. Returns what was done. */
+async function carryOut(repository: Repository, plan: SweepPlan, signal: AbortSignal): Promise<SweepPlan> {
   const { storage, identity } = repository
-  for (const id of leftovers)
-    await storage.delete([`${backupFolder(identity.cluster, id)}/${awaitingName}`], signal)
-  for (const { folder } of remove) await deleteBackupFolder(repository, folder.id, signal)
+  for (const id of plan.leftovers)
+    await refusal(() => storage.delete([`${backupFolder(identity.cluster, id)}/${awaitingName}`], signal))
+  const removed: JudgedFolder[] = []
+  const locked: JudgedFolder[] = []
+  for (const judged of plan.remove) {
+    const reason = await refusal(() => deleteBackupFolder(repository, judged.folder.id, signal))
+    if (reason === undefined) removed.push(judged)
+    else locked.push({ ...judged, reason })
+  }
+  return { ...plan, remove: removed, keep: [...plan.keep, ...locked] }
+}
+
+/** Why a lock did not allow it; undefined when it was done. */
+async function refusal(work: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await work()
+    return undefined
+  } catch (error) {
+    if (isFault(error, 'OBJECT_LOCKED')) return error.message
+    throw error
+  }
 }

@@ -1,7 +1,7 @@
 /** What earlier backups left behind, settled before a new one begins; and a name for the new one. */
 import { isFault } from '../../base/fault.ts'
 import { formatBytes } from '../../base/units.ts'
-import { listBackupFolders } from '../../repository/backup-folders.ts'
+import { listTheseFolders } from '../../repository/backup-folders.ts'
 import { commitAwaiting, readCatalog } from '../../repository/catalog.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import { backupIdOf } from '../../repository/layout.ts'
@@ -54,10 +54,9 @@ export async function freeBackupId(
   startedMs: number,
   signal: AbortSignal,
 ): Promise<string> {
-  const taken = new Set<string>()
-  for await (const { id } of listBackupFolders(repository, signal)) taken.add(id)
   for (let ms = startedMs; ; ms += 1000) {
     const id = backupIdOf(ms, 'full')
-    if (!taken.has(id)) return id
+    const [taken] = await Array.fromAsync(listTheseFolders(repository, [id], signal))
+    if (!taken) return id
   }
 }
