@@ -1,6 +1,6 @@
 /** `holdfast init` */
 import { defineCommand, flag, value } from '../command.ts'
-import { asText } from '../usage.ts'
+import { asChoice, asText } from '../usage.ts'
 
 export const init = defineCommand({
   words: ['init'],
@@ -13,7 +13,21 @@ export const init = defineCommand({
   options: {
     cluster: value('NAME', asText, 'The name of the cluster.'),
     connection: value('TEXT', asText, 'How to reach the server, as libpq takes it.'),
-    repository: value('URL', asText, 'Where backups are to be kept: file:///srv/backups.'),
+    repository: value(
+      'URL',
+      asText,
+      'Where backups are to be kept: file:///srv/backups, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix.',
+    ),
+    endpoint: value('URL', asText, "The object storage's address, when it is not the vendor's own."),
+    region: value('NAME', asText, "The bucket's region."),
+    pathStyle: flag('S3: name the bucket in the path; most servers that are not Amazon want it.'),
+    caFile: value('FILE', asText, 'Certificates (PEM) of own authorities for the object storage.'),
+    profile: value('NAME', asText, "S3: a profile of the vendor's own configuration files."),
+    writeOnce: value(
+      'HOW',
+      asChoice('conditional', 'check'),
+      'conditional (unless told): the server refuses a second write, and is tried. check: it can not; see docs/rights.md.',
+    ),
     noEncryption: flag('Store everything unencrypted.'),
     apply: flag('Set the settings in PostgreSQL (ALTER SYSTEM), too.'),
     yes: flag('Do not ask.'),
@@ -27,6 +41,11 @@ export const init = defineCommand({
       command:
         'holdfast init --cluster gathr --connection "host=/run/postgresql user=postgres" --repository file:///srv/backups --apply --yes',
       doc: 'The same without a question.',
+    },
+    {
+      command:
+        'holdfast init --cluster gathr --repository s3://gathr-backups/postgres --region eu-central-1 --yes',
+      doc: 'In a bucket that is there already. Credentials are found as the AWS tools find them.',
     },
   ],
   async run(context, given) {

@@ -1,12 +1,19 @@
 /** What `init` has to know: from the options, or by asking. */
 import { usageFault } from '../usage.ts'
 import type { Terminal } from '../terminal.ts'
+import type { AccessAnswers } from '../../operations/setup/config-text.ts'
 import type { SetupAnswers } from '../../operations/setup/set-up.ts'
 
 export interface GivenAnswers {
   readonly cluster: string | undefined
   readonly connection: string | undefined
   readonly repository: string | undefined
+  readonly endpoint?: string | undefined
+  readonly region?: string | undefined
+  readonly pathStyle?: boolean
+  readonly caFile?: string | undefined
+  readonly profile?: string | undefined
+  readonly writeOnce?: 'conditional' | 'check' | undefined
   readonly noEncryption: boolean
   readonly yes: boolean
 }
@@ -27,8 +34,37 @@ export async function collectAnswers(
   const cluster = given.cluster ?? (await askFor('A name for this cluster', usualCluster))
   const repository =
     given.repository ?? (await askUntilGiven(() => askFor('Where to keep backups, a folder or a URL', '')))
+  const repositoryUrl = asUrl(repository)
+  const access = await askForAccess(given, repositoryUrl, askFor)
   const encrypt = !given.noEncryption && (await confirm(ask, 'Encrypt everything that is stored?', true))
-  return { cluster, connection, repositoryUrl: asUrl(repository), encrypt }
+  return { cluster, connection, repositoryUrl, access, encrypt }
+}
+
+/** Only what nobody else can know: the rest has good defaults, or stands in the vendor's own files. */
+async function askForAccess(
+  given: GivenAnswers,
+  url: string,
+  askFor: (question: string, usual: string) => Promise<string>,
+): Promise<AccessAnswers> {
+  const access = accessOf(given)
+  if (!url.startsWith('s3:')) return access
+  const endpoint = access.endpoint ?? orNothing(await askFor("The S3 server's address (Enter: Amazon's)", ''))
+  const region =
+    access.region ?? orNothing(await askFor("The bucket's region (Enter: as the AWS tools have it)", ''))
+  return { ...access, endpoint, region }
+}
+
+const orNothing = (answer: string): string | undefined => (answer === '' ? undefined : answer)
+
+export function accessOf({
+  endpoint,
+  region,
+  pathStyle,
+  caFile,
+  profile,
+  writeOnce,
+}: GivenAnswers): AccessAnswers {
+  return { endpoint, region, pathStyle: pathStyle === true ? true : undefined, caFile, profile, writeOnce }
 }
 
 /** `Y/n`: what just pressing Enter means is the capital letter. */
@@ -45,7 +81,8 @@ export async function confirm(
   }
 }
 
-function answersWithoutAsking({ cluster, connection, repository, noEncryption }: GivenAnswers): SetupAnswers {
+function answersWithoutAsking(given: GivenAnswers): SetupAnswers {
+  const { cluster, connection, repository, noEncryption } = given
   if (repository === undefined) {
     throw usageFault(
       'it is not said where backups are to be kept',
@@ -56,6 +93,7 @@ function answersWithoutAsking({ cluster, connection, repository, noEncryption }:
     cluster: cluster ?? usualCluster,
     connection: connection ?? usualConnection,
     repositoryUrl: asUrl(repository),
+    access: accessOf(given),
     encrypt: !noEncryption,
   }
 }

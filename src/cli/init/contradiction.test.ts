@@ -17,6 +17,12 @@ const config = {
   repositories: {
     main: { url: 'file:///srv/backups', encryption: { recipients: ['age1a'] } },
     plain: { url: 'file:///srv/plain', encryption: 'none' },
+    far: {
+      url: 's3://bucket/pg',
+      encryption: { recipients: ['age1a'] },
+      region: 'eu-central-1',
+      pathStyle: true,
+    },
   },
 } as unknown as Config
 
@@ -32,6 +38,14 @@ test('the same answers once more are no contradiction, nor is giving none', () =
     contradictionOf({ ...same, repository: 'file:///srv/plain', noEncryption: true }, config),
   ).toBeUndefined()
   expect(contradictionOf(nothing, config)).toBeUndefined()
+})
+
+test('how to reach object storage is compared, too', () => {
+  const far = { ...nothing, repository: 's3://bucket/pg', region: 'eu-central-1' }
+  expect(contradictionOf({ ...far, pathStyle: true }, config)).toBeUndefined()
+  expect(contradictionOf(far, config)).toBeUndefined()
+  expect(contradictionOf({ ...far, region: 'us-east-1' }, config)).toBe('--region')
+  expect(contradictionOf({ ...far, caFile: 'x' }, config)).toBe('--ca-file')
 })
 
 test.each([

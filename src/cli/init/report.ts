@@ -2,6 +2,7 @@
 import type { LoadedConfig } from '../../config/config.ts'
 import type { SettingChange } from '../../operations/setup/settings-plan.ts'
 import type { KeyPair } from '../../operations/setup/identity-file.ts'
+import type { MadeRepository } from '../../operations/setup/make-repositories.ts'
 import { recoverySheet } from './recovery-sheet.ts'
 import { settingsLines, type SettingsOutcome } from './settings.ts'
 
@@ -10,7 +11,7 @@ export interface InitOutcome {
   readonly isNew: boolean
   readonly keys: KeyPair | undefined
   readonly identityFile: string
-  readonly repositories: readonly { readonly name: string; readonly location: string }[]
+  readonly repositories: readonly MadeRepository[]
   readonly settings: SettingsOutcome
   readonly nowMs: number
 }
@@ -45,7 +46,10 @@ function textReport({
   const parts = [
     [
       `configuration  ${loaded.path}${isNew ? '' : ' (was there)'}`,
-      ...repositories.map(({ name, location }) => `repository     ${location} (${name})`),
+      ...repositories.map(
+        ({ name, location, isNew: made }) =>
+          `repository     ${location} (${name})${made ? '' : ' (was there)'}`,
+      ),
     ].join('\n'),
     ...(keys ? [recoverySheet(loaded.config, keys, identityFile, nowMs)] : []),
     settingsText(settings),

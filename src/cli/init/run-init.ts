@@ -7,12 +7,8 @@ import { findConfig, systemConfigPath } from '../../config/find.ts'
 import { loadConfig } from '../../config/load.ts'
 import { checkLauncher, checkReadable } from '../../operations/doctor/check-host.ts'
 import { serverUserToServe } from '../../operations/setup/server-user.ts'
-import {
-  identityFileFor,
-  makeConfig,
-  makeRepositories,
-  type SetupAnswers,
-} from '../../operations/setup/set-up.ts'
+import { makeRepositories } from '../../operations/setup/make-repositories.ts'
+import { identityFileFor, makeConfig, type SetupAnswers } from '../../operations/setup/set-up.ts'
 import { connect } from '../../postgres/connection.ts'
 import { serverFacts } from '../../postgres/server-facts.ts'
 import { archiveCommandOf } from '../archive-command.ts'
@@ -52,10 +48,9 @@ export async function runInit(context: CommandContext, given: InitGiven): Promis
       ? { loaded: start.loaded, keys: undefined }
       : await makeConfig(path, start.answers, owner, world)
   const repositories = await makeRepositories(
+    { world, progress: context.progress, owner, environment: terminal.environment },
     made.loaded,
     facts,
-    { owner, environment: terminal.environment },
-    world,
     signal,
   )
   const settings = await settle(context, server, facts, archiveCommandOf(program, path), given)

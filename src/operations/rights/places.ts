@@ -29,6 +29,8 @@ export function placesOf(cluster: string): RepositoryPlaces {
     locks: [`${locksFolder(cluster)}/**`],
     holds: [`${cluster}/holds/**`],
     probes: [`${probePrefix(cluster)}**`],
+    // The driver's own; parts of our keys never begin with a dot.
+    claims: ['.claims/**'],
     everything: [`${cluster}/**`],
   }
 }

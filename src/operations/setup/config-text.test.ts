@@ -7,6 +7,7 @@ const answers: ConfigAnswers = {
   cluster: 'gathr',
   connection: 'postgresql://postgres@/postgres?host=/run/postgresql',
   repositoryUrl: 'file:///srv/backups',
+  access: {},
   encryption: {
     recipient: 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p',
     identityFile: '/etc/holdfast/identity.txt',
@@ -45,4 +46,26 @@ test('whatever the connection is, it comes back as it was', () => {
       expect(postgres.connection.kind === 'text' && postgres.connection.text.reveal()).toBe(connection)
     }),
   )
+})
+
+test('object storage is written with how to reach it, and without credentials', () => {
+  const access = {
+    endpoint: 'https://s3.example.com:9000',
+    region: 'eu-central-1',
+    pathStyle: true,
+    caFile: '/etc/ssl/own ca.pem',
+    profile: 'backups',
+    writeOnce: 'check',
+  } as const
+  const text = configText({ ...answers, repositoryUrl: 's3://bucket/pg', access })
+  expect(parseConfig(text, 'x').repositories['main']).toMatchObject({ url: 's3://bucket/pg', ...access })
+  expect(text).not.toMatch(/credentials:|access_key/)
+})
+
+test('object storage that is reached as its vendor says needs nothing but its name', () => {
+  const text = configText({ ...answers, repositoryUrl: 'gs://bucket/pg' })
+  expect(parseConfig(text, 'x').repositories['main']).toMatchObject({
+    url: 'gs://bucket/pg',
+    writeOnce: 'conditional',
+  })
 })

@@ -26,10 +26,10 @@ export function lifecyclePolicy(place: BucketPlace, wish: LifecycleWish): Policy
 }
 
 function s3Lifecycle(place: BucketPlace, wish: LifecycleWish): PolicyText {
-  const rule = (id: string, action: object): object => ({
+  const rule = (id: string, action: object, prefix = place.root): object => ({
     ID: id,
     Status: 'Enabled',
-    Filter: { Prefix: place.root },
+    Filter: { Prefix: prefix },
     ...action,
   })
   const rules = [
@@ -45,6 +45,9 @@ function s3Lifecycle(place: BucketPlace, wish: LifecycleWish): PolicyText {
         Expiration: { ExpiredObjectDeleteMarker: true },
       }),
     )
+  // Claims are of no use after a few minutes; who writes may not delete them.
+  if (place.endpoint !== undefined)
+    rules.push(rule('holdfast-old-claims', { Expiration: { Days: 1 } }, `${place.root}.claims/`))
   const command = 'put-bucket-lifecycle-configuration'
   return {
     document: { Rules: rules },

@@ -25,6 +25,7 @@ const place: BucketPlace = {
     locks: ['gathr/locks/**'],
     holds: ['gathr/holds/**'],
     probes: ['gathr/probes/**'],
+    claims: ['.claims/**'],
     everything: ['gathr/**'],
   },
   region: 'eu-central-1',
@@ -66,6 +67,7 @@ const keys = {
   lease: 'pg/gathr/leases/backup/00000001.json',
   index: 'pg/gathr/catalog/00000001.json',
   probe: 'pg/gathr/probes/ab12',
+  claim: 'pg/.claims/ab/1',
   foreign: 'pg/other/backups/20260301T020000Z-full/backup.json',
   outside: 'elsewhere/file',
 }
@@ -73,8 +75,8 @@ const keys = {
 describe('of the keys of a repository', () => {
   const table: Readonly<Record<Role, Readonly<Record<'get' | 'put' | 'delete', string>>>> = {
     writer: {
-      get: 'identity record wal history lease index probe',
-      put: 'identity record pack manifest wal history lease index probe',
+      get: 'identity record wal history lease index probe claim',
+      put: 'identity record pack manifest wal history lease index probe claim',
       delete: '',
     },
     restorer: {
@@ -85,7 +87,7 @@ describe('of the keys of a repository', () => {
     keeper: {
       get: 'identity record wal history lease index probe',
       put: 'lease index probe',
-      delete: 'record pack manifest wal history lease index probe',
+      delete: 'record pack manifest wal history lease index probe claim',
     },
     auditor: { get: 'identity record history lease index', put: '', delete: '' },
   }
@@ -281,6 +283,14 @@ describe('lifecycle rules', () => {
     )
     expect(text).toContain('"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}')
     expect(text).not.toMatch(/Expiration|Transition/)
+    // What is left of claims is of no use to anybody; Amazon needs none.
+    const elsewhere = lifecyclePolicy(
+      { ...place, endpoint: 'https://s3.example.com' },
+      { uploadsAfterMs: week, noncurrentAfterMs: undefined },
+    )
+    expect(JSON.stringify(elsewhere.document)).toContain(
+      '"Filter":{"Prefix":"pg/.claims/"},"Expiration":{"Days":1}',
+    )
     expect(text).toContain('"Prefix":"pg/"')
   })
 

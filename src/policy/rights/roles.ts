@@ -28,6 +28,8 @@ export const places = [
   'locks',
   'holds',
   'probes',
+  /** By which the S3 driver keeps writers apart where the server does not: see its claim.ts. */
+  'claims',
   'everything',
 ] as const
 export type Place = (typeof places)[number]
@@ -48,8 +50,8 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
   writer: {
     doc: 'The database host: it puts backups and WAL, and neither reads them back nor deletes anything.',
     // The heads of WAL are compared when a segment is pushed twice; no vendor gives the right to a head alone.
-    read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'probes'],
-    write: ['identity', 'backups', 'index', 'dumps', 'wal', 'leases', 'locks', 'probes'],
+    read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'probes', 'claims'],
+    write: ['identity', 'backups', 'index', 'dumps', 'wal', 'leases', 'locks', 'probes', 'claims'],
     delete: [],
     readsOlderVersions: false,
     locks: true,
@@ -66,7 +68,7 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
     doc: 'Who expires backups: it reads records, deletes what retention lets go, and extends locks.',
     read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'probes'],
     write: ['index', 'leases', 'locks', 'holds', 'probes'],
-    delete: ['backups', 'index', 'dumps', 'wal', 'leases', 'locks', 'holds', 'probes'],
+    delete: ['backups', 'index', 'dumps', 'wal', 'leases', 'locks', 'holds', 'probes', 'claims'],
     readsOlderVersions: false,
     locks: true,
   },
