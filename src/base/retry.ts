@@ -8,16 +8,30 @@ export interface RetryRule {
   readonly attemptsMax: number
   readonly pauseMsFirst: number
   readonly pauseMsMax: number
+  /** No new attempt begins later than this after the first: attempts themselves may take long. */
+  readonly totalMsMax?: number
 }
+
+/**
+ * Faults that have used up their attempts. A call inside another that is retried itself (a part of an object inside a
+ * read of it, for example) would else be tried the square of the attempts.
+ */
+const exhausted = new WeakSet<Error>()
 
 /** Each pause is drawn from between half and the whole of twice the last one's bound. */
 export function retryWith({ clock, randomBytes }: World, rule: RetryRule): Retry {
   return async (attempt, signal) => {
+    const startMs = clock.monotonicMs()
     for (let tries = 1; ; tries++) {
       try {
         return await attempt()
       } catch (error) {
-        if (tries >= rule.attemptsMax || !isFault(error) || !error.retry) throw error
+        if (!isFault(error) || !error.retry || exhausted.has(error)) throw error
+        const isLate = clock.monotonicMs() - startMs >= (rule.totalMsMax ?? Infinity)
+        if (tries >= rule.attemptsMax || isLate) {
+          exhausted.add(error)
+          throw error
+        }
         const boundMs = Math.min(rule.pauseMsMax, rule.pauseMsFirst * 2 ** (tries - 1))
         const chance = (randomBytes(1)[0] ?? 0) / 255
         await clock.sleep(boundMs / 2 + (boundMs / 2) * chance, signal)

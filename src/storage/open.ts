@@ -1,8 +1,8 @@
 /** Opens the storage that a URL names. The one place that knows which schemes there are. */
 import { fileURLToPath } from 'node:url'
 import { Fault, messageOf } from '../base/fault.ts'
-import { retryWith } from '../base/retry.ts'
-import { second } from '../base/units.ts'
+import { retryWith, type Retry } from '../base/retry.ts'
+import { minute, second } from '../base/units.ts'
 import type { World } from '../base/world.ts'
 import type { Storage } from './storage.ts'
 import { withRetry } from './with-retry.ts'
@@ -68,7 +68,8 @@ export interface ObjectRule {
   readonly lock?: { readonly mode: 'governance' | 'compliance'; readonly forMs: number } | undefined
 }
 
-type OpenDriver = (url: URL, description: StorageDescription, world: World) => Promise<Storage>
+/** Drivers whose one call is several requests (parts, ranges) try those again by themselves, with the `retry` given. */
+type OpenDriver = (url: URL, description: StorageDescription, world: World, retry: Retry) => Promise<Storage>
 
 /** A driver is loaded when it is used: those of object storage bring large packages. */
 const drivers: Readonly<Record<string, OpenDriver>> = {
@@ -76,20 +77,22 @@ const drivers: Readonly<Record<string, OpenDriver>> = {
     const { openFsStorage } = await import('./drivers/fs.ts')
     return openFsStorage(folderOf(url), { makeRoot: make, world })
   },
-  's3:': async (url, description, world) =>
-    (await import('./drivers/s3.ts')).openS3Storage(url, description, world),
+  's3:': async (...given) => (await import('./drivers/s3.ts')).openS3Storage(...given),
   'gs:': async (url, description, world) =>
     (await import('./drivers/gcs.ts')).openGcsStorage(url, description, world),
   'az:': async (url, description, world) =>
     (await import('./drivers/azure.ts')).openAzureStorage(url, description, world),
 }
 
-const retryRule = { attemptsMax: 5, pauseMsFirst: 200, pauseMsMax: 5 * second }
+const retryRule = { attemptsMax: 7, pauseMsFirst: 200, pauseMsMax: 8 * second, totalMsMax: 2 * minute }
 
 export async function openStorage(description: StorageDescription, world: World): Promise<Storage> {
   const url = parseUrl(description.url)
   const open = drivers[url.protocol]
-  if (open) return withRetry(await open(url, description, world), retryWith(world, retryRule))
+  if (open) {
+    const retry = retryWith(world, retryRule)
+    return withRetry(await open(url, description, world, retry), retry)
+  }
   throw new Fault(
     'CONFIG_INVALID',
     `storage of the kind ${url.protocol}// is not supported: ${description.url}`,

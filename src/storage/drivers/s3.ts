@@ -1,10 +1,93 @@
-import { Fault } from '../../base/fault.ts'
+/**
+ * A repository in a bucket of Amazon's S3, or of a server that speaks as it does.
+ *
+ * - s3/client.ts makes requests: limits of time, pace, credentials; s3/faults.ts says what failures mean.
+ * - s3/put.ts and s3/multipart.ts write, s3/writing.ts proves that it is there; s3/claim.ts keeps "written once" where
+ *   the server does not.
+ * - s3/read.ts, s3/list.ts, s3/look.ts read; s3/remove.ts deletes; s3/lock.ts locks; s3/versions.ts reads the past.
+ */
+import { limits } from '../../base/limits.ts'
+import type { Retry } from '../../base/retry.ts'
 import type { World } from '../../base/world.ts'
+import { assertKey } from '../key.ts'
 import type { StorageDescription } from '../open.ts'
-import type { Storage } from '../storage.ts'
+import type { Body, Storage } from '../storage.ts'
+import { collectBody, writeBody } from './object/bodies.ts'
+import { openPartWriter } from './object/part-writer.ts'
+import { openApi, type Surroundings } from './s3/client.ts'
+import { listObjects } from './s3/list.ts'
+import { retainObject } from './s3/lock.ts'
+import { openLooker } from './s3/look.ts'
+import { partSinkOf } from './s3/multipart.ts'
+import { parametersOf } from './s3/parameters.ts'
+import { placeOf } from './s3/place.ts'
+import { putWhole } from './s3/put.ts'
+import { readObject } from './s3/read.ts'
+import { removeObjects } from './s3/remove.ts'
+import { traitsOf } from './s3/traits.ts'
+import type { Writing } from './s3/writing.ts'
 
-export function openS3Storage(url: URL, _description: StorageDescription, _world: World): Promise<Storage> {
-  return Promise.reject(
-    new Fault('STORAGE_UNSUPPORTED', `${url.protocol}// is not there yet`, { hint: 'Use file://.' }),
-  )
+export function openS3Storage(
+  url: URL,
+  description: StorageDescription,
+  world: World,
+  retry: Retry,
+): Promise<Storage> {
+  return openS3(url, description, { world, retry })
+}
+
+export async function openS3(
+  url: URL,
+  description: StorageDescription,
+  surroundings: Surroundings,
+): Promise<Storage> {
+  const parameters = parametersOf(description)
+  const api = await openApi(placeOf(url), description.access ?? {}, surroundings)
+  const looker = openLooker(api, parameters)
+  const deps = { api, parameters, looker }
+  return {
+    location: api.place.location,
+    put: (key, body, signal) => putBody(deps, key, body, signal),
+    async create(key, signal) {
+      assertKey(key)
+      signal.throwIfAborted()
+      return openPartWriter(key, partSinkOf(deps, key), signal)
+    },
+    async *get(key, range, signal) {
+      assertKey(key)
+      yield* readObject(deps, key, range, signal)
+    },
+    async stat(key, signal) {
+      assertKey(key)
+      return (await looker.look(key, signal))?.info
+    },
+    list: (what, signal) => listObjects(api, parameters, what, signal),
+    async delete(keys, signal) {
+      keys.forEach(assertKey)
+      await removeObjects(deps, keys, signal)
+    },
+    async retain(key, until, signal) {
+      assertKey(key)
+      await retainObject(deps, key, until, signal)
+    },
+    traits: signal => traitsOf(api, signal),
+    close: () => {
+      api.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+async function putBody(
+  writing: Writing,
+  key: string,
+  body: Body,
+  signal: AbortSignal,
+): Promise<'written' | 'taken'> {
+  assertKey(key)
+  signal.throwIfAborted()
+  if (body.sizeBytes <= limits.objectWholeSizeBytesMax)
+    return putWhole(writing, key, await collectBody(key, body, signal), signal)
+  const writer = openPartWriter(key, partSinkOf(writing, key), signal)
+  return writeBody(writer, key, body)
 }

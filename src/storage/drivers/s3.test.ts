@@ -1,0 +1,10 @@
+import { systemWorld } from '../../base/world.ts'
+import { describeWithCeph } from '../../../test/support/ceph-server.ts'
+import { storageContract } from '../../../test/contract/storage-contract.ts'
+import { openStorage } from '../open.ts'
+
+describeWithCeph('S3', server => {
+  storageContract('s3 on Ceph', async () =>
+    openStorage(server().description(await server().makeBucket(), 'some/prefix'), systemWorld()),
+  )
+})

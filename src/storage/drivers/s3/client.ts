@@ -1,0 +1,214 @@
+/**
+ * One S3 client: the vendor's SDK for requests, signatures and credentials; ours are the limits of time, the pace and the
+ * faults. The SDK's own retries and checksums are off: the first would multiply with ours, the second are JavaScript.
+ */
+import { S3Client, type $Command, type ServiceInputTypes, type ServiceOutputTypes } from '@aws-sdk/client-s3'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { getCACertificates } from 'node:tls'
+import { Fault } from '../../../base/fault.ts'
+import { limits } from '../../../base/limits.ts'
+import type { Retry } from '../../../base/retry.ts'
+import { formatDuration, second } from '../../../base/units.ts'
+import { version } from '../../../base/version.ts'
+import type { World } from '../../../base/world.ts'
+import type { ObjectStorageAccess } from '../../open.ts'
+import { openPace, type Pace } from '../object/pace.ts'
+import { hasExpired, providerOf } from './credentials.ts'
+import { faultOf } from './faults.ts'
+import { addContentMd5 } from './integrity.ts'
+import type { Place } from './place.ts'
+
+export type S3Command<I extends ServiceInputTypes, O extends ServiceOutputTypes> = $Command<
+  I,
+  O,
+  S3Client['config']
+>
+
+export interface Request {
+  /** What is being done, for messages: `writing <key>`. */
+  readonly doing: string
+  /** Of the body that is sent or received; the request may take longer for it. */
+  readonly sizeBytes?: number | undefined
+}
+
+export interface Api {
+  readonly place: Place
+  readonly access: ObjectStorageAccess
+  readonly world: World
+  /** For the requests that the driver itself has to repeat: parts. */
+  readonly retry: Retry
+  /** Amazon's own servers keep every promise of their documentation; others are trusted less. */
+  readonly isAmazon: boolean
+  /** The server's clock minus ours, as of the last answer. */
+  skewMs(): number
+  send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
+    request: Request,
+    command: S3Command<I, O>,
+    signal: AbortSignal,
+  ): Promise<O>
+  /** A request whose answer has a body, which is read within the same limits. */
+  receive<I extends ServiceInputTypes, O extends ServiceOutputTypes, T>(
+    request: Request,
+    command: S3Command<I, O>,
+    read: (output: O) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T>
+  close(): void
+}
+
+export interface Surroundings {
+  readonly world: World
+  readonly retry: Retry
+  /** Shorter ones are for tests. */
+  readonly silenceMsMax?: number | undefined
+}
+
+export async function openApi(
+  place: Place,
+  access: ObjectStorageAccess,
+  { world, retry, silenceMsMax = limits.objectSilenceMsMax }: Surroundings,
+): Promise<Api> {
+  const agents = agentsOf(access)
+  let skewMs = 0
+  const connect = async (): Promise<S3Client> => {
+    const made = await connected(access, agents, silenceMsMax)
+    addContentMd5(made)
+    onServerTime(made, timeMs => (skewMs = timeMs - world.clock.now()))
+    return made
+  }
+  let client = await connect()
+  const pace = openPace(world)
+
+  const receive: Api['receive'] = async ({ doing, sizeBytes = 0 }, command, read, signal) => {
+    const once = (): ReturnType<typeof read> =>
+      paced(pace, world, signal, limitMsOf(sizeBytes), async stop => {
+        try {
+          return await read(await client.send(command, { abortSignal: stop }))
+        } catch (error) {
+          stop.throwIfAborted()
+          throw faultOf(error, { what: doing, location: place.location })
+        }
+      })
+    try {
+      return await once()
+    } catch (error) {
+      if (!hasExpired(error) || access.credentials !== undefined) throw error
+      // Whoever renews them has done so, or the chain finds others: it is asked anew, once.
+      client = await connect()
+      return once()
+    }
+  }
+
+  return {
+    place,
+    access,
+    world,
+    retry,
+    isAmazon:
+      access.endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(access.endpoint).hostname),
+    skewMs: () => skewMs,
+    receive,
+    send: (request, command, signal) => receive(request, command, output => Promise.resolve(output), signal),
+    close: () => {
+      client.destroy()
+      agents.http.destroy()
+      agents.https.destroy()
+    },
+  }
+}
+
+interface Agents {
+  readonly http: HttpAgent
+  readonly https: HttpsAgent
+}
+
+function agentsOf({ certificates }: ObjectStorageAccess): Agents {
+  // The pace bounds how many are in flight; a connection that was used last is the least likely to be closed by now.
+  const options = { keepAlive: true, maxFreeSockets: limits.objectRequestsMax, scheduling: 'lifo' } as const
+  const ca = certificates === undefined ? {} : { ca: [...getCACertificates('default'), certificates] }
+  return { http: new HttpAgent(options), https: new HttpsAgent({ ...options, ...ca }) }
+}
+
+async function connected(
+  access: ObjectStorageAccess,
+  { http, https }: Agents,
+  silenceMsMax: number,
+): Promise<S3Client> {
+  const { endpoint, profile } = access
+  const credentials = await providerOf(access)
+  return new S3Client({
+    ...(endpoint === undefined ? { followRegionRedirects: true } : { endpoint }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...regionOf(access),
+    forcePathStyle: access.pathStyle ?? endpoint !== undefined,
+    maxAttempts: 1,
+    expectContinueHeader: false,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    customUserAgent: [['holdfast', version]],
+    requestHandler: {
+      httpAgent: http,
+      httpsAgent: https,
+      connectionTimeout: limits.objectConnectMsMax,
+      socketTimeout: silenceMsMax,
+    },
+  })
+}
+
+/** Every answer says when it was given, to the second. */
+function onServerTime(client: S3Client, tell: (timeMs: number) => void): void {
+  client.middlewareStack.add(
+    next => async args => {
+      const result = await next(args)
+      const { response } = result
+      const headers =
+        typeof response === 'object' && response && 'headers' in response ? response.headers : {}
+      const text = typeof headers === 'object' && headers && 'date' in headers ? headers.date : undefined
+      const timeMs = typeof text === 'string' ? Date.parse(text) : NaN
+      if (!Number.isNaN(timeMs)) tell(timeMs)
+      return result
+    },
+    { step: 'deserialize', name: 'holdfastServerTime' },
+  )
+}
+
+/** Other servers than Amazon's seldom care, but a region is part of each signature. */
+function regionOf({ region, endpoint }: ObjectStorageAccess): { readonly region?: string } {
+  if (region !== undefined) return { region }
+  return endpoint === undefined ? {} : { region: 'us-east-1' }
+}
+
+function limitMsOf(sizeBytes: number): number {
+  return limits.storageRequestMsMax + (sizeBytes / limits.objectSpeedBytesPerSecondMin) * second
+}
+
+/** Waits for its place in the pace, and counts the time only from there. */
+function paced<T>(
+  pace: Pace,
+  { clock }: World,
+  signal: AbortSignal,
+  msMax: number,
+  work: (stop: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return pace.run(async () => {
+    const late = new AbortController()
+    const done = new AbortController()
+    clock
+      .sleep(msMax, done.signal)
+      .then(() => late.abort(tooLate(msMax)))
+      .catch(() => undefined)
+    try {
+      return await work(AbortSignal.any([signal, late.signal]))
+    } finally {
+      done.abort()
+    }
+  }, signal)
+}
+
+function tooLate(msMax: number): Fault {
+  return new Fault('STORAGE_UNAVAILABLE', `a request was not done after ${formatDuration(msMax)}`, {
+    hint: 'Check the network: bytes move, but too slowly for the work to end.',
+  })
+}
