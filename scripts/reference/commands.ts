@@ -24,7 +24,9 @@ export function commandsPage(): string {
 
 function sectionOf(command: Command): readonly string[] {
   const args = Object.values(command.arguments)
-  const words = args.map(({ placeholder, required }) => (required ? placeholder : `[${placeholder}]`))
+  const words = args.map(({ placeholder, required, several }) =>
+    required ? placeholder : `[${placeholder}]${several === true ? '…' : ''}`,
+  )
   return [
     `## ${nameOf(command)}`,
     fenced('sh', [`holdfast ${nameOf(command)}`, ...words, '[options]'].join(' ')),

@@ -16,6 +16,8 @@ export interface Option<T> {
 export interface Argument {
   readonly placeholder: string
   readonly required: boolean
+  /** Takes all words that are left. */
+  readonly several?: boolean
   readonly doc: string
 }
 
@@ -29,7 +31,11 @@ type OptionValue<T> = T extends Flag
     : T extends Option<infer V>
       ? V | undefined
       : never
-type ArgumentValue<T extends Argument> = T['required'] extends true ? string : string | undefined
+type ArgumentValue<T extends Argument> = T extends { readonly several: true }
+  ? readonly string[]
+  : T['required'] extends true
+    ? string
+    : string | undefined
 
 /** What was given on the command line, by the names of the tables. */
 export type Given<Arguments extends ArgumentTable, Options extends OptionTable> = {
@@ -101,6 +107,14 @@ export function argument(placeholder: string, doc: string): Argument & { readonl
 
 export function optionalArgument(placeholder: string, doc: string): Argument & { readonly required: false } {
   return { placeholder, required: false, doc }
+}
+
+/** Any number of words, as the last argument. */
+export function severalArguments(
+  placeholder: string,
+  doc: string,
+): Argument & { readonly required: false; readonly several: true } {
+  return { placeholder, required: false, several: true, doc }
 }
 
 /** `toTime` → `--to-time`. */

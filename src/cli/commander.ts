@@ -78,8 +78,9 @@ function addCommand(
   const made = base(parent.command(name, { hidden: command.hidden ?? false }), write)
     .summary(command.summary)
     .description(descriptionOf(command))
-  for (const { placeholder, required, doc } of Object.values(command.arguments)) {
-    made.argument(required ? `<${placeholder}>` : `[${placeholder}]`, doc)
+  for (const { placeholder, required, several, doc } of Object.values(command.arguments)) {
+    const name = several === true ? `${placeholder}...` : placeholder
+    made.argument(required ? `<${name}>` : `[${name}]`, doc)
   }
   addOptions(made, command.options)
   addOptions(made, globalOptions)
@@ -127,8 +128,8 @@ function givenTo(
   options: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   const given: Record<string, unknown> = {}
-  Object.keys(command.arguments).forEach((name, i) => {
-    given[name] = words[i]
+  Object.entries(command.arguments).forEach(([name, { several }], i) => {
+    given[name] = several === true ? words.slice(i) : words[i]
   })
   for (const [name, option] of Object.entries(command.options))
     given[name] = optionValue(name, option, options)

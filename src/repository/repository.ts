@@ -70,7 +70,12 @@ export async function openRepository(
   return { storage, id, identity: { cluster, systemIdentifier, postgresMajor, walSegmentSizeBytes } }
 }
 
-function assertSameCluster({ location }: Storage, known: ClusterIdentity, given: ClusterIdentity): void {
+/** CLUSTER_MISMATCH when what is `known` at this place is not what is `given`. */
+export function assertSameCluster(
+  { location }: Storage,
+  known: ClusterIdentity,
+  given: ClusterIdentity,
+): void {
   const fields = ['systemIdentifier', 'postgresMajor', 'walSegmentSizeBytes'] as const
   const different = fields.find(field => known[field] !== given[field])
   if (different === undefined) return

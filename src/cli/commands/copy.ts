@@ -1,0 +1,48 @@
+/** `holdfast copy` */
+import { defineCommand, flag, severalArguments, value } from '../command.ts'
+import { asText, usageFault } from '../usage.ts'
+
+export const copy = defineCommand({
+  words: ['copy'],
+  summary: 'Fill a repository from another one, for a second region.',
+  description:
+    'Copies backups and WAL, without touching PostgreSQL, into each repository that says `copy_of`, or from one to another that are named. ' +
+    'Every object is checked by its hash when it is read and when it has arrived; what is there already is not copied again, and ' +
+    'what a copy that was cut off left is checked. A backup is committed when all that it needs is there. Where the recipients ' +
+    'differ, the keys of the objects are wrapped anew; the data stays as it is. Exits with 37 when something could not be copied.',
+  arguments: {
+    ids: severalArguments('ID', 'Only these backups, with the WAL and the backups that they need.'),
+  },
+  options: {
+    from: value('NAME', asText, 'The repository to copy from.'),
+    to: value('NAME', asText, 'The repository to fill.'),
+    backups: flag('Only backups, with the WAL that makes them consistent.'),
+    wal: flag('Only WAL.'),
+    watch: flag('Go on: copy each new object soon after it appears, until stopped by SIGTERM.'),
+    dryRun: flag('Only show what would be copied, and why.'),
+  },
+  examples: [
+    { command: 'holdfast copy', doc: 'Bring every repository that is a `copy_of` another up to date.' },
+    { command: 'holdfast copy --dry-run', doc: 'Show what is missing there.' },
+    {
+      command: 'holdfast copy --from main --to second 20260301T020000Z-full',
+      doc: 'One backup, with the WAL that it needs.',
+    },
+    { command: 'holdfast copy --watch', doc: 'Keep the copies up to date, as a service.' },
+  ],
+  async run(context, { ids, from, to, backups, wal, watch, dryRun }) {
+    if (watch && (dryRun || ids.length > 0))
+      throw usageFault('--watch goes with neither --dry-run nor IDs', 'Leave one of them out.')
+    if (wal && (backups || ids.length > 0))
+      throw usageFault(
+        '--wal goes with neither --backups nor IDs',
+        'Without any of them, everything is copied.',
+      )
+    const [{ copyPairs }, { config }] = await Promise.all([import('../copy-pairs.ts'), context.config()])
+    const pairs = copyPairs(config.repositories, { from, to })
+    const only = ids.length > 0
+    const scope = { ids: only ? ids : undefined, wal: !backups && !only, backups: !wal }
+    if (watch) return (await import('../watch-copies.ts')).watchCopies(context, pairs, scope)
+    return (await import('../run-copies.ts')).runCopies(context, pairs, { ...scope, dryRun })
+  },
+})

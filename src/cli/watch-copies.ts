@@ -1,0 +1,42 @@
+/** `copy --watch`: all pairs at the same time, until the signal. */
+import type { CopyOptions } from '../operations/copy/copy.ts'
+import { watchCopy } from '../operations/copy/watch.ts'
+import type { CommandContext } from './context.ts'
+import type { CopyPair } from './copy-pairs.ts'
+import { openCopy } from './copy-setup.ts'
+import { copyText } from './describe-copy.ts'
+
+/** Being told to stop is how it ends: no failure. What can not be mended by waiting ends all of them. */
+export async function watchCopies(
+  context: CommandContext,
+  pairs: readonly CopyPair[],
+  options: Pick<CopyOptions, 'wal' | 'backups'>,
+): Promise<undefined> {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([context.signal, failed.signal])
+  const { output } = context
+  const watchOne = async (pair: CopyPair): Promise<void> => {
+    try {
+      const deps = await openCopy(context, pair)
+      output.note(`watching "${pair.from}" for "${pair.to}"`)
+      await watchCopy(
+        {
+          ...deps,
+          onCopied: report => {
+            output.result(report, () => copyText(report))
+          },
+          onTrouble: fault => {
+            output.warn(`${pair.from} → ${pair.to}: ${fault.message}; trying again`)
+          },
+        },
+        options,
+        signal,
+      )
+    } catch (error) {
+      failed.abort(error)
+      if (!context.signal.aborted) throw error
+    }
+  }
+  await Promise.all(pairs.map(watchOne))
+  return undefined
+}

@@ -1,0 +1,183 @@
+/**
+ * `copy`: fills one repository from another, without PostgreSQL. A pure plan says what is copied and why; this carries it out.
+ *
+ * It may be cut off at any moment and run again: objects appear whole or not at all, a backup exists when its `backup.json`
+ * does, and that comes last.
+ */
+import { Fault, isFault } from '../../base/fault.ts'
+import type { Log } from '../../base/log.ts'
+import type { Progress } from '../../base/progress.ts'
+import type { World } from '../../base/world.ts'
+import { assertSameCluster, initRepository, openRepository } from '../../repository/repository.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { copyBackup } from './copy-backup.ts'
+import { arrivalAt, type Arrival } from './copy-object.ts'
+import type { CopyRun } from './copy-run.ts'
+import { checkWal, copyWal } from './copy-wal.ts'
+import { nothingHeld, readHeld, readHoldings, type Holdings, type WalScope } from './holdings.ts'
+import { planCopy, type CopyPlan, type CopyRequest, type CopyStep } from './plan.ts'
+import { CopyTally, problemOf, summaryOf, type CopyReport } from './report.ts'
+import { rewrappingFor, type CopySide, type SealingSide } from './sides.ts'
+
+export interface CopyDeps {
+  readonly world: World
+  readonly progress: Progress
+  readonly log: Log
+  readonly from: CopySide
+  readonly to: CopyDestination
+  /** Other repositories, opened when the source's object is damaged or missing. Those that can not be opened are left out. */
+  readonly others: () => AsyncIterable<CopySide>
+}
+
+/** A place that may hold no repository yet. */
+export type CopyDestination = SealingSide & { readonly storage: Storage }
+
+export type CopyOptions = Pick<CopyRequest, 'ids' | 'wal' | 'backups'> & {
+  readonly dryRun: boolean
+  /** For a copy that goes on: only WAL behind this key, and nothing is looked at twice. */
+  readonly since?: WalScope | undefined
+  readonly retention?: RetentionOfCopy | undefined
+}
+
+/** Decides what of the source the destination would keep. */
+export type RetentionOfCopy = (source: Holdings) => Pick<CopyRequest, 'unwanted' | 'isWalUnwanted'>
+
+/** Once: opens the destination, and brings over what it lacks. */
+export async function copyRepository(
+  deps: CopyDeps,
+  options: CopyOptions,
+  signal: AbortSignal,
+): Promise<CopyReport> {
+  return copyPass(deps, await openDestination(deps, options.dryRun, signal), options, signal)
+}
+
+/** A destination that was looked at: who copies again and again does this now and then. */
+export interface OpenDestination {
+  readonly isVerbatim: boolean
+  /** `undefined`: there is none yet, and this is a dry run. */
+  readonly side: CopySide | undefined
+  readonly arrival: Arrival
+}
+
+export async function copyPass(
+  deps: CopyDeps,
+  destination: OpenDestination,
+  options: CopyOptions,
+  signal: AbortSignal,
+): Promise<CopyReport> {
+  const { world, progress, from, log } = deps
+  const startedMs = world.clock.monotonicMs()
+  progress.phase('comparing')
+  const plan = await makePlan(deps, destination, options, signal)
+  const tally = new CopyTally()
+  for (const { what, why } of plan.impossible) tally.problems.push(problemOf(what, impossible(what, why)))
+  if (destination.side && !options.dryRun && plan.steps.length > 0) {
+    const run = runOf(deps, destination.side, destination.arrival, tally)
+    if (plan.totals.bytes > 0) progress.phase('copying', plan.totals.bytes)
+    for (const step of plan.steps) await carryOut(run, step, signal)
+  }
+  const report: CopyReport = {
+    from: from.name,
+    to: deps.to.name,
+    isDryRun: options.dryRun,
+    steps: summaryOf(plan),
+    totals: plan.totals,
+    copied: tally.totals,
+    left: plan.left,
+    problems: tally.problems,
+    durationMs: world.clock.monotonicMs() - startedMs,
+  }
+  const { backups, walFiles, bytes } = report.copied
+  log.info('copy.finished', { from: from.name, to: deps.to.name, backups: backups.length, walFiles, bytes })
+  return report
+}
+
+/** Makes the records that are missing; a dry run only looks. Refuses what can not be copied at all. */
+export async function openDestination(
+  { world, from, to }: CopyDeps,
+  dryRun: boolean,
+  signal: AbortSignal,
+): Promise<OpenDestination> {
+  const isVerbatim = rewrappingFor(from, to) === undefined
+  const { identity } = from.repository
+  if (!dryRun) await initRepository(to.storage, identity, world, signal)
+  try {
+    const repository = await openRepository(to.storage, identity.cluster, signal)
+    assertSameCluster(to.storage, repository.identity, identity)
+    return { isVerbatim, side: { ...to, repository }, arrival: await arrivalAt(to.storage, signal) }
+  } catch (error) {
+    if (!dryRun || !isFault(error, 'REPOSITORY_MISSING')) throw error
+    return { isVerbatim, side: undefined, arrival: 'read back' }
+  }
+}
+
+async function makePlan(
+  { from }: CopyDeps,
+  { side, isVerbatim }: OpenDestination,
+  { since, retention, ...options }: CopyOptions,
+  signal: AbortSignal,
+): Promise<CopyPlan> {
+  const isQuick = since !== undefined
+  // The destination first: what comes into the source meanwhile is then seen as missing; the other way round it would not be.
+  const destination = side ? await readHeld(side.repository, { ...since, isQuick }, signal) : nothingHeld
+  const source = await readHoldings(from.repository, since ?? {}, signal)
+  assertKnown(options.ids, source, from)
+  const segmentSizeBytes = from.repository.identity.walSegmentSizeBytes
+  const request = { source, destination, segmentSizeBytes, isVerbatim, recheck: !isQuick, ...options }
+  return planCopy({ ...request, ...retention?.(source) })
+}
+
+function runOf(
+  { world, progress, from, others }: CopyDeps,
+  to: CopySide,
+  arrival: Arrival,
+  tally: CopyTally,
+): CopyRun {
+  const sources = async function* (): AsyncGenerator<CopySide, void, undefined> {
+    yield from
+    yield* others()
+  }
+  return {
+    world,
+    progress,
+    from,
+    to,
+    arrival,
+    tally,
+    failedWal: new Set(),
+    failedBackups: new Set(),
+    sources,
+  }
+}
+
+async function carryOut(run: CopyRun, step: CopyStep, signal: AbortSignal): Promise<void> {
+  switch (step.kind) {
+    case 'wal':
+      await copyWal(run, step.files, signal)
+      return
+    case 'check':
+      await checkWal(run, step.files, signal)
+      return
+    case 'backup':
+      await copyBackup(run, step, signal)
+  }
+}
+
+function assertKnown(
+  ids: readonly string[] | undefined,
+  { backups, others }: Holdings,
+  from: CopySide,
+): void {
+  const known = new Set([...backups, ...others].map(({ id }) => id))
+  const unknown = ids?.find(id => !known.has(id))
+  if (unknown === undefined) return
+  throw new Fault('BACKUP_NOT_FOUND', `there is no backup ${unknown} in "${from.name}"`, {
+    hint: `Run \`holdfast list --repository ${from.name}\` to see the ids.`,
+  })
+}
+
+function impossible(what: string, why: string): Fault {
+  return new Fault('OBJECT_MISSING', `${what} can not be copied: ${why}`, {
+    hint: 'Run `holdfast verify` on the source, and `holdfast repair` when another repository has what it lacks.',
+  })
+}

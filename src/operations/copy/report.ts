@@ -1,0 +1,83 @@
+/** What became of a copy: what `--json` prints. */
+import type { Fault } from '../../base/fault.ts'
+import type { CopyPlan, LeftOut } from './plan.ts'
+
+export interface CopyReport {
+  readonly from: string
+  readonly to: string
+  readonly isDryRun: boolean
+  readonly steps: readonly StepSummary[]
+  readonly totals: CopyPlan['totals']
+  readonly copied: CopiedTotals
+  /** What the source has and the copy is not meant to have. */
+  readonly left: readonly LeftOut[]
+  /** What the copy should have and does not, or has and is not right. Empty: the copy is complete. */
+  readonly problems: readonly CopyProblem[]
+  readonly durationMs: number
+}
+
+export interface StepSummary {
+  readonly kind: 'wal' | 'check' | 'backup'
+  readonly why: string
+  readonly backup?: string
+  readonly bytes: number
+  readonly walFiles?: number
+  /** First and last WAL file. */
+  readonly wal?: readonly [first: string, last: string]
+}
+
+export interface CopiedTotals {
+  readonly backups: readonly string[]
+  readonly walFiles: number
+  readonly objects: number
+  readonly bytes: number
+  /** Were there already and were held against the source. */
+  readonly checked: number
+  /** WAL files whose bytes nobody could look at for want of a key. */
+  readonly unproven: number
+}
+
+export interface CopyProblem {
+  /** A backup, or the key of an object. */
+  readonly what: string
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+}
+
+export function problemOf(
+  what: string,
+  { code, message, hint }: Pick<Fault, 'code' | 'message' | 'hint'>,
+): CopyProblem {
+  return { what, code, message, hint }
+}
+
+export function summaryOf({ steps }: CopyPlan): readonly StepSummary[] {
+  return steps.map(step => {
+    const { kind, why, bytes } = step
+    if (step.kind === 'backup') return { kind, why, bytes, backup: step.record.id }
+    const names = step.files.map(({ name }) => name)
+    return { kind, why, bytes, walFiles: names.length, wal: [names[0] ?? '', names.at(-1) ?? ''] }
+  })
+}
+
+/** What a copy counts while it goes on. */
+export class CopyTally {
+  readonly backups: string[] = []
+  readonly problems: CopyProblem[] = []
+  walFiles = 0
+  objects = 0
+  bytes = 0
+  checked = 0
+  unproven = 0
+
+  wrote(sizeBytes: number): void {
+    this.objects++
+    this.bytes += sizeBytes
+  }
+
+  get totals(): CopiedTotals {
+    const { backups, walFiles, objects, bytes, checked, unproven } = this
+    return { backups: [...backups], walFiles, objects, bytes, checked, unproven }
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * `copy --watch`: a copy that goes on. Looks for what is new every few seconds, by listing only behind what it knows; and at
+ * everything now and then, so that what came out of order is not missed for long.
+ */
+import { isFault, type Fault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
+import { silentProgress } from '../../base/progress.ts'
+import { walPrefix } from '../../repository/layout.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { copyPass, openDestination, type CopyDeps, type CopyOptions, type OpenDestination } from './copy.ts'
+import type { CopyReport } from './report.ts'
+
+export interface WatchDeps extends CopyDeps {
+  /** What one look brought; not called when there was nothing new. */
+  readonly onCopied: (report: CopyReport) => void
+  /** The storage can not be reached, or somebody else is at work there: it is tried again. */
+  readonly onTrouble: (fault: Fault) => void
+}
+
+export type WatchOptions = Pick<CopyOptions, 'wal' | 'backups' | 'retention'>
+
+/** What is known between two looks. */
+interface Watching {
+  destination: OpenDestination
+  /** Looks go on behind this key of the WAL. */
+  edge: string | undefined
+  fullPassAtMs: number
+}
+
+/** Ends, without an error, when `signal` aborts; throws what waiting can not mend. */
+export async function watchCopy(deps: WatchDeps, options: WatchOptions, signal: AbortSignal): Promise<void> {
+  let watching: Watching | undefined
+  const isOver = (): boolean => signal.aborted
+  for (let troubles = 0; !isOver();) {
+    try {
+      watching = await look(deps, options, watching, signal)
+      troubles = 0
+    } catch (error) {
+      if (isOver()) return
+      if (!isFault(error) || !error.retry) throw error
+      deps.onTrouble(error)
+      watching = undefined
+      troubles++
+    }
+    await pause(deps, Math.min(limits.copyFullPassMs, limits.copyPollMs * 2 ** Math.min(troubles, 7)), signal)
+  }
+}
+
+async function look(
+  deps: WatchDeps,
+  options: WatchOptions,
+  known: Watching | undefined,
+  signal: AbortSignal,
+): Promise<Watching> {
+  const nowMs = deps.world.clock.monotonicMs()
+  const isDue = known === undefined || nowMs - known.fullPassAtMs >= limits.copyFullPassMs
+  const destination = isDue ? await openDestination(deps, false, signal) : known.destination
+  const since = isDue ? undefined : { after: known.edge }
+  const quiet = { ...deps, progress: silentProgress }
+  const request = { ...options, ids: undefined, dryRun: false, since }
+  const report = await copyPass(quiet, destination, request, signal)
+  const isNews = isDue && report.problems.length > 0
+  if (report.copied.objects > 0 || isNews) deps.onCopied(report)
+  const prefix = walPrefix(deps.from.repository.identity.cluster)
+  const edge = await edgeBehind(deps.to.storage, { prefix, after: since?.after }, signal)
+  return { destination, edge: edge ?? since?.after, fullPassAtMs: isDue ? nowMs : known.fullPassAtMs }
+}
+
+/** Some files before the newest one, since WAL may arrive out of order. What is older is seen by the next look at everything. */
+async function edgeBehind(
+  storage: Storage,
+  range: { readonly prefix: string; readonly after: string | undefined },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const newest: string[] = []
+  for await (const { key } of storage.list(range, signal)) {
+    newest.push(key)
+    if (newest.length > limits.copyPollOverlapFiles) newest.shift()
+  }
+  return newest.length < limits.copyPollOverlapFiles ? undefined : newest[0]
+}
+
+async function pause({ world }: CopyDeps, durationMs: number, signal: AbortSignal): Promise<void> {
+  try {
+    await world.clock.sleep(durationMs, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
