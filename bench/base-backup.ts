@@ -17,6 +17,9 @@ export interface BaseBackupRun {
   readonly restoreSyncMs: number
   readonly storedSizeBytes: number
   readonly storedFiles: number
+  /** With the WAL that is archived meanwhile; undefined where nobody counts. */
+  readonly backupRequests?: number | undefined
+  readonly restoreRequests?: number | undefined
 }
 
 export interface BaseBackupSettings {
@@ -54,11 +57,13 @@ async function runOnce(
     await archiveOneSegment(cluster)
     await query(cluster, 'checkpoint')
     settle(caches, [cluster.dataDirectory])
-    const backup = await measure(tool.backup(), cluster.as)
-    const stored = treeSize(tool.backupsDirectory)
+    const requestsBefore = await tool.place.requests()
+    const backup = await measure(tool.backup(), cluster.as, { directory: tool.directory })
+    const stored = await tool.place.sizeOf(tool.backupsPrefix)
     return {
       tool: tool.name,
       backup,
+      backupRequests: await requestsSince(tool, requestsBefore),
       ...(restore
         ? await measureRestore(cluster, tool, caches, scratch)
         : { restore: undefined, restoreSyncMs: 0 }),
@@ -66,7 +71,7 @@ async function runOnce(
       storedFiles: stored.files,
     }
   } finally {
-    tool.clear()
+    await tool.clear()
   }
 }
 
@@ -75,19 +80,28 @@ async function measureRestore(
   tool: BackupTool,
   caches: Caches,
   scratch: string,
-): Promise<Pick<BaseBackupRun, 'restore' | 'restoreSyncMs'>> {
+): Promise<Pick<BaseBackupRun, 'restore' | 'restoreSyncMs' | 'restoreRequests'>> {
   const target = join(scratch, `restore-${tool.name}`)
   remove(target)
   makeOwned(target)
   try {
-    settle(caches, [tool.repositoryDirectory])
-    const restore = await measure(tool.restore(target), cluster.as)
+    settle(caches, tool.place.kind === 'folder' ? [tool.place.directory] : [])
+    const requestsBefore = await tool.place.requests()
+    const restore = await measure(tool.restore(target), cluster.as, { directory: tool.directory })
     const restoreSyncMs = syncMs()
     assertWhole(join(cluster.dataDirectory, 'base'), join(target, 'base'))
-    return { restore, restoreSyncMs }
+    return { restore, restoreSyncMs, restoreRequests: await requestsSince(tool, requestsBefore) }
   } finally {
     remove(target)
   }
+}
+
+export async function requestsSince(
+  { place }: BackupTool,
+  before: number | undefined,
+): Promise<number | undefined> {
+  const now = await place.requests()
+  return now === undefined || before === undefined ? undefined : now - before
 }
 
 /** A fast restore of half the files would win every bench. */
@@ -101,15 +115,17 @@ function assertWhole(source: string, target: string): void {
   }
 }
 
-function described(
-  { tool, backup, restore, restoreSyncMs, storedSizeBytes }: BaseBackupRun,
-  round: number,
-): string {
+function described(run: BaseBackupRun, round: number): string {
+  const { tool, backup, restore, restoreSyncMs, storedSizeBytes } = run
   const one = (m: Measured): string =>
     `${(m.wallMs / 1000).toFixed(2)} s, cpu ${(m.cpuMs / 1000).toFixed(2)} s, ${(m.peakTreePssBytes / 2 ** 20).toFixed(0)} MiB`
   const back =
     restore === undefined
       ? ''
       : `; restore ${one(restore)} (a sync after it: ${(restoreSyncMs / 1000).toFixed(2)} s)`
-  return `round ${String(round + 1)}, ${tool}: backup ${one(backup)}, stored ${(storedSizeBytes / 2 ** 20).toFixed(0)} MiB${back}`
+  const requests =
+    run.backupRequests === undefined
+      ? ''
+      : `; requests ${[run.backupRequests, run.restoreRequests].filter(count => count !== undefined).join(', ')}`
+  return `round ${String(round + 1)}, ${tool}: backup ${one(backup)}, stored ${(storedSizeBytes / 2 ** 20).toFixed(0)} MiB${back}${requests}`
 }

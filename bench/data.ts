@@ -58,6 +58,17 @@ export const manyFilesShape: DataShape = {
 }
 export const quickManyFilesShape: DataShape = { ...manyFilesShape, smallTables: 500 }
 
+/** Enough WAL to tell apart what a push costs from what starting to push costs. */
+export const walShape: DataShape = {
+  version: 1,
+  pgbenchScale: 20,
+  documents: 1000,
+  smallTables: 1,
+  smallTablesCopies: 1,
+  walSegments: 200,
+}
+export const quickWalShape: DataShape = { ...walShape, pgbenchScale: 5, walSegments: 16 }
+
 export interface BenchData {
   readonly cluster: Cluster
   readonly shape: DataShape

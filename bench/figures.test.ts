@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { BaseBackupRun } from './base-backup.ts'
-import { baseBackupRows, isMet, ratioOf, walRows } from './figures.ts'
+import { baseBackupRows, bucketWalRows, folderTargets, isMet, ratioOf, walRows } from './figures.ts'
 import type { Measured } from './measure.ts'
 import { summarize } from './statistics.ts'
+import type { WalRun } from './wal.ts'
 
 const measured = (wallMs: number, mib: number): Measured => ({
   wallMs,
@@ -21,40 +22,65 @@ const run = (tool: 'holdfast' | 'pgbackrest', wallMs: number): BaseBackupRun => 
   storedFiles: 1,
 })
 
+const push = (
+  tool: WalRun['tool'],
+  mode: WalRun['mode'],
+  segmentsPerSecond: number,
+  requests?: number,
+): WalRun => ({
+  tool,
+  way: 'push',
+  mode,
+  wallMs: 10_000 / segmentsPerSecond,
+  segmentsPerSecond,
+  callMs: [],
+  memory: { pssBytes: 0, rssBytes: 0, processBytes: 0 },
+  requests,
+})
+
 describe('figures', () => {
   test('the ratio is the median of ours over the median of theirs', () => {
     const [wall] = baseBackupRows(
       [run('holdfast', 3000), run('holdfast', 5000), run('holdfast', 4000), run('pgbackrest', 8000)],
-      { targets: true },
+      { targets: folderTargets },
     )
     expect(wall && ratioOf(wall)).toBe(0.5)
     expect(wall && isMet(wall)).toBe(true)
   })
 
   test('rows of what was not measured are left out', () => {
-    const rows = baseBackupRows([run('holdfast', 1), run('pgbackrest', 1)], { targets: true })
+    const rows = baseBackupRows([run('holdfast', 1), run('pgbackrest', 1)], { targets: folderTargets })
     expect(rows.map(row => row.what)).not.toContain('restore, wall time')
   })
 
   test('memory is judged by the worst run, and ours by the high-water mark of the process', () => {
-    const memory = baseBackupRows([run('holdfast', 1)], { targets: true }).find(
+    const memory = baseBackupRows([run('holdfast', 1)], { targets: folderTargets }).find(
       row => row.unit === 'MiB' && row.target?.of === 'max',
     )
     expect(memory?.ours?.max).toBe(150)
   })
 
   test('a target that only one side was measured for is neither met nor missed', () => {
-    const [wall] = baseBackupRows([run('holdfast', 1)], { targets: true })
+    const [wall] = baseBackupRows([run('holdfast', 1)], { targets: folderTargets })
     expect(wall && isMet(wall)).toBeUndefined()
   })
 
   test('both ways of theirs are set against the one way of ours', () => {
     const rows = walRows([
-      { tool: 'holdfast', way: 'push', mode: 'single', segmentsPerSecond: 10, callMs: [] },
-      { tool: 'pgbackrest', way: 'push', mode: 'single', segmentsPerSecond: 5, callMs: [] },
-      { tool: 'pgbackrest', way: 'push', mode: 'ahead', segmentsPerSecond: 20, callMs: [] },
+      push('holdfast', 'single', 10),
+      push('pgbackrest', 'single', 5),
+      push('pgbackrest', 'ahead', 20),
     ])
     expect(rows.map(ratioOf)).toEqual([2, 0.5])
+  })
+
+  test('in a bucket the time for all segments counts, and nobody may ask more often than they', () => {
+    const [wall, , requests] = bucketWalRows(
+      [push('holdfast', 'ahead', 20, 100), push('pgbackrest', 'ahead', 10, 99)],
+      10,
+    )
+    expect(wall && [ratioOf(wall), isMet(wall)]).toEqual([0.5, true])
+    expect(requests && isMet(requests)).toBe(false)
   })
 })
 

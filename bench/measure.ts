@@ -2,15 +2,14 @@
  * Runs a command and says what it cost: wall time, CPU seconds, memory.
  *
  * CPU time is what the kernel adds to this process for children it has waited for, and theirs; so only one command is
- * measured at a time. Memory is sampled over the whole tree of processes: a page that several of them share counts
- * once (PSS). `peakProcessBytes` is what the kernel itself keeps of the largest single process (VmHWM, which counts
- * pages shared with others in full): for a tool of one process it is the stricter figure.
+ * measured at a time. Memory is sampled over the whole tree of processes, and those in the background that name the
+ * tool's folder; see memory.ts.
  */
 import { spawn } from 'node:child_process'
-import { readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MiB, formatDuration, minute } from '../src/base/units.ts'
-import { parseChildCpuTicks, parseKiB } from './proc.ts'
+import { isUsed, readProc, watchMemory } from './memory.ts'
+import { parseChildCpuTicks } from './proc.ts'
 
 export interface Command {
   readonly program: string
@@ -33,34 +32,37 @@ export interface Measured {
   readonly output: string
 }
 
-/** Often enough for peaks that last, seldom enough to cost nothing: one look at 500 MiB takes about a millisecond. */
-const sampleEveryMs = 100
 const clockTicksPerSecond = 100
 const outputBytesMax = 1 * MiB
 
+export interface MeasureOptions {
+  readonly sampleMemory?: boolean | undefined
+  /** Processes that name it in their arguments are the tool's, too. */
+  readonly directory?: string | undefined
+}
+
 /** Throws, with what the command said, when it fails. */
-export async function measure(command: Command, as: RunAs, { sampleMemory = true } = {}): Promise<Measured> {
-  const peak = { pss: 0, rss: 0, process: 0 }
+export async function measure(
+  command: Command,
+  as: RunAs,
+  { sampleMemory = true, directory }: MeasureOptions = {},
+): Promise<Measured> {
   const cpuBefore = childCpuMs()
   const startedAt = performance.now()
   const child = start(command, as)
-  const sample = (): void => {
-    if (child.pid !== undefined) addSample(peak, child.pid)
-  }
-  const timer = sampleMemory ? setInterval(sample, sampleEveryMs) : undefined
+  const peak = sampleMemory ? watchMemory({ root: child.pid, directory }) : undefined
   const output = collect(child)
-  const endedAt = await ended(child).finally(() => {
-    clearInterval(timer)
-  })
+  const endedAt = await ended(child).finally(() => peak?.())
   const text = output()
   if (child.exitCode !== 0)
     throw new Error(`${shown(command)} ended with ${String(child.exitCode ?? child.signalCode)}:\n${text}`)
+  const { pssBytes = 0, rssBytes = 0, processBytes = 0 } = peak?.() ?? {}
   return {
     wallMs: endedAt - startedAt,
     cpuMs: childCpuMs() - cpuBefore,
-    peakTreePssBytes: peak.pss,
-    peakTreeRssBytes: peak.rss,
-    peakProcessBytes: peak.process,
+    peakTreePssBytes: pssBytes,
+    peakTreeRssBytes: rssBytes,
+    peakProcessBytes: processBytes,
     output: text,
   }
 }
@@ -75,7 +77,7 @@ const backgroundMsMax = 2 * minute
 /** Waits for what tools leave running in the background: it would cost the next one time. */
 export async function untilNobodyUses(directory: string): Promise<void> {
   for (let waitedMs = 0; waitedMs < backgroundMsMax; waitedMs += 50) {
-    if (!listProc('').some(pid => readProc(`${pid}/cmdline`).includes(directory))) return
+    if (!isUsed(directory)) return
     await delay(50)
   }
   throw new Error(`a process still uses ${directory} after ${formatDuration(backgroundMsMax)}`)
@@ -123,46 +125,8 @@ function collect(child: Child): () => string {
   return () => Buffer.concat(chunks).toString()
 }
 
-function addSample(peak: { pss: number; rss: number; process: number }, root: number): void {
-  let pss = 0
-  let rss = 0
-  for (const pid of treeOf(root)) {
-    const rollup = readProc(`${String(pid)}/smaps_rollup`)
-    pss += parseKiB(rollup, 'Pss')
-    rss += parseKiB(rollup, 'Rss')
-    peak.process = Math.max(peak.process, parseKiB(readProc(`${String(pid)}/status`), 'VmHWM'))
-  }
-  peak.pss = Math.max(peak.pss, pss)
-  peak.rss = Math.max(peak.rss, rss)
-}
-
-function treeOf(pid: number): number[] {
-  const children = listProc(`${String(pid)}/task`)
-    .flatMap(thread => readProc(`${String(pid)}/task/${thread}/children`).split(' '))
-    .filter(text => text !== '')
-    .map(Number)
-  return [pid, ...children.flatMap(treeOf)]
-}
-
 function childCpuMs(): number {
   return (parseChildCpuTicks(readProc('self/stat')) * 1000) / clockTicksPerSecond
-}
-
-/** Empty when the process is gone: it may end between two looks. */
-function readProc(path: string): string {
-  try {
-    return readFileSync(`/proc/${path}`, 'latin1')
-  } catch {
-    return ''
-  }
-}
-
-function listProc(path: string): string[] {
-  try {
-    return readdirSync(`/proc/${path}`)
-  } catch {
-    return []
-  }
 }
 
 const shown = ({ program, args }: Command): string => [program, ...args].join(' ')

@@ -15,6 +15,15 @@ test('--only names suites, and --many-files adds to them', () => {
   expect([...parseOptions(['--only', 'wal', '--many-files']).suites]).toEqual(['wal', 'many-files'])
 })
 
-test.each(['--only wall', '--runs 0', '--runs x', '--caches hot', '--fast'])('%s is refused', line => {
-  expect(() => parseOptions(line.split(' '))).toThrow()
+test('--storage s3 measures what matters there, also far away', () => {
+  const options = parseOptions(['--storage', 's3'])
+  expect(options).toMatchObject({ storage: 's3', runs: 3 })
+  expect([...options.suites]).toEqual(['backup', 'restore', 'wal', 'far'])
 })
+
+test.each(['--storage ftp', '--only far', '--only wall', '--runs 0', '--runs x', '--caches hot', '--fast'])(
+  '%s is refused',
+  line => {
+    expect(() => parseOptions(line.split(' '))).toThrow()
+  },
+)

@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { makeOwned, setArchiver, type Cluster } from './cluster.ts'
 import { remove } from './disk.ts'
 import { run, type Command } from './measure.ts'
+import type { Place } from './place.ts'
 import type { BackupTool, WalMode } from './tool.ts'
 
 const stanza = 'bench'
 
-/** `directory` is the tool's own: repository, spool, locks, configuration. */
-export function openPgBackRest(program: string, directory: string): BackupTool {
-  const repository = join(directory, 'repository')
+/** `directory` is the tool's own: spool, locks, configuration. */
+export function openPgBackRest(program: string, directory: string, place: Place): BackupTool {
   const spool = join(directory, 'spool')
   const configuration = join(directory, 'pgbackrest.conf')
   const block = hasBlockOption(program)
@@ -27,20 +27,25 @@ export function openPgBackRest(program: string, directory: string): BackupTool {
     version: execFileSync(program, ['version'], { encoding: 'utf8' }).replace('pgBackRest ', '').trim(),
     settings: `process-max=${String(availableParallelism())}, compress-type=zst, compress-level=3, repo1-bundle=y${block ? ', repo1-block=y' : ''}, checksum-page=y, no encryption`,
     directory,
-    repositoryDirectory: repository,
-    backupsDirectory: join(repository, 'backup', stanza),
-    walPushModes: ['single', 'ahead'],
+    place,
+    backupsPrefix: `backup/${stanza}/`,
+    // In a bucket only the way that is compared: the other would take minutes and say nothing.
+    walPushModes: place.kind === 'folder' ? ['single', 'ahead'] : ['ahead'],
     walGetModes: ['single', 'ahead'],
 
     async fresh(cluster) {
       remove(directory)
-      for (const folder of [directory, repository, spool]) makeOwned(folder)
-      writeFileSync(configuration, configurationText({ cluster, directory, repository, spool, block }))
+      await place.empty()
+      for (const folder of [directory, spool]) makeOwned(folder)
+      if (place.kind === 'folder') makeOwned(place.directory)
+      else writeFileSync(certificatePath(directory), place.server.certificate)
+      writeFileSync(configuration, configurationText({ cluster, directory, place, spool, block }))
       chownSync(configuration, cluster.as.uid, cluster.as.gid)
       await run(call(['stanza-create']), cluster.as)
       setArchiver(cluster, path => call(['archive-push', path]))
     },
-    clear() {
+    async clear() {
+      await place.clear()
       remove(directory)
     },
     backup: () => call(['backup', '--type=full']),
@@ -57,7 +62,8 @@ export function openPgBackRest(program: string, directory: string): BackupTool {
       ]),
     forgetWal(what) {
       remove(join(spool, 'archive'))
-      if (what === 'pushed') removeSegments(join(repository, 'archive', stanza))
+      if (what === 'pushed' && place.kind === 'folder')
+        removeSegments(join(place.directory, 'archive', stanza))
     },
   }
 }
@@ -65,18 +71,18 @@ export function openPgBackRest(program: string, directory: string): BackupTool {
 function configurationText({
   cluster,
   directory,
-  repository,
+  place,
   spool,
   block,
 }: {
   cluster: Cluster
   directory: string
-  repository: string
+  place: Place
   spool: string
   block: boolean
 }): string {
   return `[global]
-repo1-path=${repository}
+${repositoryLines(directory, place).join('\n')}
 repo1-bundle=y
 ${block ? 'repo1-block=y' : ''}
 repo1-retention-full=9
@@ -95,6 +101,26 @@ pg1-port=${String(cluster.port)}
 pg1-user=postgres
 `
 }
+
+function repositoryLines(directory: string, place: Place): readonly string[] {
+  if (place.kind === 'folder') return [`repo1-path=${place.directory}`]
+  const { server, bucket, port } = place
+  return [
+    'repo1-type=s3',
+    'repo1-path=/',
+    'repo1-s3-uri-style=path',
+    `repo1-s3-bucket=${bucket}`,
+    `repo1-s3-endpoint=${server.host}`,
+    `repo1-s3-region=${server.region}`,
+    `repo1-s3-key=${server.accessKeyId}`,
+    `repo1-s3-key-secret=${server.secretAccessKey}`,
+    `repo1-storage-host=localhost`,
+    `repo1-storage-port=${String(port)}`,
+    `repo1-storage-ca-file=${certificatePath(directory)}`,
+  ]
+}
+
+const certificatePath = (directory: string): string => join(directory, 'server.pem')
 
 /** Where its version has it: 2.46 and later. Before, it was there "for beta testing only". */
 function hasBlockOption(program: string): boolean {

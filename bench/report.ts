@@ -75,7 +75,7 @@ export function renderLimits(limits: MachineLimits, dataSizeBytes: number): stri
 function shown(summary: Summary | undefined, { unit }: Row): string {
   if (!summary) return ''
   const number = (value: number): string =>
-    value.toFixed(unit === 's' && value < 100 ? 2 : value < 100 ? 1 : 0)
+    value.toFixed(unit === 'requests' ? 0 : unit === 's' && value < 100 ? 2 : value < 100 ? 1 : 0)
   const spread = summary.count > 1 ? ` (${number(summary.min)}–${number(summary.max)})` : ''
   return `${number(summary.median)} ${unit}${spread}`
 }
@@ -86,10 +86,14 @@ function ratioText(row: Row): string {
 
 function targetText({ target, unit }: Row): string {
   if (!target) return ''
-  return target.of === 'ratio' ? `≤ ${target.atMost.toFixed(2)}` : `≤ ${limitText(target)} ${unit}`
+  if (target.of === 'ratio') return `≤ ${target.atMost.toFixed(2)}`
+  return `${limitText(target)} ${unit}`
 }
 
-const limitText = ({ atMost, of }: Target): string => `${String(atMost)}${of === 'max' ? ' (max)' : ''}`
+function limitText(target: Target): string {
+  if ('atLeast' in target) return `≥ ${String(target.atLeast)}`
+  return `≤ ${String(target.atMost)}${target.of === 'max' ? ' (max)' : ''}`
+}
 
 function metText(row: Row): string {
   const met = isMet(row)

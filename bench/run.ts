@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemWorld } from '../src/base/world.ts'
 import { formatBytes } from '../src/base/units.ts'
+import { cephMissing } from '../test/support/ceph-server.ts'
 import { findClientTool, findProgram } from '../test/support/tools.ts'
 import { runBaseBackups } from './base-backup.ts'
 import { makeOwned, runSettings, withServer } from './cluster.ts'
@@ -19,11 +20,14 @@ import {
   type BenchData,
 } from './data.ts'
 import { canDropCaches, remove, treeSize } from './disk.ts'
-import { baseBackupRows, startupRows, walRows, type Row } from './figures.ts'
+import { baseBackupRows, folderTargets, startupRows, walRows, type Row } from './figures.ts'
 import { openHoldfast } from './holdfast.ts'
 import { describeMachine, measureLimits } from './machine.ts'
-import { parseOptions, usage, type BenchOptions } from './options.ts'
+import { parseOptions, usage, type BenchOptions, type StorageKind } from './options.ts'
+import { startBenchServer } from './object-storage/server.ts'
+import { openBucketTools, runBucketSuites, type BucketBench } from './object-storage/suites.ts'
 import { openPgBackRest } from './pgbackrest.ts'
+import { folderPlace } from './place.ts'
 import { renderLimits, renderReport, renderTable } from './report.ts'
 import { runStartup } from './startup.ts'
 import type { BackupTool } from './tool.ts'
@@ -45,7 +49,7 @@ async function main(args: readonly string[]): Promise<void> {
     return
   }
   const options = parseOptions(args)
-  const pgBackRestProgram = findPrograms()
+  const pgBackRestProgram = findPrograms(options.storage)
   if (options.caches === 'cold' && !canDropCaches())
     throw new Error('--caches cold: only root can empty the page cache')
   const directory = process.env['HOLDFAST_BENCH_DIR'] ?? fileURLToPath(new URL('.data', import.meta.url))
@@ -57,27 +61,57 @@ async function main(args: readonly string[]): Promise<void> {
     console.error(text)
     log.push(text)
   }
-  const tools = [
-    openHoldfast(join(scratch, 'holdfast')),
-    openPgBackRest(pgBackRestProgram, join(scratch, 'pgbackrest')),
-  ]
   try {
-    await report({ options, directory, scratch, tools, pgBackRestProgram, say }, args, log)
+    const common = { options, directory, scratch, pgBackRestProgram, say }
+    if (options.storage === 's3') await benchInBuckets(common, args, log)
+    else await benchInFolders(common, args, log)
   } finally {
     remove(scratch)
   }
 }
 
-async function report(bench: Bench, args: readonly string[], log: readonly string[]): Promise<void> {
-  const { options, directory, scratch, tools, say } = bench
-  const data = await prepareData(
-    join(directory, 'data'),
-    options.quick ? 'quick' : 'main',
-    options.quick ? quickShape : mainShape,
-    say,
-  )
+async function benchInFolders(
+  common: Omit<Bench, 'tools'>,
+  args: readonly string[],
+  log: readonly string[],
+): Promise<void> {
+  const { scratch, pgBackRestProgram } = common
+  const [ours, theirs] = [join(scratch, 'holdfast'), join(scratch, 'pgbackrest')]
+  const tools = [
+    openHoldfast(ours, folderPlace(join(ours, 'repository'))),
+    openPgBackRest(pgBackRestProgram, theirs, folderPlace(join(theirs, 'repository'))),
+  ]
+  const bench = { ...common, tools }
+  const data = await mainData(bench)
   const rows = await withServer(data.cluster, runSettings, () => runSuites(bench, data))
-  const manyFiles = options.suites.has('many-files') ? await runManyFiles(bench) : []
+  const manyFiles = bench.options.suites.has('many-files') ? await runManyFiles(bench) : []
+  await report(bench, data, [...rows, ...manyFiles], args, log)
+}
+
+async function benchInBuckets(
+  common: Omit<Bench, 'tools'>,
+  args: readonly string[],
+  log: readonly string[],
+): Promise<void> {
+  await using server = await startBenchServer()
+  const bench: BucketBench = { ...common, server, dataDirectory: join(common.directory, 'data') }
+  const data = await mainData(common)
+  const rows = await runBucketSuites(bench, data)
+  await report({ ...common, tools: openBucketTools(bench) }, data, rows, args, log)
+}
+
+async function mainData({ directory, options: { quick }, say }: Omit<Bench, 'tools'>): Promise<BenchData> {
+  return prepareData(join(directory, 'data'), quick ? 'quick' : 'main', quick ? quickShape : mainShape, say)
+}
+
+async function report(
+  bench: Bench,
+  data: BenchData,
+  rows: readonly Row[],
+  args: readonly string[],
+  log: readonly string[],
+): Promise<void> {
+  const { options, directory, scratch, tools } = bench
   const size = treeSize(join(data.cluster.dataDirectory, 'base'))
   const page = {
     date: new Date(systemWorld().clock.now()).toISOString().slice(0, 10),
@@ -88,7 +122,7 @@ async function report(bench: Bench, args: readonly string[], log: readonly strin
       `Data: ${formatBytes(size.sizeBytes)} in ${String(size.files)} files: ${JSON.stringify(data.shape)}`,
       `${String(options.runs)} alternating runs of each; before each \`sync\`, then ${options.caches === 'warm' ? 'the source is read once (warm page cache)' : 'the page cache is emptied'}`,
     ],
-    rows: [...rows, ...manyFiles],
+    rows,
     limits: renderLimits(
       await measureLimits(data.cluster.dataDirectory, scratch, data.cluster.as),
       size.sizeBytes,
@@ -96,7 +130,8 @@ async function report(bench: Bench, args: readonly string[], log: readonly strin
     log,
   }
   console.log(`\n${renderTable(page.rows)}\n\n${page.limits}`)
-  if (options.report) writeReport(page.date, renderReport(page))
+  if (options.report)
+    writeReport(options.storage === 's3' ? `${page.date}-s3` : page.date, renderReport(page))
 }
 
 async function runSuites(bench: Bench, data: BenchData): Promise<Row[]> {
@@ -105,7 +140,9 @@ async function runSuites(bench: Bench, data: BenchData): Promise<Row[]> {
   const rows: Row[] = []
   if (suites.has('backup') || suites.has('restore')) {
     const settings = { runs, caches, restore: suites.has('restore'), scratch }
-    rows.push(...baseBackupRows(await runBaseBackups(data.cluster, tools, settings, say), { targets: true }))
+    rows.push(
+      ...baseBackupRows(await runBaseBackups(data.cluster, tools, settings, say), { targets: folderTargets }),
+    )
   }
   if (suites.has('wal'))
     rows.push(
@@ -126,16 +163,17 @@ async function runManyFiles({ options, directory, scratch, tools, say }: Bench):
   const runs = await withServer(data.cluster, runSettings, () =>
     runBaseBackups(data.cluster, tools, settings, say),
   )
-  return baseBackupRows(runs, { targets: false, suffix: `, ${String(files)} files` })
+  return baseBackupRows(runs, { targets: {}, suffix: `, ${String(files)} files` })
 }
 
 /** The path of pgbackrest; throws with what to install when something is missing. */
-function findPrograms(): string {
+function findPrograms(storage: StorageKind): string {
   const pgBackRest = process.env['HOLDFAST_BENCH_PGBACKREST'] ?? findProgram('pgbackrest').path
   const missing = [
     pgBackRest === undefined ? 'pgbackrest' : undefined,
     findClientTool('pgbench', 15).path === undefined ? 'postgresql-15' : undefined,
     findProgram('zstd').path === undefined ? 'zstd' : undefined,
+    storage === 's3' && cephMissing() !== undefined ? 'ceph-mon ceph-osd radosgw ceph-common' : undefined,
   ].filter(name => name !== undefined)
   if (pgBackRest !== undefined && missing.length === 0) return pgBackRest
   throw new Error(
@@ -144,11 +182,11 @@ function findPrograms(): string {
 }
 
 /** A second report of the same day gets a number. */
-function writeReport(date: string, text: string): void {
+function writeReport(name: string, text: string): void {
   const folder = fileURLToPath(new URL('results', import.meta.url))
   mkdirSync(folder, { recursive: true })
   const nameOf = (number: number): string =>
-    join(folder, `${date}${number === 1 ? '' : `-${String(number)}`}.md`)
+    join(folder, `${name}${number === 1 ? '' : `-${String(number)}`}.md`)
   let number = 1
   while (existsSync(nameOf(number))) number++
   writeFileSync(nameOf(number), text)

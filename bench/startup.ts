@@ -45,6 +45,6 @@ async function pushOnes(
       await measurePush(cluster, tool, 'single', { scratch, segments: walSegments.slice(0, pushCalls) })
     ).callMs
   } finally {
-    tool.clear()
+    await tool.clear()
   }
 }

@@ -1,6 +1,7 @@
 /** What the bench asks of a backup tool: commands to run. The same suites then measure every tool. */
 import type { Command } from './measure.ts'
 import type { Cluster } from './cluster.ts'
+import type { Place } from './place.ts'
 
 export type ToolName = 'holdfast' | 'pgbackrest'
 
@@ -12,14 +13,14 @@ export interface BackupTool {
   /** An empty repository for this cluster, and nothing left of earlier runs. */
   fresh(cluster: Cluster): Promise<void>
   /** Removes all that the tool has written. */
-  clear(): void
+  clear(): Promise<void>
   backup(): Command
   restore(targetDirectory: string): Command
-  /** All that the tool writes is here, and every process of it names this folder in its arguments. */
+  /** All that the tool writes on this machine is here, and every process of it names this folder in its arguments. */
   readonly directory: string
+  readonly place: Place
   /** The folder of the repository that holds base backups, whose size is compared. */
-  readonly backupsDirectory: string
-  readonly repositoryDirectory: string
+  readonly backupsPrefix: string
   /** As the server in `dataDirectory` calls it for a segment in its pg_wal. */
   walPush(mode: WalMode, dataDirectory: string, name: string): Command
   /** As the server in `dataDirectory` calls it: into pg_wal/RECOVERYXLOG. */

@@ -2,20 +2,26 @@
  * WAL push and get, in segments per second. One call after another, as PostgreSQL's archive_command and
  * restore_command make them, every call a process of its own.
  */
-import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { requestsSince } from './base-backup.ts'
 import { makeOwned, type Cluster } from './cluster.ts'
 import { remove, settle } from './disk.ts'
 import { run, untilNobodyUses } from './measure.ts'
+import { watchMemory, type PeakMemory } from './memory.ts'
 import type { BackupTool, ToolName, WalMode } from './tool.ts'
 
 export interface WalRun {
   readonly tool: ToolName
   readonly way: 'push' | 'get'
   readonly mode: WalMode
+  readonly wallMs: number
   readonly segmentsPerSecond: number
   /** Of the single calls. */
   readonly callMs: readonly number[]
+  /** Of all processes of the tool together. */
+  readonly memory: PeakMemory
+  readonly requests: number | undefined
 }
 
 export interface WalSettings {
@@ -35,13 +41,18 @@ export async function runWal(
     for (const tool of round % 2 === 0 ? tools : tools.toReversed()) {
       for (const result of await runTool(cluster, tool, settings)) {
         say(
-          `round ${String(round + 1)}, ${tool.name}: wal ${result.way} (${result.mode}) ${result.segmentsPerSecond.toFixed(1)} segments/s`,
+          `round ${String(round + 1)}, ${tool.name}: wal ${result.way} (${result.mode}) ${described(result)}`,
         )
         runs.push(result)
       }
     }
   }
   return runs
+}
+
+export function described({ segmentsPerSecond, memory, requests }: WalRun): string {
+  const asked = requests === undefined ? '' : `, ${String(requests)} requests`
+  return `${segmentsPerSecond.toFixed(1)} segments/s, ${(memory.pssBytes / 2 ** 20).toFixed(0)} MiB${asked}`
 }
 
 async function runTool(cluster: Cluster, tool: BackupTool, settings: WalSettings): Promise<WalRun[]> {
@@ -60,7 +71,7 @@ async function runTool(cluster: Cluster, tool: BackupTool, settings: WalSettings
     }
     return results
   } finally {
-    tool.clear()
+    await tool.clear()
   }
 }
 
@@ -78,12 +89,13 @@ export async function measurePush(
     server.add(`pg_wal/archive_status/${name}.ready`, '/dev/null')
   }
   settle('warm', [server.path])
+  const status = join(server.path, 'pg_wal/archive_status')
   const calls = segments.map(segment => async () => {
     const name = basename(segment)
     await run(tool.walPush(mode, server.path, name), cluster.as)
-    rmSync(join(server.path, 'pg_wal/archive_status', `${name}.ready`))
+    renameSync(join(status, `${name}.ready`), join(status, `${name}.done`))
   })
-  return { tool: tool.name, way: 'push', mode, ...(await timed(calls)) }
+  return { tool: tool.name, way: 'push', mode, ...(await timed(tool, calls)) }
 }
 
 async function measureGet(
@@ -93,14 +105,14 @@ async function measureGet(
   { scratch, segments }: WalSettings,
 ): Promise<WalRun> {
   using server = makeServerFolder(cluster, scratch)
-  settle('warm', [tool.repositoryDirectory])
+  settle('warm', tool.place.kind === 'folder' ? [tool.place.directory] : [])
   // The server asks for each under this name, and renames it when it has read it.
   const destination = join(server.path, 'pg_wal', 'RECOVERYXLOG')
   const calls = segments.map(segment => async () => {
     await run(tool.walGet(mode, server.path, basename(segment)), cluster.as)
     rmSync(destination)
   })
-  return { tool: tool.name, way: 'get', mode, ...(await timed(calls)) }
+  return { tool: tool.name, way: 'get', mode, ...(await timed(tool, calls)) }
 }
 
 interface ServerFolder extends Disposable {
@@ -129,14 +141,20 @@ function makeServerFolder(cluster: Cluster, scratch: string): ServerFolder {
 }
 
 async function timed(
+  tool: BackupTool,
   calls: readonly (() => Promise<void>)[],
-): Promise<{ segmentsPerSecond: number; callMs: number[] }> {
+): Promise<Omit<WalRun, 'tool' | 'way' | 'mode'>> {
   const callMs: number[] = []
+  const requestsBefore = await tool.place.requests()
+  const peakMemory = watchMemory({ directory: tool.directory })
   const startedAt = performance.now()
   for (const call of calls) {
     const callStartedAt = performance.now()
     await call()
     callMs.push(performance.now() - callStartedAt)
   }
-  return { segmentsPerSecond: (calls.length * 1000) / (performance.now() - startedAt), callMs }
+  const wallMs = performance.now() - startedAt
+  const memory = peakMemory()
+  const requests = await requestsSince(tool, requestsBefore)
+  return { wallMs, segmentsPerSecond: (calls.length * 1000) / wallMs, callMs, memory, requests }
 }

@@ -148,10 +148,7 @@ async function into({ identity, packs, bytes }: State, target: string, delta: bo
   )
   const request = {
     backup: 'b',
-    storage,
-    keyPrefix,
-    identities: [identity],
-    packs,
+    copies: [{ repository: 'main', storage, keyPrefix, identities: [identity], packs }],
     directories: head.directories,
     files,
     targetDirectory: target,
