@@ -7,7 +7,7 @@ export function archiveCommandOf({ launcher }: Program, configPath: string): str
 
 export interface RestoreCommandParts {
   readonly configPath: string
-  readonly repository: string | undefined
+  readonly sources: SourceWords
   /** Everything up to this segment was seen when the restore was planned. */
   readonly requireThrough: string
   readonly allowPartial: boolean
@@ -21,10 +21,25 @@ export function restoreCommandOf({ launcher }: Program, parts: RestoreCommandPar
     'wal get --require-through',
     parts.requireThrough,
     ...(parts.allowPartial ? ['--allow-partial'] : []),
-    ...(parts.repository === undefined ? [] : ['--repository', escaped(parts.repository)]),
+    ...sourceWords(parts.sources).map(escaped),
     '%f "%p"',
   ]
   return words.join(' ')
+}
+
+/** Which repositories are read, as the options of the commands that PostgreSQL and they themselves run. */
+export interface SourceWords {
+  readonly repository?: string | undefined
+  readonly without?: readonly string[] | undefined
+  readonly asOfMs?: number | undefined
+}
+
+export function sourceWords({ repository, without = [], asOfMs }: SourceWords): readonly string[] {
+  return [
+    ...(repository === undefined ? [] : ['--repository', repository]),
+    ...without.flatMap(name => ['--without', name]),
+    ...(asOfMs === undefined ? [] : ['--as-of', new Date(asOfMs).toISOString()]),
+  ]
 }
 
 /** For the shell, and with PostgreSQL's own `%` doubled. */

@@ -5,9 +5,11 @@ import type { RestoreReport } from '../operations/restore/restore.ts'
 import { describeOutcome, type StartedServer } from '../operations/restore/start.ts'
 import { describeTarget } from '../policy/recovery-target.ts'
 import type { StoppingPoint } from '../policy/restore-plan.ts'
-import type { RecoverySettings } from '../postgres/recovery-settings.ts'
 import { formatLsn } from '../wal/lsn.ts'
 import { formatMicros, isoMicros } from '../wal/time.ts'
+import type { ClosedSource } from '../operations/sources/source.ts'
+import { describeTrouble, listed } from '../operations/sources/trouble.ts'
+import type { LaidOut } from './restore-setup.ts'
 import { counted, listingOf } from './table.ts'
 
 const uses = {
@@ -16,13 +18,15 @@ const uses = {
   delta: 'kept where its files are right, the rest is written',
 } as const
 
-export function planListing(layout: RestoreLayout, recovery: RecoverySettings): string {
+export function planListing({ deps, layout, recovery: recoveryWithout }: LaidOut): string {
+  const recovery = recoveryWithout([])
   const { plan, record, directory, tablespaces, space, expectedMs, use } = layout
   const { wal } = plan
   return listingOf([
     ['target', describeTarget(plan.target)],
     ['stops', describeStop(plan.stop)],
     ['backup', `${record.id}, ended ${record.endedAt}`],
+    ['from', sourcesText(deps.copies)],
     ['timeline', String(plan.timeline)],
     ['WAL', walText(wal)],
     ['directory', `${directory} (${uses[use]})`],
@@ -47,14 +51,36 @@ export function planListing(layout: RestoreLayout, recovery: RecoverySettings): 
   ])
 }
 
-export function planRecord(
-  { plan, record, ...layout }: RestoreLayout,
-  recovery: RecoverySettings,
-): Readonly<Record<string, unknown>> {
+/** Where a repository could not be read when the restore was planned. */
+export function closedLine({ name, fault }: ClosedSource): string {
+  return `repository ${name} can not be read, and what only it holds is not brought back: ${fault.message}`
+}
+
+/** Only where there is a choice. */
+function sourcesText(copies: LaidOut['deps']['copies']): string | undefined {
+  const names = copies.map(({ source }) => source.name)
+  const [first, ...others] = names
+  if (first === undefined || others.length === 0) return undefined
+  return `${first}; what it does not have whole, from ${listed(others)}`
+}
+
+export function planRecord({
+  deps,
+  closed,
+  layout: { plan, record, ...layout },
+  recovery: recoveryWithout,
+}: LaidOut): Readonly<Record<string, unknown>> {
+  const recovery = recoveryWithout([])
   const { stop, wal } = plan
   return {
     target: describeTarget(plan.target),
     backup: record.id,
+    repositories: deps.copies.map(({ source }) => source.name),
+    notRead: closed.map(({ name, fault }) => ({
+      repository: name,
+      code: fault.code,
+      message: fault.message,
+    })),
     chain: plan.chain.map(({ id }) => id),
     timeline: plan.timeline,
     stop: {
@@ -105,6 +131,10 @@ export function restoreListing(report: RestoreReport, started: StartedServer | u
         ? `${counted(report.filesRemoved, 'file')} that the backup does not have`
         : undefined,
     ],
+    ...report.passedOver.map(trouble => ['passed over', describeTrouble(trouble)] as const),
+    ...(report.passedOver.length > 0
+      ? [['heal it', 'with `holdfast repair`, when the repository can be reached'] as const]
+      : []),
     ...(started
       ? startedLines(started)
       : [

@@ -10,11 +10,16 @@ export async function findBackup(
   given: string,
   signal: AbortSignal,
 ): Promise<BackupRecord> {
-  const records = await listBackups(repository, signal)
-  const fitting = records.filter(({ id }) => id.startsWith(given))
-  const found = fitting.find(({ id }) => id === given) ?? fitting[0]
-  if (found && (fitting.length === 1 || found.id === given)) return readBackup(repository, found.id, signal)
-  const ids = (found ? fitting : records).map(({ id }) => id)
+  const { id } = chooseBackup(await listBackups(repository, signal), given, one => one.id)
+  return readBackup(repository, id, signal)
+}
+
+/** BACKUP_NOT_FOUND when none, or more than one, begins so. */
+export function chooseBackup<T>(backups: readonly T[], given: string, idOf: (backup: T) => string): T {
+  const fitting = backups.filter(backup => idOf(backup).startsWith(given))
+  const found = fitting.find(backup => idOf(backup) === given) ?? fitting[0]
+  if (found && (fitting.length === 1 || idOf(found) === given)) return found
+  const ids = (found ? fitting : backups).map(idOf)
   const near = nearest(given, ids)
   throw new Fault(
     'BACKUP_NOT_FOUND',

@@ -34,7 +34,9 @@ export async function parseQuickly(words: readonly string[]): Promise<QuickRun |
   })
   for (const [name, { kind, parse }] of Object.entries(command.options)) {
     const found = values[flagOf(name).slice(2)]
-    given[name] = kind === 'flag' ? found === true : typeof found === 'string' ? parse(found) : undefined
+    if (kind === 'flag') given[name] = found === true
+    else if (kind === 'values') given[name] = Array.isArray(found) ? found.map(String).map(parse) : []
+    else given[name] = typeof found === 'string' ? parse(found) : undefined
   }
   return { command, given, globals: globalsOf(values) }
 }
@@ -50,6 +52,7 @@ function split(
         flagOf(name).slice(2),
         {
           type: kind === 'flag' ? ('boolean' as const) : ('string' as const),
+          ...(kind === 'values' ? { multiple: true } : {}),
           ...(short === undefined ? {} : { short }),
         },
       ]

@@ -5,14 +5,18 @@ import { planRestore } from '../operations/resolve-target.ts'
 import type { RestorePlan } from '../policy/restore-plan.ts'
 import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
 import type { RecoveryAction, RecoverySettings } from '../postgres/recovery-settings.ts'
-import { readBackup, readCatalog } from '../repository/catalog.ts'
 import { openWalStore } from '../repository/wal-store.ts'
+import { readCatalogs, readCopies, type UnitedCatalog } from '../operations/sources/catalog.ts'
+import type { ClosedSource, Sources } from '../operations/sources/source.ts'
+import { describeTrouble, TroubleLog } from '../operations/sources/trouble.ts'
+import { uniteWal, type UnitedWal, type UniteOptions } from '../operations/sources/wal.ts'
 import type { Lsn } from '../wal/lsn.ts'
 import { historyName } from '../wal/segment.ts'
 import type { Micros } from '../wal/time.ts'
 import { restoreCommandOf } from './archive-command.ts'
-import type { CommandContext } from './context.ts'
-import { findBackup } from './find-backup.ts'
+import type { CommandContext, Program } from './context.ts'
+import { chooseBackup } from './find-backup.ts'
+import { openSources } from './sources.ts'
 import { usageFault, type Mapping } from './usage.ts'
 
 /** What was given on the command line of `restore`. */
@@ -34,12 +38,17 @@ export interface RestoreWords {
   readonly standby: boolean
   readonly asReplacement: boolean
   readonly repository: string | undefined
+  readonly without: readonly string[]
+  readonly asOf: number | undefined
 }
 
 export interface LaidOut {
   readonly deps: RestoreDeps
   readonly layout: RestoreLayout
-  readonly recovery: RecoverySettings
+  /** Asked again when the files are there, with the repositories that broke off meanwhile. */
+  readonly recovery: (lost: readonly string[]) => RecoverySettings
+  /** Repositories that could not be read when the plan was made. */
+  readonly closed: readonly ClosedSource[]
 }
 
 export async function layOut(context: CommandContext, words: RestoreWords): Promise<LaidOut> {
@@ -55,50 +64,80 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
       '--delta keeps what is right; --force deletes everything first.',
     )
   const target = targetOf(words)
-  const { repository, encoding, description, identities } = await context.openRepository(words.repository)
-  const deps = {
-    world,
-    progress,
-    worker: program.worker,
-    repository,
-    storage: description,
-    identities: await identities(),
-  }
-  const wal = openWalStore(repository, { encoding, identities: deps.identities })
-  const { backups } = await readCatalog(repository, signal)
-  const backupId =
-    words.backup === undefined ? undefined : (await findBackup(repository, words.backup, signal)).id
-  const { walSegmentSizeBytes } = repository.identity
+  progress.phase('opening the repositories')
+  const troubles = new TroubleLog(trouble => {
+    progress.note(describeTrouble(trouble))
+  })
+  const sources = await openSources(context, { ...words, asOfMs: words.asOf }, { keys: true })
+  const catalog = await readCatalogs(sources.open, { full: false }, signal)
+  const closed = [...sources.closed, ...catalog.closed]
+  const wal = walOf(sources, { clock: world.clock, troubles })
   progress.phase('planning')
   const plan = await planRestore(
-    { backups, wal, walSegmentSizeBytes },
-    { target, timeline: words.timeline ?? 'latest', backupId },
+    {
+      backups: catalog.backups.map(({ summary }) => summary),
+      wal,
+      walSegmentSizeBytes: sources.open[0]?.repository.identity.walSegmentSizeBytes ?? 0,
+    },
+    { target, timeline: words.timeline ?? 'latest', backupId: idOf(catalog, words.backup) },
     signal,
   )
-  const record = await readBackup(repository, plan.backup.id, signal)
+  const known = catalog.backups.find(({ summary }) => summary.id === plan.backup.id)
+  if (!known) throw new Error('assertion failed: the plan names a backup of the catalogue')
+  const copies = await readCopies(known, troubles, signal)
+  const deps = { world, progress, worker: program.worker, copies, troubles }
   const request = {
     ...words,
     tablespaces: words.tablespace,
     targetDirectory: resolve(terminal.workingDirectory, words.targetDir),
     account: accountOfProcess(),
   }
-  const layout = await layOutRestore(deps, request, plan, record, signal)
-  return { deps, layout, recovery: await recoveryOf(context, words, layout) }
+  const layout = await layOutRestore(deps, request, plan, copies, signal)
+  const { path } = await context.config()
+  const without = [...words.without, ...closed.map(({ name }) => name)]
+  return {
+    deps,
+    layout,
+    closed,
+    // One that broke off is not asked for what comes after the plan, when the others have all that is in it.
+    recovery: lost =>
+      recoveryOf(program, path, words, layout, [...without, ...(hasAllWithout(lost) ? lost : [])]),
+  }
+
+  function hasAllWithout(lost: readonly string[]): boolean {
+    const { segments, partial, histories } = plan.wal
+    return wal.areElsewhere([...segments, ...(partial === undefined ? [] : [partial]), ...histories], lost)
+  }
 }
 
-async function recoveryOf(
-  context: CommandContext,
+function walOf({ open }: Sources, options: UniteOptions): UnitedWal {
+  const places = open.map(({ name, repository, encoding, identities }) => ({
+    name,
+    open: () => Promise.resolve(openWalStore(repository, { encoding, identities })),
+  }))
+  return uniteWal(places, options)
+}
+
+function idOf({ backups }: UnitedCatalog, given: string | undefined): string | undefined {
+  return given === undefined
+    ? undefined
+    : chooseBackup(backups, given, ({ summary }) => summary.id).summary.id
+}
+
+function recoveryOf(
+  program: Program,
+  configPath: string,
   words: RestoreWords,
   { plan }: RestoreLayout,
-): Promise<RecoverySettings> {
-  const { path } = await context.config()
+  without: readonly string[],
+): RecoverySettings {
   return {
     target: plan.target,
     timeline: words.standby ? 'latest' : timelineToFollow(plan),
     action: words.action ?? 'promote',
-    restoreCommand: restoreCommandOf(context.program, {
-      configPath: path,
-      repository: words.repository,
+    restoreCommand: restoreCommandOf(program, {
+      configPath,
+      sources: { repository: words.repository, without: [...new Set(without)], asOfMs: words.asOf },
       requireThrough: plan.wal.requireThrough,
       allowPartial: plan.wal.partial !== undefined,
     }),

@@ -1,24 +1,79 @@
-/** The archive of a repository, for the commands that read WAL. */
-import type { WalSource } from '../operations/wal-get.ts'
+/** The archive, in one repository or several, for the commands that fetch WAL. */
+import { askInTurn } from '../operations/sources/ask-in-turn.ts'
+import { describeTrouble, nowhere, TroubleLog } from '../operations/sources/trouble.ts'
+import { fromFirstWal } from '../operations/sources/wal.ts'
+import { checkFetched, type WalSource } from '../operations/wal-get.ts'
+import { limits } from '../base/limits.ts'
 import { openWalStore } from '../repository/wal-store.ts'
 import type { CommandContext } from './context.ts'
+import { howOf, impatient, openInTime, openSource, sourceNames, type SourceChoice } from './sources.ts'
 
-export async function openWalSource(
-  { openRepository }: CommandContext,
-  name: string | undefined,
-): Promise<WalSource> {
-  const { repository, encoding, identities } = await openRepository(name)
+type Opening = Pick<CommandContext, 'config' | 'openRepository' | 'world' | 'signal'>
+
+/** Nothing is waited for that one of them does not need: the first to be open says which cluster it is. */
+export async function openWalSource(context: Opening, choice: SourceChoice): Promise<WalSource> {
+  const { world, signal } = context
+  const [first, ...others] = sourceNames(await context.config(), choice)
+  const how = howOf(choice)
+  if (first !== undefined && others.length === 0)
+    return archiveOf(await openSource(context, first, how, true))
+  const names = [first ?? '', ...others]
+  const { clock } = world
+  const places = names.map(name => ({
+    name,
+    open: once(async () =>
+      archiveOf(impatient(await openInTime(name, clock, one => openSource(context, one, how, true)), clock)),
+    ),
+  }))
+  const patience = { clock, hedgeMs: limits.sourceHedgeMs }
+  const { found, failures } = await askInTurn(places, ({ open }) => open(), patience, signal)
+  if (!found)
+    throw nowhere(
+      'WAL',
+      failures.map(({ place, fault }) => ({ repository: place.name, fault })),
+    )
+  const notes: string[] = []
+  const troubles = new TroubleLog(trouble => notes.push(describeTrouble(trouble)))
+  const opened = [found.place, ...places.filter(place => place !== found.place)]
+  for (const { place, fault } of failures) {
+    const { code, message } = fault
+    troubles.add({ repository: place.name, object: undefined, code, message, instead: found.place.name })
+  }
+  const fromFirst = fromFirstWal(failures.length > 0 ? opened : places, { clock, troubles })
   return {
-    identity: repository.identity,
-    store: openWalStore(repository, { encoding, identities: await identities() }),
+    identity: found.value.identity,
+    store: {
+      get: (name, getSignal) => fromFirst(name, archive => checked(archive, name, getSignal), getSignal),
+    },
+    takeNotes: () => notes.splice(0),
   }
 }
 
+function archiveOf({ repository, encoding, identities }: Awaited<ReturnType<typeof openSource>>): WalSource {
+  return { identity: repository.identity, store: openWalStore(repository, { encoding, identities }) }
+}
+
+/** What is not this segment of this cluster may be so in the next repository. */
+async function checked(
+  { identity, store }: WalSource,
+  name: string,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const bytes = await store.get(name, signal)
+  if (bytes) checkFetched(name, bytes, identity)
+  return bytes
+}
+
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined
+  return () => (opened ??= open())
+}
+
 /** Says which archive it is, without opening it. */
-export async function walSourceName({ config }: CommandContext, name: string | undefined): Promise<string> {
-  const {
-    config: { cluster, repositories },
-  } = await config()
-  const url = name === undefined ? Object.values(repositories)[0]?.url : repositories[name]?.url
-  return `${url ?? ''} ${cluster}`
+export async function walSourceName({ config }: Opening, choice: SourceChoice): Promise<string> {
+  const loaded = await config()
+  const { cluster, repositories } = loaded.config
+  const urls = sourceNames(loaded, choice).map(name => repositories[name]?.url ?? '')
+  const asOf = choice.asOfMs === undefined ? [] : [`as of ${String(choice.asOfMs)}`]
+  return [...urls, cluster, ...asOf].join(' ')
 }

@@ -10,7 +10,7 @@ import type { World } from '../base/world.ts'
 import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import { classifyWalFile, parseSegmentName, segmentName } from '../wal/segment.ts'
 import type { WalSource } from './wal-get.ts'
-import { isBeingFilled, makeSpoolFolder, partOf, readWanted, writeCluster } from './wal-spool.ts'
+import { isBeingFilled, makeSpoolFolder, partOf, readWanted, writeCluster, writeNotes } from './wal-spool.ts'
 
 export interface FetchAheadDeps {
   readonly world: World
@@ -156,6 +156,7 @@ async function fetchOne(
     checkSegmentHeader(bytes, bytes.length, name, source.identity)
     await handle.writeFile(bytes)
     await handle.datasync()
+    await writeNotes(folder, name, source.takeNotes?.() ?? [])
     await rename(part, join(folder, name))
     return true
   } finally {

@@ -23,11 +23,15 @@ export interface WalGetDeps {
   openSource(): Promise<WalSource>
   /** Starts `fetchAhead` in a process of its own; absent: nothing is fetched ahead. */
   readonly startFetchAhead?: ((spoolFolder: string) => void) | undefined
+  /** For the log of the server: what was damaged in one repository and taken from another. */
+  readonly note?: ((line: string) => void) | undefined
 }
 
 export interface WalSource {
   readonly identity: ClusterOfWal
   readonly store: Pick<WalStore, 'get'>
+  /** What people should know of how the last files were fetched; told once. */
+  readonly takeNotes?: (() => readonly string[]) | undefined
 }
 
 export interface WalGetRequest {
@@ -50,14 +54,17 @@ export async function getWal(
   const file = classifyWalFile(request.name)
   if (!file) throw notWal(request.name)
   const spool = spoolFor(deps, file, request.destination)
-  if (spool && (await spool.take(file.name, request.destination, signal))) {
+  const taken = await spool?.take(file.name, request.destination, signal)
+  if (spool && taken) {
+    for (const line of taken.notes) deps.note?.(line)
     await keepFilling(deps, spool, file)
     return 'found'
   }
-  const { identity, store } = await deps.openSource()
+  const { identity, store, takeNotes } = await deps.openSource()
   const bytes = await fetch(store, request, signal)
+  for (const line of takeNotes?.() ?? []) deps.note?.(line)
   if (!bytes) return missing(file, request)
-  checkFetched(file, bytes, identity)
+  checkFetched(file.name, bytes, identity)
   await writeDurably(request.destination, bytes)
   await keepFilling(deps, spool, file)
   return 'found'
@@ -89,9 +96,10 @@ async function fetch(
 }
 
 /** What the storage gave is what was pushed (its hash says so); was what was pushed this segment of this cluster? */
-function checkFetched(file: WalFile, bytes: Uint8Array, identity: ClusterOfWal): void {
-  if (file.kind !== 'segment' && file.kind !== 'partial') return
-  checkSegmentHeader(bytes, bytes.length, file.name, identity)
+export function checkFetched(name: string, bytes: Uint8Array, identity: ClusterOfWal): void {
+  const kind = classifyWalFile(name)?.kind
+  if (kind !== 'segment' && kind !== 'partial') return
+  checkSegmentHeader(bytes, bytes.length, name, identity)
 }
 
 function missing(file: WalFile, { requireThrough }: WalGetRequest): 'missing' {

@@ -7,6 +7,7 @@
  *                                    lock             touched by the process that fetches, as long as it lives
  *                                    <segment>        whole, synced, checked
  *                                    <segment>.part   on its way
+ *                                    <segment>.notes  what people should know of how it was fetched
  *
  * `wal get` takes from it and says what it wants; the one process that fetches (wal-fetch-ahead.ts) fills it. Being
  * right never depends on it: whatever is wrong with a spool, `wal get` goes to the repository instead.
@@ -25,10 +26,15 @@ const spoolsFolderName = 'holdfast-ahead'
 
 export interface Spool {
   readonly folder: string
-  /** Moves a segment to its destination; false when it is not here. Waits for one that is on its way. */
-  take(name: string, destination: string, signal: AbortSignal): Promise<boolean>
+  /** Moves a segment to its destination; undefined when it is not here. Waits for one that is on its way. */
+  take(name: string, destination: string, signal: AbortSignal): Promise<Taken | undefined>
   /** Sees to it that somebody fetches what comes after `name`. */
   keepFilling(name: string, start: (spoolFolder: string) => void): Promise<void>
+}
+
+export interface Taken {
+  /** What was noted when it was fetched. */
+  readonly notes: readonly string[]
 }
 
 /** `source` names repository and cluster: a spool that was filled from another one is never looked at. */
@@ -38,15 +44,15 @@ export function openSpool(walFolder: string, source: string, world: World): Spoo
     folder,
     async take(name, destination, signal) {
       try {
-        if (!(await isBeingFilled(folder, world))) return false
+        if (!(await isBeingFilled(folder, world))) return undefined
         await writeWanted(folder, name)
         await untilArrived(folder, name, world, signal)
         await checkReady(folder, name)
         await rename(join(folder, name), destination)
-        return true
+        return { notes: await takeNotes(folder, name) }
       } catch {
         signal.throwIfAborted()
-        return false
+        return undefined
       }
     },
     async keepFilling(name, start) {
@@ -113,6 +119,23 @@ async function untilArrived(folder: string, name: string, world: World, signal: 
     await world.clock.sleep(limits.walFetchAheadPollMs, signal)
   }
 }
+
+export async function writeNotes(folder: string, name: string, notes: readonly string[]): Promise<void> {
+  if (notes.length > 0) await writeFile(notesOf(folder, name), notes.join('\n'), { mode: 0o600 })
+}
+
+/** The segment is in place already: what keeps the notes from being read costs no more than them. */
+async function takeNotes(folder: string, name: string): Promise<readonly string[]> {
+  try {
+    const text = await readFile(notesOf(folder, name), 'utf8')
+    await rm(notesOf(folder, name), { force: true })
+    return text.split('\n')
+  } catch {
+    return []
+  }
+}
+
+const notesOf = (folder: string, name: string): string => join(folder, `${name}.notes`)
 
 /** It was checked when it was fetched; the folder may have been copied here with a data directory since. */
 async function checkReady(folder: string, name: string): Promise<void> {

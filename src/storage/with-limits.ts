@@ -6,6 +6,7 @@
  * take as long as they need while they move.
  */
 import { Fault } from '../base/fault.ts'
+import { inTime } from '../base/in-time.ts'
 import { limits } from '../base/limits.ts'
 import { formatDuration } from '../base/units.ts'
 import type { Clock } from '../base/world.ts'
@@ -25,7 +26,12 @@ export function withLimits(
       limitedWriter(await within(`creating ${key}`, inner.create(key, signal)), key, within),
     get: (key, range, signal) => limitedSteps(inner.get(key, range, signal), `reading ${key}`, within),
     stat: (key, signal) => within(`looking at ${key}`, inner.stat(key, signal)),
-    list: (what, signal) => limitedSteps(inner.list(what, signal), `listing ${typeof what === 'string' ? what : what.prefix}`, within),
+    list: (what, signal) =>
+      limitedSteps(
+        inner.list(what, signal),
+        `listing ${typeof what === 'string' ? what : what.prefix}`,
+        within,
+      ),
     delete: (keys, signal) => within(`deleting ${String(keys.length)} objects`, inner.delete(keys, signal)),
     retain: (key, until, signal) => within(`locking ${key}`, inner.retain(key, until, signal)),
     traits: signal => within('asking how it is set up', inner.traits(signal)),
@@ -99,20 +105,6 @@ async function* limitedSteps<T>(stream: AsyncIterable<T>, what: string, within: 
   } finally {
     // A generator that hangs in next() would hang in return(), too.
     if (!hung) await steps.return?.()
-  }
-}
-
-async function inTime<T>(work: Promise<T>, clock: Clock, msMax: number, late: () => Fault): Promise<T> {
-  work.catch(() => undefined)
-  const done = new AbortController()
-  const alarm = clock.sleep(msMax, done.signal).then(() => {
-    throw late()
-  })
-  alarm.catch(() => undefined)
-  try {
-    return await Promise.race([work, alarm])
-  } finally {
-    done.abort()
   }
 }
 

@@ -102,15 +102,15 @@ describe('reading ahead', () => {
     const failing: Storage = {
       ...inner,
       async *get(key, range, signal) {
-        if (range?.startBytes === 200)
-          throw new Fault('STORAGE_UNAVAILABLE', 'gone', { hint: 'A test.' })
+        if (range?.startBytes === 200) throw new Fault('STORAGE_UNAVAILABLE', 'gone', { hint: 'A test.' })
         yield* inner.get(key, range, signal)
       },
     }
     const ahead = withReadAhead(failing, { partSizeBytes: 100, partsMax: 4 })
     const got: number[] = []
     const reading = (async () => {
-      for await (const piece of ahead.get('a', { startBytes: 0, endBytes: 1000 }, never)) got.push(piece.length)
+      for await (const piece of ahead.get('a', { startBytes: 0, endBytes: 1000 }, never))
+        got.push(piece.length)
     })()
     await expect(reading).rejects.toSatisfy(error => isFault(error, 'STORAGE_UNAVAILABLE'))
     expect(got).toEqual([100, 100])

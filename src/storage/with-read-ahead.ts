@@ -104,7 +104,7 @@ class Part {
   readonly #sizeBytes: number
   readonly #open: () => AsyncIterable<Uint8Array>
   readonly #pieces: Uint8Array[] = []
-  #arrival = Promise.withResolvers<void>()
+  #arrival = Promise.withResolvers<undefined>()
   #end: { readonly error?: unknown } | undefined
   #arrivedBytes = 0
 
@@ -157,7 +157,7 @@ class Part {
   }
 
   #wake(): void {
-    this.#arrival.resolve()
+    this.#arrival.resolve(undefined)
     this.#arrival = Promise.withResolvers()
   }
 }

@@ -1,9 +1,36 @@
 /** Options that several commands share. */
-import { value } from '../command.ts'
-import { asText } from '../usage.ts'
+import { value, values } from '../command.ts'
+import { asText, asTime } from '../usage.ts'
 
 export const repositoryOption = value(
   'NAME',
   asText,
   'The repository, by its name in the configuration (else the first one there).',
 )
+
+/** For commands that read from all repositories, object by object. */
+export const sourceOptions = {
+  repository: value(
+    'NAME',
+    asText,
+    'The repository to read from first (else folders, then object storage, as they stand in the configuration); what it lacks is read from the others.',
+  ),
+  without: values(
+    'NAME',
+    asText,
+    'Do not read this repository: it is lost for good, or not to be trusted. May be given several times.',
+  ),
+  asOf: value(
+    'TIME',
+    asPastTime,
+    'Read the repositories as they were at that time: what was deleted or overwritten since is seen as it was then. Needs a bucket with versions.',
+  ),
+}
+
+/** For commands that look at repositories one by one. */
+export const asOfOption = sourceOptions.asOf
+
+/** In whole milliseconds, as object storage counts them. */
+function asPastTime(text: string): number {
+  return Math.floor(asTime(text) / 1000)
+}

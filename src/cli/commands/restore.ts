@@ -12,7 +12,7 @@ import {
 } from '../usage.ts'
 import type { CommandContext } from '../context.ts'
 import { workerCount } from '../workers.ts'
-import { repositoryOption } from './common.ts'
+import { sourceOptions } from './common.ts'
 
 export const restore = defineCommand({
   words: ['restore'],
@@ -20,7 +20,8 @@ export const restore = defineCommand({
   description:
     'Plans first (which backup, which timeline, which WAL, proven present), shows the plan, and carries out exactly that. ' +
     'A point that can not be reached is refused before anything is written, with the nearest one that can. The restored ' +
-    'server comes up with archiving off, unless it is said to replace the original.',
+    'server comes up with archiving off, unless it is said to replace the original. With several repositories, each object is ' +
+    'read from the first that has it whole: what is damaged or out of reach in one is taken from the next, and reported.',
   arguments: {},
   options: {
     targetDir: value('DIR', asText, 'The data directory to write.'),
@@ -50,7 +51,7 @@ export const restore = defineCommand({
     standby: flag('Bring it up as a standby (standby.signal), which goes on following.'),
     asReplacement: flag('The restored server takes the place of the original: archiving stays on.'),
     yes: flag('Do not ask.'),
-    repository: repositoryOption,
+    ...sourceOptions,
   },
   examples: [
     {
@@ -65,11 +66,15 @@ export const restore = defineCommand({
       command: 'holdfast restore --target-dir /var/lib/postgresql/17/main --delta --as-replacement',
       doc: 'Repairs the original in place.',
     },
+    {
+      command: 'holdfast restore --target-dir /srv/restored --as-of "2026-03-01 03:00:00+00:00"',
+      doc: 'From the buckets as they were before somebody deleted or overwrote everything in them.',
+    },
   ],
   async run(context, given) {
     const [
       { layOut },
-      { planListing, planRecord, restoreListing, startedRecord },
+      { closedLine, planListing, planRecord, restoreListing, startedRecord },
       { restore: carryOut },
       { startRestored },
     ] = await Promise.all([
@@ -80,14 +85,16 @@ export const restore = defineCommand({
     ])
     const { config } = await context.config()
     const { output, log, signal, world, progress } = context
-    const { deps, layout, recovery } = await layOut(context, given)
-    const plan = planRecord(layout, recovery)
+    const laidOut = await layOut(context, given)
+    const { deps, layout, recovery, closed } = laidOut
+    const plan = planRecord(laidOut)
+    for (const source of closed) output.warn(closedLine(source))
     if (given.plan) {
-      output.result({ plan }, () => planListing(layout, recovery))
+      output.result({ plan }, () => planListing(laidOut))
       return undefined
     }
-    output.note(planListing(layout, recovery).trimEnd())
-    await confirm(context, given.yes, layout.use)
+    output.note(planListing(laidOut).trimEnd())
+    await confirm(context, given.yes, layout.use !== 'fresh' || closed.length > 0)
     const report = await carryOut(
       { ...deps, log },
       { layout, recovery, workers: workerCount(config.workers) },
@@ -104,13 +111,12 @@ export const restore = defineCommand({
   },
 })
 
-/** Asks only where something would be deleted or written over, and somebody is there to answer. */
-async function confirm(
-  { terminal }: CommandContext,
-  yes: boolean,
-  use: 'fresh' | 'clear' | 'delta',
-): Promise<void> {
-  if (yes || use === 'fresh' || terminal.ask === undefined) return
+/**
+ * Asks only where something would be deleted or written over, or where what could not be read might lead further; and
+ * when somebody is there to answer.
+ */
+async function confirm({ terminal }: CommandContext, yes: boolean, isGrave: boolean): Promise<void> {
+  if (yes || !isGrave || terminal.ask === undefined) return
   const answer = await terminal.ask('Go on? [y/N] ')
   if (!/^y(es)?$/i.test(answer))
     throw usageFault('the restore was not confirmed', 'Nothing was changed. Answer y, or give --yes.')

@@ -3,14 +3,17 @@ import { argument, defineCommand, flag, value } from '../command.ts'
 import type { CommandContext } from '../context.ts'
 import { asText } from '../usage.ts'
 import { openWalSource, walSourceName } from '../wal-source.ts'
-import { repositoryOption } from './common.ts'
+import { sourceWords } from '../archive-command.ts'
+import type { SourceChoice } from '../sources.ts'
+import { sourceOptions } from './common.ts'
 
 export const walGet = defineCommand({
   words: ['wal', 'get'],
   summary: 'Fetch one WAL file. For restore_command.',
   description:
-    'Exits with 0 when the file is in place, with 1 when it does not exist in the repository, and with 126 when that could ' +
-    'not be told (storage not reached, file damaged, wrong key): PostgreSQL then stops instead of promoting too early.',
+    'Exits with 0 when the file is in place, with 1 when it exists in none of the repositories, and with 126 when that could ' +
+    'not be told (storage not reached, file damaged, wrong key): PostgreSQL then stops instead of promoting too early. With ' +
+    'several repositories the file comes from the first that has it whole; one that is lost for good is left out with --without.',
   arguments: {
     name: argument('NAME', 'The file, as PostgreSQL gives it in %f.'),
     destination: argument('DEST', 'Where to put it, as PostgreSQL gives it in %p.'),
@@ -22,7 +25,7 @@ export const walGet = defineCommand({
       'Segments up to this one are known to be there: one that is missing is an error.',
     ),
     allowPartial: flag('Take the .partial file where a timeline ended in the middle of a segment.'),
-    repository: repositoryOption,
+    ...sourceOptions,
   },
   examples: [
     {
@@ -33,11 +36,15 @@ export const walGet = defineCommand({
   async run(context, given) {
     const { getWal, walGetExit } = await import('../../operations/wal-get.ts')
     const { world, output, signal } = context
+    const choice = { repository: given.repository, without: given.without, asOfMs: given.asOf }
     const deps = {
       world,
-      source: await walSourceName(context, given.repository),
-      openSource: () => openWalSource(context, given.repository),
-      startFetchAhead: await fetchAheadStarter(context, given.repository),
+      source: await walSourceName(context, choice),
+      openSource: () => openWalSource(context, choice),
+      startFetchAhead: await fetchAheadStarter(context, choice),
+      note: (line: string) => {
+        output.warn(line)
+      },
     }
     const result = await getWal(deps, given, signal)
     if (output.rule.json || output.rule.verbose)
@@ -49,14 +56,13 @@ export const walGet = defineCommand({
 /** Starts this program once more, in a session of its own: it outlives this command, and serves those that follow. */
 async function fetchAheadStarter(
   { config, program }: CommandContext,
-  repository: string | undefined,
+  choice: SourceChoice,
 ): Promise<((spoolFolder: string) => void) | undefined> {
   const loaded = await config()
   if (!loaded.config.wal.fetchAhead) return undefined
   const { spawn } = await import('node:child_process')
-  const named = repository === undefined ? [] : ['--repository', repository]
   return spoolFolder => {
-    const words = ['--config', loaded.path, 'wal', 'fetch-ahead', ...named, spoolFolder]
+    const words = ['--config', loaded.path, 'wal', 'fetch-ahead', ...sourceWords(choice), spoolFolder]
     const child = spawn(program.launcher, words, { detached: true, stdio: 'ignore' })
     // Fetching ahead is a help, not a need.
     child.on('error', () => undefined)

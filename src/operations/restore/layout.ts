@@ -3,17 +3,17 @@
  * nothing is written: the key, too, since the manifest is opened.
  */
 import { fileURLToPath } from 'node:url'
-import { Fault } from '../../base/fault.ts'
+import { assert } from '../../base/assert.ts'
 import { refuseIfInUse } from '../../postgres/data-directory-lock.ts'
 import type { RestorePlan } from '../../policy/restore-plan.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
-import type { ManifestDirectory, ManifestHead } from '../../repository/format/manifest.ts'
-import { backupFolder } from '../../repository/layout.ts'
-import { openManifest } from '../../repository/packs/manifest-reader.ts'
-import type { Repository } from '../../repository/repository.ts'
+import type { ManifestDirectory } from '../../repository/format/manifest.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { WorkerHost } from '../workers/crew.ts'
 import type { FileOwner } from '../workers/messages.ts'
+import { readManifestHead } from '../sources/manifest.ts'
+import type { BackupCopy } from '../sources/source.ts'
+import type { TroubleLog } from '../sources/trouble.ts'
 import {
   assertPlacesFree,
   assertSpace,
@@ -27,10 +27,10 @@ import { sizeOfTree } from './strays.ts'
 import { assertApart, chooseOwner, inspectTarget, judgeTarget, type TargetUse } from './target-directory.ts'
 
 export interface RestoreDeps extends WorkerHost {
-  readonly repository: Repository
-  /** The same storage as the repository's, for the workers to open. */
-  readonly storage: StorageDescription
-  readonly identities: readonly string[]
+  /** The backup in each repository that holds it, the one to read from first. */
+  readonly copies: readonly BackupCopy[]
+  /** What one of them did not have whole. */
+  readonly troubles: TroubleLog
 }
 
 export interface LayoutRequest {
@@ -64,12 +64,14 @@ export async function layOutRestore(
   deps: RestoreDeps,
   request: LayoutRequest,
   plan: RestorePlan,
-  record: BackupRecord,
+  [first]: readonly BackupCopy[],
   signal: AbortSignal,
 ): Promise<RestoreLayout> {
   const { targetDirectory: directory } = request
-  const { directories } = await readHead(deps, record, signal)
-  assertApart(directory, folderOf(deps.storage))
+  assert(first !== undefined, 'a backup is restored from where it is')
+  const { record } = first
+  const { directories } = await readManifestHead(deps.copies, deps.troubles, signal)
+  for (const { source } of deps.copies) assertApart(directory, folderOf(source.storage))
   await refuseIfInUse(directory)
   const use = judgeTarget(directory, await inspectTarget(directory), request)
   const tablespaces = placeTablespaces(record.tablespaces, request.tablespaces)
@@ -88,25 +90,6 @@ export async function layOutRestore(
     space,
     expectedMs: record.durationMs,
   }
-}
-
-async function readHead(
-  { repository, identities }: RestoreDeps,
-  record: BackupRecord,
-  signal: AbortSignal,
-): Promise<ManifestHead> {
-  const source = { storage: repository.storage, key: manifestKey(repository, record), identities }
-  const manifest = await openManifest(source, signal)
-  await manifest.close()
-  const { head } = manifest
-  if (head.backup === record.id) return head
-  throw new Fault('OBJECT_CORRUPT', `the manifest of ${record.id} is that of ${head.backup}`, {
-    hint: 'Find out who moved objects inside the repository; restore from another backup meanwhile (--backup ID).',
-  })
-}
-
-export function manifestKey({ identity }: Repository, record: BackupRecord): string {
-  return `${backupFolder(identity.cluster, record.id)}/${record.manifest.name}`
 }
 
 async function partsOf(

@@ -11,19 +11,22 @@ import { decodeStream } from '../../pipeline/codec.ts'
 import { controlFilePath } from '../../postgres/data-directory/exclusions.ts'
 import { recoveryFiles, type RecoverySettings } from '../../postgres/recovery-settings.ts'
 import type { ManifestFile } from '../../repository/format/manifest.ts'
-import { backupFolder } from '../../repository/layout.ts'
-import { openManifest } from '../../repository/packs/manifest-reader.ts'
 import { copyIn, type CopyInRequest } from '../workers/copy-in/copy-in.ts'
 import { syncTrees } from '../workers/copy-in/sync-trees.ts'
 import type { CopyInReport } from '../workers/messages.ts'
-import { manifestKey, type RestoreDeps, type RestoreLayout } from './layout.ts'
+import { readManifestFiles } from '../sources/manifest.ts'
+import { fromFirstCopy } from '../sources/read-copies.ts'
+import { folderOfCopy, type BackupCopy } from '../sources/source.ts'
+import type { Trouble } from '../sources/trouble.ts'
+import type { RestoreDeps, RestoreLayout } from './layout.ts'
 import { makePlaces } from './places.ts'
 import { PathSet, removeStrays } from './strays.ts'
 import { finishTarget, prepareTarget } from './target-directory.ts'
 
 export interface RestoreJob {
   readonly layout: RestoreLayout
-  readonly recovery: RecoverySettings
+  /** Asked when the files are there: these repositories have broken off meanwhile. */
+  readonly recovery: (lost: readonly string[]) => RecoverySettings
   readonly workers: number
 }
 
@@ -33,6 +36,8 @@ export interface RestoreReport extends CopyInReport {
   readonly timeline: number
   /** Files that a delta restore removed, since the backup does not have them. */
   readonly filesRemoved: number
+  /** What a repository did not have whole, and another one did. */
+  readonly passedOver: readonly Trouble[]
   readonly durationMs: number
 }
 
@@ -50,14 +55,22 @@ export async function restore(
 
   const { report, control, kept } = await copyFiles(deps, job, signal)
   await writeBackupManifest(deps, layout, signal)
-  const written = await writeRecovery(job)
+  const written = await writeRecovery(layout, job.recovery(deps.troubles.unreachable()))
   const filesRemoved = layout.use === 'delta' ? await removeOthers(directory, kept, written, signal) : 0
   await copyControlFile(deps, job, control, signal)
   await finishTarget(directory)
 
   const durationMs = deps.world.clock.monotonicMs() - startedMs
   deps.log.info('restore.finished', { backup: record.id, directory, bytes: report.bytes, durationMs })
-  return { ...report, directory, backup: record.id, timeline: layout.plan.timeline, filesRemoved, durationMs }
+  return {
+    ...report,
+    directory,
+    backup: record.id,
+    timeline: layout.plan.timeline,
+    filesRemoved,
+    passedOver: deps.troubles.all(),
+    durationMs,
+  }
 }
 
 interface CopiedFiles {
@@ -73,15 +86,11 @@ async function copyFiles(
   signal: AbortSignal,
 ): Promise<CopiedFiles> {
   const { record, use } = layout
-  const { repository, identities, progress } = deps
-  const manifest = await openManifest(
-    { storage: repository.storage, key: manifestKey(repository, record), identities },
-    signal,
-  )
+  const { copies, troubles, progress } = deps
   const kept = new PathSet()
   let control: ManifestFile | undefined
   const watched = async function* (): AsyncIterable<readonly ManifestFile[]> {
-    for await (const group of manifest.files) {
+    for await (const group of readManifestFiles(copies, troubles, signal)) {
       if (use === 'delta')
         group.forEach(({ path }) => {
           kept.add(path)
@@ -126,10 +135,16 @@ function copyRequest(deps: RestoreDeps, layout: RestoreLayout): Omit<CopyInReque
   const { record, directory, directories, tablespaces, owner, use } = layout
   return {
     backup: record.id,
-    storage: deps.storage,
-    keyPrefix: `${backupFolder(deps.repository.identity.cluster, record.id)}/`,
-    identities: deps.identities,
-    packs: record.packs,
+    copies: deps.copies.map(copy => ({
+      repository: copy.source.name,
+      storage: copy.source.storage,
+      keyPrefix: folderOfCopy(copy),
+      identities: copy.source.identities,
+      packs: copy.record.packs,
+    })),
+    onTrouble: trouble => {
+      deps.troubles.add(trouble)
+    },
     directories,
     targetDirectory: directory,
     otherTrees: tablespaces.map(({ to }) => to),
@@ -142,21 +157,19 @@ const backupManifestName = 'backup_manifest'
 
 /** So that pg_verifybackup can judge the directory before a server starts on it. */
 async function writeBackupManifest(
-  { repository, identities }: RestoreDeps,
+  { copies, troubles }: RestoreDeps,
   layout: RestoreLayout,
   signal: AbortSignal,
 ): Promise<void> {
-  const { record } = layout
-  const key = `${backupFolder(repository.identity.cluster, record.id)}/${record.backupManifest.name}`
-  await writeFile(
-    layout,
-    backupManifestName,
-    decodeStream(repository.storage.get(key, undefined, signal), identities),
-  )
+  const nameIn = ({ record }: BackupCopy): string => record.backupManifest.name
+  await fromFirstCopy(copies, { nameIn, troubles }, ({ source }, key) => {
+    const stored = source.repository.storage.get(key, undefined, signal)
+    return writeFile(layout, backupManifestName, decodeStream(stored, source.identities))
+  })
 }
 
 /** Returns the files that are there now and not in the backup. */
-async function writeRecovery({ layout, recovery }: RestoreJob): Promise<readonly string[]> {
+async function writeRecovery(layout: RestoreLayout, recovery: RecoverySettings): Promise<readonly string[]> {
   const { directory, record } = layout
   const existing = await readFile(join(directory, 'postgresql.auto.conf'), 'utf8').catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return ''

@@ -8,6 +8,8 @@ import type { TarEntry } from '../../pipeline/tar.ts'
 import type { ManifestFile } from '../../repository/format/manifest.ts'
 import type { EntryLog } from '../../repository/packs/entry-log.ts'
 import type { StorageDescription } from '../../storage/open.ts'
+import type { ReadAhead } from '../../storage/with-read-ahead.ts'
+import type { Trouble } from '../sources/trouble.ts'
 import type { PushRequest } from '../wal-push/push-to-all.ts'
 import type { PushTarget } from '../wal-push/target.ts'
 import type { CopyOutReport, PageRules } from './copy-out/report.ts'
@@ -34,13 +36,23 @@ export interface CopyOutSetup {
 export interface CopyInSetup {
   readonly job: 'copy-in'
   readonly backup: string
-  readonly storage: StorageDescription
-  readonly identities: readonly string[]
-  readonly keyPrefix: string
+  /** The repositories that hold the backup, the one to read from first. Never empty. */
+  readonly places: readonly BackupPlace[]
+  readonly readAhead: ReadAhead
   readonly targetDirectory: string
   readonly owner: FileOwner | undefined
   /** Keep files whose bytes are right already. */
   readonly delta: boolean
+}
+
+/** A backup in one of the repositories that hold it. */
+export interface BackupPlace {
+  /** The repository's name in the configuration. */
+  readonly repository: string
+  readonly storage: StorageDescription
+  /** What the keys of packs begin with: the backup's folder, with a slash at the end. */
+  readonly keyPrefix: string
+  readonly identities: readonly string[]
 }
 
 export interface CheckSetup {
@@ -72,9 +84,16 @@ export interface PackObject {
   readonly sha256: string
 }
 
+/** A pack in all its copies: raw offsets are the same in each of them, the objects need not be. */
+export interface PackCopies {
+  readonly number: number
+  /** In the order of the setup's places; undefined where the pack is not. */
+  readonly objects: readonly (PackObject | undefined)[]
+}
+
 export type ToWorker =
   /** Files of one pack, in the order of their offsets. */
-  | { readonly kind: 'copy-in'; readonly pack: PackObject; readonly files: readonly ManifestFile[] }
+  | { readonly kind: 'copy-in'; readonly pack: PackCopies; readonly files: readonly ManifestFile[] }
   /** Files of one pack in the order of their offsets, as lines of a manifest: there may be very many. */
   | { readonly kind: 'check'; readonly pack: PackObject; readonly entries: EntryLog }
   | ({ readonly kind: 'push' } & PushRequest)
@@ -89,6 +108,8 @@ export type FromWorker =
   | { readonly kind: 'advanced'; readonly bytes: number }
   | { readonly kind: 'packed'; readonly pack: FinishedPack }
   | { readonly kind: 'copied-out'; readonly report: CopyOutReport }
+  /** A repository did not give what it should have, and another one is asked. */
+  | { readonly kind: 'passed-over'; readonly trouble: Trouble }
   | { readonly kind: 'copied-in'; readonly report: CopyInReport }
   | { readonly kind: 'checked'; readonly report: CheckReport }
   /** A file was pushed, or was not. */

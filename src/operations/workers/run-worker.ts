@@ -71,7 +71,7 @@ async function runJob(setup: WorkerSetup, line: WorkerLine, signal: AbortSignal)
     case 'copy-out':
       return runCopyOut(setup, { ...line, storage: await line.open(setup.storage) }, signal)
     case 'copy-in':
-      return runCopyIn(setup, { ...line, storage: await line.open(setup.storage) }, signal)
+      return runCopyIn(setup, line, signal)
     case 'check':
       return runCheck(setup, { ...line, storage: await line.open(setup.storage) }, signal)
     case 'push':

@@ -139,10 +139,7 @@ async function restore(
   const { head, files } = await openManifest({ storage, key: manifestKey, identities: [identity] }, signal)
   const request = {
     backup,
-    storage: description(),
-    keyPrefix,
-    identities: [identity],
-    packs,
+    copies: [{ repository: 'main', storage: description(), keyPrefix, identities: [identity], packs }],
     directories: head.directories,
     files,
     targetDirectory: target,
@@ -319,10 +316,7 @@ describe('a copy that can not go on', () => {
     const { head, files } = await openManifest({ storage, key: manifestKey, identities: [identity] }, never)
     const request = {
       backup,
-      storage: description(),
-      keyPrefix,
-      identities: [identity],
-      packs,
+      copies: [{ repository: 'main', storage: description(), keyPrefix, identities: [identity], packs }],
       directories: head.directories,
       files,
       targetDirectory: join(folder, 'file'),

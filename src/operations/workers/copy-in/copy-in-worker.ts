@@ -1,49 +1,75 @@
 /** A worker that copies in: fetches ranges of packs, opens, decompresses, sums and writes files. */
 import { alignedBuffers } from '../../../base/aligned-buffers.ts'
-import { Fault } from '../../../base/fault.ts'
+import type { Fault } from '../../../base/fault.ts'
 import { limits } from '../../../base/limits.ts'
-import { formatCrc32c } from '../../../pipeline/crc32c.ts'
 import type { ManifestFile } from '../../../repository/format/manifest.ts'
-import {
-  createPackTools,
-  inPack,
-  openPack,
-  type PackReader,
-  type PackTools,
-} from '../../../repository/packs/pack-reader.ts'
-import type { CopyInReport, CopyInSetup, PackObject } from '../messages.ts'
-import type { WorkerPort } from '../run-worker.ts'
-import { FileParts, frameRuns, type FilePart, type FrameRun } from './file-parts.ts'
+import { createPackTools, inPack, type PackTools } from '../../../repository/packs/pack-reader.ts'
+import { nowhere } from '../../sources/trouble.ts'
+import type { CopyInReport, CopyInSetup, PackCopies } from '../messages.ts'
+import type { Task, WorkerLine } from '../run-worker.ts'
+import { attempt, type Attempt } from './attempt.ts'
 import { isRightAlready } from './kept-file.ts'
-import { PartWriter } from './part-writer.ts'
+import { Places } from './places.ts'
+import { RunWriter } from './run-writer.ts'
 import { writeSmallFile } from './small-file.ts'
 
-export async function runCopyIn(setup: CopyInSetup, port: WorkerPort, signal: AbortSignal): Promise<void> {
+export async function runCopyIn(setup: CopyInSetup, line: WorkerLine, signal: AbortSignal): Promise<void> {
   const tools = createPackTools(alignedBuffers(frameBuffers, limits.frameSizeBytesMax))
-  const copier = new CopierIn(setup, port, tools)
+  const ended = new AbortController()
+  const copier = new CopierIn(setup, line, tools, AbortSignal.any([signal, ended.signal]))
+  const take = (): Promise<PreparedTask | undefined> => {
+    const taken = line.nextTask().then(task => task && copier.prepare(task))
+    taken.catch(() => undefined)
+    return taken
+  }
   try {
-    for (let task = await port.nextTask(); task; task = await port.nextTask()) {
-      if (task.kind !== 'copy-in') throw new Error(`assertion failed: ${task.kind} is a task for another job`)
-      await copier.copy(task.pack, task.files, signal)
+    // The next task is asked for, and its bytes are on their way, while this one is written.
+    let next = take()
+    for (let task = await next; task; task = await next) {
+      next = take()
+      await copier.copy(task)
     }
-    port.post({ kind: 'copied-in', report: copier.report() })
+    line.post({ kind: 'copied-in', report: copier.report() })
   } finally {
+    ended.abort()
     tools.close()
   }
 }
 
+/** What is left to do of a task, and asked for already. */
+interface PreparedTask {
+  readonly pack: PackCopies
+  /** None of them empty. */
+  readonly files: readonly ManifestFile[]
+  readonly begun: Attempt | undefined
+}
+
 class CopierIn {
   readonly #setup: CopyInSetup
-  readonly #port: WorkerPort
-  readonly #tools: PackTools
-  #opened: { readonly number: number; readonly reader: PackReader } | undefined
+  readonly #line: WorkerLine
+  readonly #places: Places
+  readonly #writer: RunWriter
+  readonly #signal: AbortSignal
+  /** Files are compared by way of it; those of `tools` are being written from meanwhile. */
+  readonly #compared: Uint8Array
   #report = { files: 0, bytes: 0, filesKept: 0, bytesKept: 0 }
   #bytesUntold = 0
 
-  constructor(setup: CopyInSetup, port: WorkerPort, tools: PackTools) {
+  constructor(setup: CopyInSetup, line: WorkerLine, tools: PackTools, signal: AbortSignal) {
     this.#setup = setup
-    this.#port = port
-    this.#tools = tools
+    this.#line = line
+    this.#signal = signal
+    this.#places = new Places(setup, line, tools)
+    this.#compared = new Uint8Array(setup.delta ? limits.frameSizeBytesMax : 0)
+    this.#writer = new RunWriter(setup, tools, {
+      turn: () => {
+        line.poll()
+        signal.throwIfAborted()
+      },
+      advanced: bytes => {
+        this.#tell(bytes)
+      },
+    })
   }
 
   report(): CopyInReport {
@@ -51,49 +77,73 @@ class CopierIn {
     return this.#report
   }
 
-  async copy(pack: PackObject, files: readonly ManifestFile[], signal: AbortSignal): Promise<void> {
-    const wanted = this.#setup.delta ? files.filter(file => !this.#keep(file)) : files
+  prepare(task: Task): PreparedTask {
+    if (task.kind !== 'copy-in') throw new Error(`assertion failed: ${task.kind} is a task for another job`)
+    const { pack } = task
+    const wanted = this.#setup.delta ? task.files.filter(file => !this.#keep(file)) : task.files
     for (const file of wanted) if (file.sizeBytes === 0) this.#writeEmpty(file)
-    const filled = wanted.filter(file => file.sizeBytes > 0)
-    if (filled.length === 0) return
-    const reader = await this.#reader(pack, signal)
-    this.#checkOffsets(pack, filled, reader)
-    for (const run of frameRuns(filled, reader.index, gapFramesMax))
-      await this.#copyRun(pack, run, reader, signal)
+    const files = wanted.filter(file => file.sizeBytes > 0)
+    const place = this.#places.next(pack, new Set())
+    if (files.length === 0 || place === undefined) return { pack, files, begun: undefined }
+    return { pack, files, begun: attempt(this.#places, { pack, place, files }, this.#signal) }
   }
 
-  async #copyRun(pack: PackObject, run: FrameRun, reader: PackReader, signal: AbortSignal): Promise<void> {
-    const parts = new FileParts(run.files)
-    const bufferCount = this.#tools.raw.length
-    const { targetDirectory, owner } = this.#setup
-    const onMismatch = (file: ManifestFile, crc: number): never => {
-      const why = `its CRC-32C is ${formatCrc32c(crc)} instead of ${formatCrc32c(file.crc32c)}`
-      throw this.#damaged(pack, file.path, why)
+  /** What one place does not give whole, is asked for in the next, from the file on that is hurt. */
+  async copy({ pack, files, begun }: PreparedTask): Promise<void> {
+    const failed = new Map<number, Fault>()
+    let rest = files
+    for (let current = begun; current;) {
+      const { whole, fault } = await this.#copyFrom(current, rest)
+      if (!fault) return
+      if (whole > 0) failed.clear()
+      rest = rest.slice(whole)
+      failed.set(current.place, fault)
+      current = this.#elsewhere(pack, current.place, rest, failed)
     }
-    const writer = new PartWriter({ targetDirectory, owner, bufferCount, onMismatch })
+  }
+
+  async #copyFrom(
+    current: Attempt,
+    files: readonly ManifestFile[],
+  ): Promise<{ readonly whole: number; readonly fault: Fault | undefined }> {
     try {
-      for await (const { frame, bytes, damage } of reader.frames(run.first, run.last, signal)) {
-        if (!bytes) throw this.#damaged(pack, parts.nextPath(), damage)
-        for (const part of parts.of(frame.rawOffsetBytes, bytes)) {
-          writer.take(part, frame.index % bufferCount)
-          this.#took(part)
-        }
-        await writer.free((frame.index + 1) % bufferCount)
-        this.#port.poll()
-        signal.throwIfAborted()
-      }
-      if (parts.nextPath() !== undefined)
-        throw this.#damaged(pack, parts.nextPath(), 'the pack ends before it')
-      await writer.settle()
+      const { whole, fault } = await this.#writer.write(current)
+      this.#report.files += whole
+      for (const { sizeBytes } of files.slice(0, whole)) this.#report.bytes += sizeBytes
+      return { whole, fault }
     } finally {
-      await writer.abandon()
+      current.close()
     }
   }
 
-  #took({ bytes, isLast }: FilePart): void {
-    this.#report.bytes += bytes.length
-    if (isLast) this.#report.files++
-    this.#tell(bytes.length)
+  #elsewhere(
+    pack: PackCopies,
+    place: number,
+    files: readonly ManifestFile[],
+    failed: ReadonlyMap<number, Fault>,
+  ): Attempt {
+    const path = files[0]?.path
+    const fault = failed.get(place)
+    if (fault) this.#places.blame(pack, place, fault)
+    const next = this.#places.next(pack, new Set(failed.keys()))
+    if (!fault || next === undefined) throw this.#lost(pack, path, failed)
+    const { code, message } = fault
+    const [repository, object] = [this.#places.nameOf(place), this.#places.keyOf(pack, place)]
+    const instead = this.#places.nameOf(next)
+    this.#line.post({ kind: 'passed-over', trouble: { repository, object, path, code, message, instead } })
+    return attempt(this.#places, { pack, place: next, files }, this.#signal)
+  }
+
+  #lost(pack: PackCopies, path: string | undefined, failed: ReadonlyMap<number, Fault>): unknown {
+    const name = pack.objects.find(object => object !== undefined)?.name ?? ''
+    const where = `backup ${this.#setup.backup}, ${name}${path === undefined ? '' : `, file ${path}`}`
+    const failures = Array.from(failed, ([place, fault]) => ({
+      repository: this.#places.nameOf(place),
+      fault,
+    }))
+    const fault = nowhere(where, failures)
+    // What keeps a pack from being opened at all names it.
+    return failures.length > 1 || fault.message.includes(name) ? fault : inPack(where, fault)
   }
 
   #writeEmpty(file: ManifestFile): void {
@@ -103,56 +153,20 @@ class CopierIn {
 
   #keep(file: ManifestFile): boolean {
     const path = `${this.#setup.targetDirectory}/${file.path}`
-    const [buffer] = this.#tools.raw
-    if (!buffer || !isRightAlready(path, file, this.#setup.owner, buffer)) return false
+    if (!isRightAlready(path, file, this.#setup.owner, this.#compared)) return false
     this.#report.filesKept++
     this.#report.bytesKept += file.sizeBytes
     this.#tell(file.sizeBytes)
     return true
   }
 
-  /** The pack that the last task was about stays open. */
-  async #reader(pack: PackObject, signal: AbortSignal): Promise<PackReader> {
-    if (this.#opened?.number === pack.number) return this.#opened.reader
-    const { keyPrefix, identities } = this.#setup
-    const source = {
-      storage: this.#port.storage,
-      key: `${keyPrefix}${pack.name}`,
-      sizeBytes: pack.sizeBytes,
-      identities,
-    }
-    const reader = await openPack(source, this.#tools, signal)
-    this.#opened = { number: pack.number, reader }
-    return reader
-  }
-
-  #checkOffsets(pack: PackObject, files: readonly ManifestFile[], { index }: PackReader): void {
-    let endBytes = 0
-    for (const { path, offsetBytes, sizeBytes } of files) {
-      if (offsetBytes < endBytes) throw this.#damaged(pack, path, 'the manifest places it over another file')
-      endBytes = offsetBytes + sizeBytes
-      if (endBytes > index.rawBytes)
-        throw this.#damaged(pack, path, 'the manifest places it behind the end of the pack')
-    }
-  }
-
-  #damaged(pack: PackObject, path: string | undefined, why: unknown): unknown {
-    const where = `backup ${this.#setup.backup}, ${pack.name}${path === undefined ? '' : `, file ${path}`}`
-    const cause = typeof why === 'string' ? new Fault('OBJECT_CORRUPT', why, { hint: damageHint }) : why
-    return inPack(where, cause)
-  }
-
   #tell(bytes: number): void {
     this.#bytesUntold += bytes
-    if (this.#bytesUntold < limits.progressStepBytes && bytes > 0) return
-    this.#port.post({ kind: 'advanced', bytes: this.#bytesUntold })
+    if (this.#bytesUntold < limits.progressStepBytes && bytes !== 0) return
+    this.#line.post({ kind: 'advanced', bytes: this.#bytesUntold })
     this.#bytesUntold = 0
   }
 }
 
-const damageHint =
-  'Run `holdfast verify` to see what else is damaged, and restore from another repository or backup.'
-/** Frames between two wanted files that are read rather than skipped by another request. */
-const gapFramesMax = 4
 /** So many frames are on their way: one is decompressed, the others are being written. */
 const frameBuffers = 4

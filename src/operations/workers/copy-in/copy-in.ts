@@ -1,22 +1,22 @@
 /** Copies files of a backup into a directory, with a crew of workers. */
 import type { PackRecord } from '../../../repository/format/backup-record.ts'
 import type { ManifestDirectory, ManifestFile } from '../../../repository/format/manifest.ts'
-import type { StorageDescription } from '../../../storage/open.ts'
+import type { ReadAhead } from '../../../storage/with-read-ahead.ts'
+import { limits } from '../../../base/limits.ts'
+import type { Trouble } from '../../sources/trouble.ts'
 import { runCrew, type WorkerHost } from '../crew.ts'
-import type { CopyInReport, CopyInSetup, FileOwner } from '../messages.ts'
+import type { BackupPlace, CopyInReport, CopyInSetup, FileOwner } from '../messages.ts'
 import { makeDirectories } from './make-directories.ts'
 import { syncTrees } from './sync-trees.ts'
-import { packsByNumber, tasksOf } from './tasks.ts'
+import { copiesByNumber, tasksOf } from './tasks.ts'
 
 export interface CopyInRequest {
   /** The id, for messages. */
   readonly backup: string
-  readonly storage: StorageDescription
-  /** What the keys of packs begin with: the backup's folder, with a slash at the end. */
-  readonly keyPrefix: string
-  readonly identities: readonly string[]
-  /** From backup.json. */
-  readonly packs: readonly PackRecord[]
+  /** The repositories that hold it, the one to read from first. */
+  readonly copies: readonly CopyToRead[]
+  /** Told when one of them did not give what it should have, and another one did. */
+  readonly onTrouble?: (trouble: Trouble) => void
   readonly directories: readonly ManifestDirectory[]
   /** From the manifest: files of a pack together, in the order of their offsets. */
   readonly files: AsyncIterable<readonly ManifestFile[]>
@@ -33,6 +33,11 @@ export interface CopyInRequest {
   readonly workers: number
 }
 
+export interface CopyToRead extends BackupPlace {
+  /** From its own `backup.json`. */
+  readonly packs: readonly PackRecord[]
+}
+
 /** Every file has the checksum that the manifest tells, and all is durable, when this returns. */
 export async function copyIn(
   host: WorkerHost,
@@ -40,7 +45,11 @@ export async function copyIn(
   signal: AbortSignal,
 ): Promise<CopyInReport> {
   await makeDirectories(request.targetDirectory, request.directories, request.owner)
-  const tasks = tasksOf(request.files, packsByNumber(request.packs), request.select ?? (() => true))
+  const tasks = tasksOf(
+    request.files,
+    copiesByNumber(request.copies.map(({ packs }) => packs)),
+    request.select ?? (() => true),
+  )
   let report: CopyInReport = { files: 0, bytes: 0, filesKept: 0, bytesKept: 0 }
   await runCrew(
     host,
@@ -51,6 +60,7 @@ export async function copyIn(
           const { done, value } = await tasks.next()
           reply(done === true ? { kind: 'finish' } : { kind: 'copy-in', ...value })
         }
+        if (message.kind === 'passed-over') request.onTrouble?.(message.trouble)
         if (message.kind === 'copied-in') report = add(report, message.report)
       },
     },
@@ -61,27 +71,31 @@ export async function copyIn(
   return report
 }
 
-function setupsOf({
-  workers,
-  backup,
-  storage,
-  identities,
-  keyPrefix,
-  targetDirectory,
-  owner,
-  delta,
-}: CopyInRequest): readonly CopyInSetup[] {
+function setupsOf(request: CopyInRequest): readonly CopyInSetup[] {
+  const { backup, copies, targetDirectory, owner, delta } = request
+  const workers = Math.max(1, request.workers)
   const setup: CopyInSetup = {
     job: 'copy-in',
     backup,
-    storage,
-    identities,
-    keyPrefix,
+    places: copies.map(({ repository, storage, keyPrefix, identities }) => ({
+      repository,
+      storage,
+      keyPrefix,
+      identities,
+    })),
+    readAhead: readAheadOf(workers),
     targetDirectory,
     owner,
     delta,
   }
-  return Array.from({ length: Math.max(1, workers) }, () => setup)
+  return Array.from({ length: workers }, () => setup)
+}
+
+/** The more workers, the less each reads ahead: together they have enough on its way, and memory stays what it is. */
+function readAheadOf(workers: number): ReadAhead {
+  const partSizeBytes = limits.readAheadPartSizeBytes
+  const share = Math.floor(limits.readAheadSizeBytesMax / partSizeBytes / workers)
+  return { partSizeBytes, partsMax: Math.max(2, Math.min(limits.readAheadPartsMax, share)) }
 }
 
 const add = (a: CopyInReport, b: CopyInReport): CopyInReport => ({

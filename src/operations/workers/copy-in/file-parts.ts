@@ -45,14 +45,20 @@ export interface FilePart {
 export class FileParts {
   readonly #files: readonly ManifestFile[]
   #next = 0
+  #openBytes = 0
 
   constructor(files: readonly ManifestFile[]) {
     this.#files = files
   }
 
-  /** The file that waits for bytes. */
-  nextPath(): string | undefined {
-    return this.#files[this.#next]?.path
+  /** So many files have been handed out whole. */
+  get done(): number {
+    return this.#next
+  }
+
+  /** What has been handed out of the file that is not whole yet. */
+  get openBytes(): number {
+    return this.#openBytes
   }
 
   *of(rawOffsetBytes: number, bytes: Uint8Array): Iterable<FilePart> {
@@ -71,6 +77,7 @@ export class FileParts {
         atBytes: start - file.offsetBytes,
         isLast,
       }
+      this.#openBytes = isLast ? 0 : end - file.offsetBytes
       if (!isLast) return
       this.#next++
     }

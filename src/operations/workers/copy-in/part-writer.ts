@@ -63,10 +63,15 @@ export class PartWriter {
     await this.#finishing
   }
 
-  /** Waits for what is under way, and closes a file that was not completed. Never throws. */
-  async abandon(): Promise<void> {
+  /** Closes a file of which not all parts came. It stays as it is. */
+  async dropOpen(): Promise<void> {
     await this.#open?.target.close().catch(() => undefined)
     this.#open = undefined
+  }
+
+  /** Waits for what is under way, and closes a file that was not completed. Never throws. */
+  async abandon(): Promise<void> {
+    await this.dropOpen()
     await this.settle().catch(() => undefined)
   }
 

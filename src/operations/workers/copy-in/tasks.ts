@@ -4,10 +4,10 @@ import { limits } from '../../../base/limits.ts'
 import type { PackRecord } from '../../../repository/format/backup-record.ts'
 import type { ManifestFile } from '../../../repository/format/manifest.ts'
 import { packNumberOf } from '../../../repository/packs/pack-name.ts'
-import type { PackObject } from '../messages.ts'
+import type { PackCopies, PackObject } from '../messages.ts'
 
 export interface CopyInTask {
-  readonly pack: PackObject
+  readonly pack: PackCopies
   readonly files: readonly ManifestFile[]
 }
 
@@ -22,10 +22,19 @@ export function packsByNumber(packs: readonly PackRecord[]): ReadonlyMap<number,
   )
 }
 
+/** The same packs in several copies of a backup, each with the objects of its own `backup.json`. */
+export function copiesByNumber(copies: readonly (readonly PackRecord[])[]): ReadonlyMap<number, PackCopies> {
+  const byPlace = copies.map(packsByNumber)
+  const numbers = new Set(byPlace.flatMap(packs => [...packs.keys()]))
+  return new Map(
+    Array.from(numbers, number => [number, { number, objects: byPlace.map(packs => packs.get(number)) }]),
+  )
+}
+
 /** The files that `select` chooses. Nothing is gathered beyond one task. */
 export async function* tasksOf(
   files: AsyncIterable<readonly ManifestFile[]>,
-  packs: ReadonlyMap<number, PackObject>,
+  packs: ReadonlyMap<number, PackCopies>,
   select: (file: ManifestFile) => boolean,
 ): AsyncGenerator<CopyInTask, void, undefined> {
   let chosen: ManifestFile[] = []
@@ -48,7 +57,7 @@ export async function* tasksOf(
   if (chosen.length > 0) yield taskOf(chosen, packs)
 }
 
-function taskOf(files: readonly ManifestFile[], packs: ReadonlyMap<number, PackObject>): CopyInTask {
+function taskOf(files: readonly ManifestFile[], packs: ReadonlyMap<number, PackCopies>): CopyInTask {
   const number = files[0]?.pack ?? 0
   const pack = packs.get(number)
   if (!pack) throw corrupt(`the manifest names pack ${String(number)}, which backup.json does not`)
