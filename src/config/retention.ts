@@ -24,7 +24,23 @@ export const retention = section({
     'WAL is kept so that every moment of this long can be restored. Nothing said: for as long as the oldest backup kept.',
     ['7d'],
   ),
-  time_zone: described(z._default(z.string(), 'UTC'), 'Where days, weeks, months and years begin.', [
-    'Europe/Berlin',
-  ]),
+  minimum: described(
+    z._default(integer(1, 10_000), 1),
+    'Never fewer good backups than this, however old they are. A backup with damaged pages does not count.',
+  ),
+  time_zone: described(
+    z._default(z.string().check(z.refine(isTimeZone, { error: 'is not a time zone' })), 'UTC'),
+    'Where days, weeks, months and years begin.',
+    ['Europe/Berlin'],
+  ),
 })
+
+/** As the system knows them. */
+function isTimeZone(name: string): boolean {
+  if (name === 'UTC') return true
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}
