@@ -1,10 +1,199 @@
+/**
+ * Google Cloud Storage: a bucket and a prefix in it.
+ *
+ * Written once by `ifGenerationMatch=0`, which the server answers with 412 when the name is taken. Requests are single
+ * ones: retries are those of with-retry.ts, and of the writer for its own parts. See docs/object-storage.md.
+ */
+import { createHash } from 'node:crypto'
+import { assert } from '../../base/assert.ts'
 import { Fault } from '../../base/fault.ts'
+import { inParallel } from '../../base/in-parallel.ts'
+import { limits } from '../../base/limits.ts'
+import { formatTime } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
-import type { StorageDescription } from '../open.ts'
-import type { Storage } from '../storage.ts'
+import { assertKey, isKey, rangeOf } from '../key.ts'
+import type { ServerSideEncryption, StorageDescription } from '../open.ts'
+import type { Body, ListRange, ObjectInfo, Storage } from '../storage.ts'
+import { openGcsClient } from './gcs/client.ts'
+import { openGoogle } from './gcs/credentials.ts'
+import { saysNoSuchBucket, missingBucket } from './gcs/faults.ts'
+import { assertBucket, lookAt, pagesOf, versionAt, wasLive } from './gcs/look.ts'
+import { infoOf } from './gcs/objects.ts'
+import { objectPath, type GcsPlace } from './gcs/place.ts'
+import { readObject } from './gcs/read.ts'
+import { retainObject, traitsOf } from './gcs/retain.ts'
+import { sentOf, uploadWhole, type Outcome } from './gcs/upload.ts'
+import { openWriter } from './gcs/writer.ts'
+import { ascending } from './object/ascending.ts'
+import { ruleMatcher } from './object/rules.ts'
 
-export function openGcsStorage(url: URL, _description: StorageDescription, _world: World): Promise<Storage> {
-  return Promise.reject(
-    new Fault('STORAGE_UNSUPPORTED', `${url.protocol}// is not there yet`, { hint: 'Use file://.' }),
+export async function openGcsStorage(
+  url: URL,
+  description: StorageDescription,
+  world: World,
+): Promise<Storage> {
+  const place = placeOf(url, description, world)
+  // A bucket has an owner, a region, a bill: `init` makes none, but says how.
+  if (description.make === true) await assertBucket(place, AbortSignal.timeout(limits.storageRequestMsMax))
+  const writable = (): void => {
+    if (place.asOfMs !== undefined) throw readOnly(place, place.asOfMs)
+  }
+  return {
+    location: place.location,
+    async put(key, body, signal) {
+      assertKey(key)
+      writable()
+      signal.throwIfAborted()
+      return body.sizeBytes <= limits.objectWholeSizeBytesMax
+        ? putWhole(place, key, body, signal)
+        : putStreamed(place, key, body, signal)
+    },
+    async create(key, signal) {
+      assertKey(key)
+      writable()
+      signal.throwIfAborted()
+      return openWriter(place, key, signal)
+    },
+    async *get(key, range, signal) {
+      assertKey(key)
+      signal.throwIfAborted()
+      yield* readObject(place, key, range, signal)
+    },
+    async stat(key, signal) {
+      assertKey(key)
+      const object =
+        place.asOfMs === undefined
+          ? await lookAt(place, key, signal)
+          : await versionAt(place, key, place.asOfMs, signal)
+      return object && infoOf(key, object)
+    },
+    list: (what, signal) => listObjects(place, what, signal),
+    async delete(keys, signal) {
+      keys.forEach(assertKey)
+      writable()
+      await inParallel(
+        keys,
+        limits.objectDeletesParallel,
+        (key, either) => deleteObject(place, key, either),
+        signal,
+      )
+    },
+    async retain(key, until, signal) {
+      assertKey(key)
+      writable()
+      await retainObject(place, key, until, signal)
+    },
+    traits: signal => traitsOf(place, signal),
+    close: () => Promise.resolve(),
+  }
+}
+
+function placeOf(url: URL, { access = {}, rules, asOfMs }: StorageDescription, world: World): GcsPlace {
+  const folder = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
+  if (url.host === '' || (folder !== '' && !isKey(folder))) throw badUrl(url)
+  const location = `gs://${url.host}${folder && `/${folder}`}`
+  return {
+    location,
+    bucket: url.host,
+    prefix: folder && `${folder}/`,
+    client: openGcsClient(openGoogle(access), {
+      location,
+      world,
+      requesterPays: access.requesterPays === true,
+    }),
+    world,
+    ruleFor: ruleMatcher(rules),
+    writeOnce: access.writeOnce ?? 'conditional',
+    asOfMs,
+    ...encryptionOf(access.serverSideEncryption),
+  }
+}
+
+/** Google encrypts everything with its own keys when nothing else is said. */
+function encryptionOf(given: ServerSideEncryption | undefined): Pick<GcsPlace, 'keyHeaders' | 'kmsKeyName'> {
+  if (given?.kind === 'kms') return { keyHeaders: {}, kmsKeyName: given.keyId }
+  if (given?.kind !== 'customer-key') return { keyHeaders: {}, kmsKeyName: undefined }
+  const key = Buffer.from(given.keyBase64, 'base64')
+  return {
+    keyHeaders: {
+      'x-goog-encryption-algorithm': 'AES256',
+      'x-goog-encryption-key': key.toString('base64'),
+      'x-goog-encryption-key-sha256': createHash('sha256').update(key).digest('base64'),
+    },
+    kmsKeyName: undefined,
+  }
+}
+
+async function putWhole(place: GcsPlace, key: string, body: Body, signal: AbortSignal): Promise<Outcome> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of body.open()) pieces.push(new Uint8Array(piece))
+  const sent = sentOf(pieces)
+  assert(sent.sizeBytes === body.sizeBytes, `the body of ${key} has the size it promised`)
+  return uploadWhole(place, key, pieces, sent, signal)
+}
+
+async function putStreamed(place: GcsPlace, key: string, body: Body, signal: AbortSignal): Promise<Outcome> {
+  const writer = openWriter(place, key, signal)
+  try {
+    let sizeBytes = 0
+    for await (const piece of body.open()) {
+      sizeBytes += piece.length
+      await writer.write(piece)
+    }
+    assert(sizeBytes === body.sizeBytes, `the body of ${key} has the size it promised`)
+    return await writer.commit()
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
+}
+
+async function* listObjects(
+  place: GcsPlace,
+  what: string | ListRange,
+  signal: AbortSignal,
+): AsyncGenerator<ObjectInfo, void, undefined> {
+  const range = rangeOf(what)
+  const query = {
+    prefix: place.prefix + range.prefix,
+    startOffset: range.after === undefined ? undefined : place.prefix + range.after,
+    versions: place.asOfMs === undefined ? undefined : ('true' as const),
+  }
+  yield* ascending(infosOf(place, pagesOf(place, query, signal)), range, place.location)
+}
+
+/** What other programs put beside ours, under names that are no keys, is not seen. */
+async function* infosOf(
+  { prefix, asOfMs }: GcsPlace,
+  pages: ReturnType<typeof pagesOf>,
+): AsyncGenerator<ObjectInfo[], void, undefined> {
+  for await (const objects of pages)
+    yield objects
+      .filter(object => asOfMs === undefined || wasLive(object, asOfMs))
+      .map(object => infoOf(object.name.slice(prefix.length), object))
+      .filter(({ key }) => isKey(key))
+}
+
+async function deleteObject(place: GcsPlace, key: string, signal: AbortSignal): Promise<void> {
+  const reply = await place.client.request(
+    { what: `deleting ${key}`, method: 'DELETE', path: objectPath(place, key), expects: [404] },
+    signal,
   )
+  if (saysNoSuchBucket(reply)) throw missingBucket(place.location)
+}
+
+function readOnly({ location }: GcsPlace, asOfMs: number): Fault {
+  return new Fault(
+    'STORAGE_UNSUPPORTED',
+    `${location} is read as it was at ${formatTime(asOfMs)}: nothing can be written there`,
+    {
+      hint: 'Leave --as-of away to write.',
+    },
+  )
+}
+
+function badUrl(url: URL): Fault {
+  return new Fault('CONFIG_INVALID', `${url.href} does not name a bucket and a prefix`, {
+    hint: 'Write gs://bucket/prefix; parts of the prefix do not begin with a dot.',
+  })
 }

@@ -1,12 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { ruleFor } from './rules.ts'
+import { ruleMatcher } from './rules.ts'
 
 describe('rules for what is newly written', () => {
   const classOf = (key: string, ...patterns: readonly string[]) =>
-    ruleFor(
-      key,
-      patterns.map(pattern => ({ pattern, storageClass: pattern })),
-    )?.storageClass
+    ruleMatcher(patterns.map(pattern => ({ pattern, storageClass: pattern })))(key)?.storageClass
 
   test.each([
     ['a/b', '**', true],

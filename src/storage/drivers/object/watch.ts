@@ -1,83 +1,78 @@
 /**
- * A limit of time for one request that moves bytes: it starts anew whenever something moves, so that a large body may
- * take as long as it needs on a slow line, and a silent server is a fault all the same.
+ * Limits of time for one request that moves bytes. Silence is short: it starts anew whenever something moves. The whole
+ * may take longer the more bytes there are, as if they moved at the slowest speed that still makes sense.
  */
 import { Fault } from '../../../base/fault.ts'
 import { limits } from '../../../base/limits.ts'
-import { formatDuration } from '../../../base/units.ts'
+import { formatDuration, second } from '../../../base/units.ts'
 import type { Clock } from '../../../base/world.ts'
 
 export interface Watch {
-  /** Aborts when the caller's does, and when nothing has moved for too long (with the fault as its reason). */
+  /** Aborts when the caller's does, and when it took too long (with the fault as its reason). */
   readonly signal: AbortSignal
-  /** Something moved: the time starts anew. */
+  /** Something moved: the silence starts anew. */
   alive(): void
-  /** The other side is not waited for now: the time stands still until `alive`. */
-  rest(): void
+  end(): void
   /** Also for work that does not look at signals: gives up waiting for it. */
   over<T>(work: Promise<T>): Promise<T>
 }
 
-export function watch(
-  { clock, location, msMax = limits.storageRequestMsMax }: WatchOptions,
-  what: string,
-  signal: AbortSignal,
-): Watch {
+export interface Watched {
+  readonly location: string
+  /** For messages: `writing KEY`. */
+  readonly what: string
+  /** Of the body that is sent or received. */
+  readonly sizeBytes: number
+  /** Shorter ones are for tests. */
+  readonly silenceMsMax?: number | undefined
+}
+
+export function watch(clock: Pick<Clock, 'sleep'>, watched: Watched, signal: AbortSignal): Watch {
+  const { silenceMsMax = limits.objectSilenceMsMax, sizeBytes } = watched
   const stop = new AbortController()
-  let nap = new AbortController()
-  const arm = (): void => {
-    nap = new AbortController()
-    clock.sleep(msMax, nap.signal).then(
-      () => stop.abort(silent(location, what, msMax)),
+  const totalMsMax = limits.storageRequestMsMax + (sizeBytes / limits.objectSpeedBytesPerSecondMin) * second
+  const alarm = (ms: number, how: string): AbortController => {
+    const off = new AbortController()
+    clock.sleep(ms, off.signal).then(
+      () => stop.abort(late(watched, how)),
       () => undefined,
     )
+    return off
   }
-  arm()
+  const silence = (): AbortController => alarm(silenceMsMax, `was silent for ${formatDuration(silenceMsMax)}`)
+  const total = alarm(totalMsMax, `was not done after ${formatDuration(totalMsMax)}`)
+  let quiet = silence()
   const both = AbortSignal.any([signal, stop.signal])
   return {
     signal: both,
     alive() {
-      nap.abort()
-      arm()
+      quiet.abort()
+      quiet = silence()
     },
-    rest() {
-      nap.abort()
+    end() {
+      quiet.abort()
+      total.abort()
     },
     over: work => unlessAborted(work, both),
   }
-}
-
-export interface WatchOptions {
-  readonly clock: Pick<Clock, 'sleep'>
-  readonly location: string
-  readonly msMax?: number | undefined
 }
 
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   work.catch(() => undefined)
   signal.throwIfAborted()
   const aborted = Promise.withResolvers<never>()
-  const abort = (): void => {
-    aborted.reject(signal.reason as Error)
-  }
+  aborted.promise.catch(() => undefined)
+  const abort = (): void => aborted.reject(signal.reason as Error)
   signal.addEventListener('abort', abort, { once: true })
   try {
     return await Promise.race([work, aborted.promise])
-  } catch (error) {
-    // What a client throws for an aborted signal says less than the reason.
-    signal.throwIfAborted()
-    throw error
   } finally {
     signal.removeEventListener('abort', abort)
   }
 }
 
-function silent(location: string, what: string, msMax: number): Fault {
-  return new Fault(
-    'STORAGE_UNAVAILABLE',
-    `${location} was silent for ${formatDuration(msMax)} while ${what}`,
-    {
-      hint: 'Check the network between this host and the storage; a firewall that drops packets looks like this.',
-    },
-  )
+function late({ location, what }: Watched, how: string): Fault {
+  return new Fault('STORAGE_UNAVAILABLE', `${location} ${how} while ${what}`, {
+    hint: 'Check the network between this host and the storage: a firewall that drops packets looks like this, and so does a line that is far too slow.',
+  })
 }

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll } from 'vitest'
+import { storageContract } from '../../../test/contract/storage-contract.ts'
+import { startGcsEmulator, type GcsEmulator } from '../../../test/support/gcs-emulator.ts'
+import { startStrictGcs, type StrictGcs } from '../../../test/support/gcs-emulator-strict.ts'
+import { systemWorld } from '../../base/world.ts'
+import { openGcsStorage } from './gcs.ts'
+
+const url = 'gs://bucket/some/prefix'
+
+let emulator: GcsEmulator
+let strict: StrictGcs
+beforeAll(async () => {
+  emulator = await startGcsEmulator()
+  strict = await startStrictGcs()
+})
+afterAll(async () => {
+  await emulator.stop()
+  await strict.stop()
+})
+
+storageContract(
+  "Google's emulator, looked at before each write",
+  () =>
+    openGcsStorage(
+      new URL(url),
+      { url, access: { endpoint: emulator.endpoint, writeOnce: 'check' } },
+      systemWorld(),
+    ),
+  { unconditional: 'the emulator of firebase-tools ignores generation conditions' },
+)
+
+storageContract("Google's API with its conditions", () =>
+  openGcsStorage(new URL(url), { url, access: { endpoint: strict.endpoint } }, systemWorld()),
+)

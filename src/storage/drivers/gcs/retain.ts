@@ -1,0 +1,106 @@
+/** Locks of objects, and how the bucket is set up. */
+import * as z from 'zod/mini'
+import { Fault } from '../../../base/fault.ts'
+import { formatTime } from '../../../base/units.ts'
+import type { Retention, StorageTraits } from '../../storage.ts'
+import { missingBucket, missingObject } from './faults.ts'
+import { lookAt } from './look.ts'
+import { parseAs, parseObject, type GcsObject } from './objects.ts'
+import { bucketPath, objectPath, type GcsPlace } from './place.ts'
+import { retentionModes } from './upload.ts'
+
+export async function retainObject(
+  place: GcsPlace,
+  key: string,
+  until: Retention,
+  signal: AbortSignal,
+): Promise<void> {
+  const object = await lookAt(place, key, signal)
+  if (!object) throw missingObject(place.location, key)
+  if ((object.retention?.untilMs ?? 0) >= until.untilMs) return
+  // A lock that nobody can lift stays one, whatever the mode that is asked for now.
+  const mode = object.retention?.mode === 'compliance' ? 'compliance' : until.mode
+  const reply = await place.client.request(
+    {
+      what: `locking ${key} until ${formatTime(until.untilMs)}`,
+      method: 'PATCH',
+      path: objectPath(place, key),
+      query: conditionsFor(object, mode),
+      headers: { 'content-type': 'application/json; charset=UTF-8' },
+      body: [
+        Buffer.from(
+          JSON.stringify({
+            retention: {
+              mode: retentionModes[mode],
+              retainUntilTime: new Date(until.untilMs).toISOString(),
+            },
+          }),
+        ),
+      ],
+      expects: [400, 412],
+    },
+    signal,
+  )
+  if (reply.status === 412) throw changedMeanwhile(place, key)
+  // Servers that know no retention leave the field out.
+  const isLocked =
+    reply.status < 300 && (parseObject(reply.text, place.location).retention?.untilMs ?? 0) >= until.untilMs
+  if (!isLocked) throw withoutLocks(place)
+}
+
+function conditionsFor(
+  { generation, metageneration, retention }: GcsObject,
+  mode: Retention['mode'],
+): Record<string, string | undefined> {
+  const isHardened = retention?.mode === 'governance' && mode === 'compliance'
+  return {
+    generation,
+    ifMetagenerationMatch: metageneration,
+    overrideUnlockedRetention: isHardened ? 'true' : undefined,
+  }
+}
+
+const bucketShape = z.object({
+  versioning: z.optional(z.object({ enabled: z.optional(z.boolean()) })),
+  objectRetention: z.optional(z.object({ mode: z.optional(z.string()) })),
+  encryption: z.optional(z.object({ defaultKmsKeyName: z.optional(z.string()) })),
+})
+
+export async function traitsOf(place: GcsPlace, signal: AbortSignal): Promise<StorageTraits> {
+  const reply = await place.client.request(
+    {
+      what: 'asking how the bucket is set up',
+      method: 'GET',
+      path: bucketPath(place),
+      expects: [403, 404, 501],
+    },
+    signal,
+  )
+  const date = Date.parse(reply.headers.get('date') ?? '')
+  const clockSkewMs = Number.isNaN(date) ? undefined : date - place.world.clock.now()
+  if (reply.status === 404 && /bucket/i.test(reply.text)) throw missingBucket(place.location)
+  if (reply.status >= 300) return { clockSkewMs }
+  const { versioning, objectRetention, encryption } = parseAs(bucketShape, reply.text, place.location)
+  return {
+    versioned: versioning?.enabled === true,
+    lockable: objectRetention?.mode === 'Enabled',
+    encryption: encryption?.defaultKmsKeyName ?? "keys that Google manages, or the project's default",
+    clockSkewMs,
+  }
+}
+
+function withoutLocks({ location }: GcsPlace): Fault {
+  return new Fault('STORAGE_UNSUPPORTED', `the bucket of ${location} does not lock objects`, {
+    hint: 'Turn object retention on: `gcloud storage buckets update gs://NAME --enable-per-object-retention`; it can not be turned off again.',
+  })
+}
+
+function changedMeanwhile({ location }: GcsPlace, key: string): Fault {
+  return new Fault(
+    'STORAGE_UNAVAILABLE',
+    `${key} in ${location} was changed by somebody else while it was being locked`,
+    {
+      hint: 'Try again.',
+    },
+  )
+}

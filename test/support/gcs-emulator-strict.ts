@@ -1,0 +1,131 @@
+/**
+ * The parts of Google Cloud Storage's JSON API that the driver uses, as its documentation describes them: generation
+ * conditions, resumable uploads in chunks, checksums that are compared, versions, retention, customer-supplied keys.
+ *
+ * It stands in for what the emulator of firebase-tools leaves out, and goes wrong when a test says so.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { StrictBucket, StrictError, type StrictBucketOptions } from './gcs-emulator-bucket.ts'
+import { freePort } from './node-server.ts'
+
+export interface StrictRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>>
+  /** Counted from 1. */
+  readonly count: number
+}
+
+/** What goes wrong with a request, if anything. */
+export type Trouble =
+  /** Answered with this status, and not done. */
+  | { readonly status: number; readonly text?: string }
+  /** Done, or done in part, but the connection is cut instead of an answer. */
+  | { readonly cut: 'before' | 'after' }
+  /** Of a chunk only so many bytes are kept. */
+  | { readonly keepBytes: number }
+  /** The answer's body ends early. */
+  | { readonly cutBodyAfterBytes: number }
+  /** Nothing is ever said. */
+  | 'silence'
+
+export interface StrictGcs {
+  readonly endpoint: string
+  readonly bucket: StrictBucket
+  readonly requests: readonly StrictRequest[]
+  trouble(plan: (request: StrictRequest) => Trouble | undefined): void
+  stop(): Promise<void>
+}
+
+export interface StrictOptions extends StrictBucketOptions {
+  /** Requests without this token are refused. */
+  readonly token?: string
+  readonly requesterPays?: boolean
+}
+
+export async function startStrictGcs(options: StrictOptions = {}): Promise<StrictGcs> {
+  const port = await freePort()
+  const endpoint = `http://127.0.0.1:${String(port)}`
+  const bucket = new StrictBucket(options, endpoint)
+  const requests: StrictRequest[] = []
+  let plan: (request: StrictRequest) => Trouble | undefined = () => undefined
+
+  const serve = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const url = new URL(message.url ?? '/', endpoint)
+    const request: StrictRequest = {
+      method: message.method ?? '',
+      path: url.pathname,
+      query: Object.fromEntries(url.searchParams),
+      headers: message.headers as Record<string, string>,
+      count: requests.length + 1,
+    }
+    requests.push(request)
+    const trouble = plan(request)
+    if (trouble === 'silence') return
+    if (trouble && 'cut' in trouble && trouble.cut === 'before') {
+      message.destroy()
+      return
+    }
+    const body = Buffer.concat(await Array.fromAsync(message as AsyncIterable<Buffer>))
+    if (trouble && 'status' in trouble) {
+      answer(response, trouble.status, {}, trouble.text ?? '')
+      return
+    }
+    const reply = outcome(request, body, trouble && 'keepBytes' in trouble ? trouble.keepBytes : undefined)
+    if (trouble && 'cut' in trouble) {
+      message.destroy()
+      return
+    }
+    const cutAfter = trouble && 'cutBodyAfterBytes' in trouble ? trouble.cutBodyAfterBytes : undefined
+    answer(response, reply.status, reply.headers, reply.body, cutAfter)
+  }
+
+  const outcome = (request: StrictRequest, body: Buffer, keepBytes: number | undefined): Reply => {
+    try {
+      if (options.token !== undefined && request.headers['authorization'] !== `Bearer ${options.token}`)
+        throw new StrictError(401, 'Invalid Credentials')
+      if (options.requesterPays === true && request.query['userProject'] === undefined)
+        throw new StrictError(400, 'Bucket is a requester pays bucket but no user project provided.')
+      return { headers: {}, body: '', ...bucket.serve(request, body, keepBytes) }
+    } catch (error) {
+      if (!(error instanceof StrictError)) throw error
+      const isMedia = request.query['alt'] === 'media'
+      return { status: error.status, headers: {}, body: isMedia ? error.message : error.document }
+    }
+  }
+
+  const server = createServer((message, response) => {
+    serve(message, response).catch((error: unknown) => response.destroy(error as Error))
+  })
+  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
+  return {
+    endpoint,
+    bucket,
+    requests,
+    trouble: given => (plan = given),
+    async stop() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Buffer
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string | Buffer,
+  cutAfterBytes?: number,
+): void {
+  const bytes = Buffer.from(body as string)
+  response.writeHead(status, { ...headers, 'content-length': String(bytes.length) })
+  if (cutAfterBytes === undefined) response.end(bytes)
+  else response.write(bytes.subarray(0, cutAfterBytes), () => response.destroy())
+}
