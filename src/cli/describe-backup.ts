@@ -1,9 +1,14 @@
 /** Backups in words, for people. */
+import { assert } from '../base/assert.ts'
 import { formatBytes, formatDuration } from '../base/units.ts'
+import type { KnownBackup } from '../operations/sources/catalog.ts'
+import type { BackupCopy } from '../operations/sources/source.ts'
 import { formatMicros, parseTime } from '../wal/time.ts'
 import type { BackupRecord } from '../repository/format/backup-record.ts'
 import type { BackupSummary } from '../repository/format/backup-summary.ts'
 import { counted, listingOf, tableOf, type Column } from './table.ts'
+
+type Summaries = readonly Pick<KnownBackup, 'summary' | 'sources'>[]
 
 const columns: readonly Column<BackupSummary>[] = [
   { head: 'ID', of: ({ id }) => id },
@@ -17,14 +22,28 @@ const columns: readonly Column<BackupSummary>[] = [
   { head: 'LABEL', of: ({ label }) => label },
 ]
 
-export function backupTable(records: readonly BackupSummary[]): string {
-  return tableOf(
-    records,
-    columns.filter(({ head }) => head !== 'LABEL' || records.some(({ label }) => label !== '')),
+/** `hasSeveral`: there is more than one repository, so that it matters which. */
+export function backupTable(backups: Summaries, hasSeveral: boolean): string {
+  const shown = columns.filter(
+    ({ head }) => head !== 'LABEL' || backups.some(({ summary }) => summary.label !== ''),
   )
+  const where: Column<Summaries[number]> = {
+    head: 'REPOSITORIES',
+    of: ({ sources }) => sources.map(({ name }) => name).join(', '),
+  }
+  return tableOf(backups, [
+    ...shown.map(({ of, ...column }): Column<Summaries[number]> => ({
+      ...column,
+      of: ({ summary }) => of(summary),
+    })),
+    ...(hasSeveral ? [where] : []),
+  ])
 }
 
-export function backupListing(record: BackupRecord): string {
+/** The first copy, and where the others are. */
+export function backupListing(copies: readonly BackupCopy[], hasSeveral: boolean): string {
+  const record = copies[0]?.record
+  assert(record !== undefined, 'a backup is somewhere')
   const { postgres, sizes, checks } = record
   return listingOf([
     ['backup', record.id],
@@ -52,9 +71,15 @@ export function backupListing(record: BackupRecord): string {
       ({ name, location, sizeBytes }) =>
         ['tablespace', `${name} at ${location}, ${formatBytes(sizeBytes)}`] as const,
     ),
+    ...(hasSeveral ? copies : []).map(copy => ['repository', copyText(copy)] as const),
     ...record.warnings.map(warning => ['warning', warning] as const),
     ['made by', record.tool],
   ])
+}
+
+function copyText({ source, record }: BackupCopy): string {
+  const { sizes, packs } = record
+  return `${source.name}: ${formatBytes(sizes.storedBytes)} in ${counted(packs.length, 'pack')}, encryption ${encryptionOf(record)}`
 }
 
 /** What `backup` says at its end. */

@@ -5,18 +5,16 @@ import { planRestore } from '../operations/resolve-target.ts'
 import type { RestorePlan } from '../policy/restore-plan.ts'
 import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
 import type { RecoveryAction, RecoverySettings } from '../postgres/recovery-settings.ts'
-import { openWalStore } from '../repository/wal-store.ts'
 import { readCatalogs, readCopies, type UnitedCatalog } from '../operations/sources/catalog.ts'
-import type { ClosedSource, Sources } from '../operations/sources/source.ts'
+import type { ClosedSource } from '../operations/sources/source.ts'
 import { describeTrouble, TroubleLog } from '../operations/sources/trouble.ts'
-import { uniteWal, type UnitedWal, type UniteOptions } from '../operations/sources/wal.ts'
 import type { Lsn } from '../wal/lsn.ts'
 import { historyName } from '../wal/segment.ts'
 import type { Micros } from '../wal/time.ts'
 import { restoreCommandOf } from './archive-command.ts'
 import type { CommandContext, Program } from './context.ts'
 import { chooseBackup } from './find-backup.ts'
-import { openSources } from './sources.ts'
+import { openSources, unitedWal } from './sources.ts'
 import { usageFault, type Mapping } from './usage.ts'
 
 /** What was given on the command line of `restore`. */
@@ -71,7 +69,7 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
   const sources = await openSources(context, { ...words, asOfMs: words.asOf }, { keys: true })
   const catalog = await readCatalogs(sources.open, { full: false }, signal)
   const closed = [...sources.closed, ...catalog.closed]
-  const wal = walOf(sources, { clock: world.clock, troubles })
+  const wal = unitedWal(sources, { clock: world.clock, troubles })
   progress.phase('planning')
   const plan = await planRestore(
     {
@@ -108,14 +106,6 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
     const { segments, partial, histories } = plan.wal
     return wal.areElsewhere([...segments, ...(partial === undefined ? [] : [partial]), ...histories], lost)
   }
-}
-
-function walOf({ open }: Sources, options: UniteOptions): UnitedWal {
-  const places = open.map(({ name, repository, encoding, identities }) => ({
-    name,
-    open: () => Promise.resolve(openWalStore(repository, { encoding, identities })),
-  }))
-  return uniteWal(places, options)
 }
 
 function idOf({ backups }: UnitedCatalog, given: string | undefined): string | undefined {

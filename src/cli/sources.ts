@@ -9,6 +9,8 @@ import { limits } from '../base/limits.ts'
 import type { Clock } from '../base/world.ts'
 import type { ClosedSource, Source, Sources } from '../operations/sources/source.ts'
 import { listed, silent } from '../operations/sources/trouble.ts'
+import { uniteWal, type UnitedWal, type UniteOptions } from '../operations/sources/wal.ts'
+import { openWalStore } from '../repository/wal-store.ts'
 import { withLimits } from '../storage/with-limits.ts'
 import type { LoadedConfig } from '../config/config.ts'
 import type { CommandContext, OpenHow } from './context.ts'
@@ -81,6 +83,15 @@ export async function openSource(
 ): Promise<Source> {
   const { repository, description, encoding, identities } = await openRepository(name, how)
   return { name, repository, storage: description, encoding, identities: keys ? await identities() : [] }
+}
+
+/** Their WAL as one archive. */
+export function unitedWal({ open }: Sources, options: UniteOptions): UnitedWal {
+  const places = open.map(({ name, repository, encoding, identities }) => ({
+    name,
+    open: () => Promise.resolve(openWalStore(repository, { encoding, identities })),
+  }))
+  return uniteWal(places, options)
 }
 
 /** One of several: it has a limit of time to be opened in. */

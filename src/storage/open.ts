@@ -73,7 +73,8 @@ type OpenDriver = (url: URL, description: StorageDescription, world: World, retr
 
 /** A driver is loaded when it is used: those of object storage bring large packages. */
 const drivers: Readonly<Record<string, OpenDriver>> = {
-  'file:': async (url, { make = false }, world) => {
+  'file:': async (url, { make = false, asOfMs }, world) => {
+    if (asOfMs !== undefined) throw withoutVersions(url)
     const { openFsStorage } = await import('./drivers/fs.ts')
     return openFsStorage(folderOf(url), { makeRoot: make, world })
   },
@@ -102,6 +103,12 @@ export async function openStorage(description: StorageDescription, world: World)
         .join(', ')}, for example file:///srv/backups.`,
     },
   )
+}
+
+function withoutVersions({ href }: URL): Fault {
+  return new Fault('STORAGE_UNSUPPORTED', `${href} can not be read as of an earlier time: it is a folder`, {
+    hint: 'Only buckets with versions keep what was deleted or overwritten; leave out --as-of, or name such a repository (--repository NAME).',
+  })
 }
 
 function parseUrl(text: string): URL {

@@ -8,6 +8,9 @@ export const repositoryOption = value(
   'The repository, by its name in the configuration (else the first one there).',
 )
 
+/** For commands that look at all repositories unless one is named. */
+export const oneRepositoryOption = value('NAME', asText, 'Only this repository (else all that can be read).')
+
 /** For commands that read from all repositories, object by object. */
 export const sourceOptions = {
   repository: value(

@@ -1,30 +1,48 @@
 /** `holdfast wal status` */
 import { faultCatalogue } from '../../base/fault.ts'
 import { defineCommand } from '../command.ts'
-import { repositoryOption } from './common.ts'
+import { asOfOption, oneRepositoryOption } from './common.ts'
 
 export const walStatus = defineCommand({
   words: ['wal', 'status'],
   summary: 'Show what can be restored: the window, and its gaps.',
   description:
-    'For each timeline, the spans of WAL that are stored and what is missing between them. Exits with 62 when something is.',
+    'For each timeline, the spans of WAL that are stored and what is missing between them. Exits with 62 when something is. With ' +
+    'several repositories it is what they hold together, as a restore would use it; --repository looks at one.',
   arguments: {},
-  options: { repository: repositoryOption },
-  examples: [{ command: 'holdfast wal status', doc: 'The window of every timeline, as LSNs and times.' }],
-  async run({ openRepository, output, signal }, given) {
-    const [{ walStatus: statusOf }, { walStatusText }, { listBackups }, { openWalStore }] = await Promise.all(
-      [
-        import('../../operations/wal-status.ts'),
-        import('../../operations/wal-status-text.ts'),
-        import('../../repository/catalog.ts'),
-        import('../../repository/wal-store.ts'),
-      ],
-    )
-    const { repository, encoding } = await openRepository(given.repository)
+  options: { repository: oneRepositoryOption, asOf: asOfOption },
+  examples: [
+    { command: 'holdfast wal status', doc: 'The window of every timeline, as LSNs and times.' },
+    { command: 'holdfast wal status --repository second', doc: 'What this repository would lead to alone.' },
+  ],
+  async run(context, given) {
+    const [
+      { walStatus: statusOf },
+      { walStatusText },
+      { readCatalogs },
+      { openSources, unitedWal },
+      { notRead },
+      { describeTrouble, TroubleLog },
+    ] = await Promise.all([
+      import('../../operations/wal-status.ts'),
+      import('../../operations/wal-status-text.ts'),
+      import('../../operations/sources/catalog.ts'),
+      import('../sources.ts'),
+      import('../describe-catalog.ts'),
+      import('../../operations/sources/trouble.ts'),
+    ])
+    const { output, signal, world } = context
+    const choice = { repository: given.repository, only: true, asOfMs: given.asOf }
+    const sources = await openSources(context, choice, { keys: false })
+    const { backups, closed } = await readCatalogs(sources.open, { full: false }, signal)
+    for (const source of [...sources.closed, ...closed]) output.warn(notRead(source))
+    const troubles = new TroubleLog(trouble => {
+      output.warn(describeTrouble(trouble))
+    })
     const deps = {
-      backups: await listBackups(repository, signal),
-      wal: openWalStore(repository, { encoding, identities: [] }),
-      walSegmentSizeBytes: repository.identity.walSegmentSizeBytes,
+      backups: backups.map(({ summary }) => summary),
+      wal: unitedWal(sources, { clock: world.clock, troubles }),
+      walSegmentSizeBytes: sources.open[0]?.repository.identity.walSegmentSizeBytes ?? 0,
     }
     const status = await statusOf(deps, signal)
     output.result(status, () => walStatusText(status))

@@ -5,7 +5,8 @@
  * Each repository has its own record of it: a copy may be sealed to others, and has other sizes and hashes then.
  */
 import type { Fault } from '../../base/fault.ts'
-import { readBackup, readCatalog, scanCatalog, type Catalog } from '../../repository/catalog.ts'
+import { readBackup, readBackups, readCatalog, scanCatalog, type Catalog } from '../../repository/catalog.ts'
+import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import type { BackupSummary } from '../../repository/format/backup-summary.ts'
 import { parseLsn } from '../../wal/lsn.ts'
 import type { BackupCopy, ClosedSource, Source } from './source.ts'
@@ -86,9 +87,7 @@ export function unite(
     }
   }
   const all = <K extends 'awaiting' | 'damaged' | 'incomplete'>(kind: K): readonly At<Catalog[K][number]>[] =>
-    read.flatMap(({ source, catalog }) =>
-      catalog[kind].map(what => ({ repository: source.name, what })),
-    )
+    read.flatMap(({ source, catalog }) => catalog[kind].map(what => ({ repository: source.name, what })))
   return {
     backups: [...backups.values()].toSorted((a, b) => inOrder(a.summary, b.summary)),
     awaiting: all('awaiting'),
@@ -107,6 +106,33 @@ function isSame(a: Identity, b: Identity): boolean {
     a.startLsn === b.startLsn &&
     a.kind === b.kind
   )
+}
+
+/** A record, and where it is, as `--json` prints it. */
+export type PlacedRecord = BackupRecord & { readonly repositories: readonly string[] }
+
+/** Whole records, each from the first repository that holds it; those that are gone or damaged are left out. */
+export async function readRecordsOf(
+  backups: readonly KnownBackup[],
+  signal: AbortSignal,
+): Promise<readonly PlacedRecord[]> {
+  const byFirst = Map.groupBy(backups, ({ sources }) => sources[0])
+  const read = await Promise.all(
+    Array.from(byFirst, ([source, known]) =>
+      source
+        ? readBackups(
+            source.repository,
+            known.map(({ summary }) => summary.id),
+            signal,
+          )
+        : [],
+    ),
+  )
+  const records = new Map(read.flat().map(record => [record.id, record]))
+  return backups.flatMap(({ summary, sources }) => {
+    const record = records.get(summary.id)
+    return record ? [{ ...record, repositories: sources.map(({ name }) => name) }] : []
+  })
 }
 
 /** The records of one backup in all repositories that hold it. One that can not be read is passed over, and told. */
