@@ -51,7 +51,7 @@ export async function bringOwed(
   const bring = async (): Promise<void> => {
     for (let name = owed.shift(); name !== undefined && !failure; name = owed.shift()) {
       try {
-        await bringOne(target, others, walFolder, name, signal)
+        await bringOne(target, { others, world }, walFolder, name, signal)
         await book.settled(target, name)
         await book.succeeded(target)
       } catch (error) {
@@ -75,7 +75,7 @@ export async function bringOwed(
 
 async function bringOne(
   target: OpenTarget,
-  others: readonly OpenTarget[],
+  { others, world }: { readonly others: readonly OpenTarget[]; readonly world: World },
   walFolder: string,
   name: string,
   signal: AbortSignal,
@@ -91,9 +91,8 @@ async function bringOne(
     return
   }
   if (await archive.store.head(name, signal)) return
-  throw new Fault('REPOSITORY_BEHIND', `${name} is owed to ${target.name}, and is no longer in pg_wal`, {
-    hint: `Run \`holdfast copy\` to bring it there from ${others.map(other => other.name).join(' or ')}.`,
-  })
+  const { bringByCopy } = await import('./bring-by-copy.ts')
+  await bringByCopy(target, others, name, world, signal)
 }
 
 function asFault(error: unknown): Fault {

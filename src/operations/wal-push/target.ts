@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import type { World } from '../../base/world.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
-import { openRepository } from '../../repository/repository.ts'
+import { openRepository, type Repository } from '../../repository/repository.ts'
 import { openWalStore, type WalStore } from '../../repository/wal-store.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -26,6 +26,7 @@ export interface OpenTarget {
 }
 
 export interface TargetArchive {
+  readonly repository: Repository
   readonly identity: ClusterOfWal
   readonly store: WalStore
 }
@@ -48,7 +49,8 @@ export function openTargets(targets: readonly PushTarget[], surroundings: Target
     resources.defer(() => storage.close())
     // Shared by all who wait for it, so none of them may end it.
     const repository = await openRepository(storage, cluster, new AbortController().signal)
-    return { identity: repository.identity, store: openWalStore(repository, { encoding, identities: [] }) }
+    const store = openWalStore(repository, { encoding, identities: [] })
+    return { repository, identity: repository.identity, store }
   }
   return {
     all: targets.map(target => ({
