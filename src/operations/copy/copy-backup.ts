@@ -19,6 +19,7 @@ import { compareObject, copyObject, type CopiedObject, type ObjectCopy } from '.
 import { recordOfCopy } from './copied-record.ts'
 import type { CopyRun } from './copy-run.ts'
 import { objectCodes } from './copy-wal.ts'
+import { takenElsewhere } from './faults.ts'
 import type { ObjectSource } from './object-source.ts'
 import type { BackupStep } from './plan.ts'
 import { problemOf } from './report.ts'
@@ -208,13 +209,6 @@ function withoutParent({ id, parent }: BackupStep['record']): Fault {
       hint: 'Mend what that one lacks, then run the copy again.',
     },
   )
-}
-
-function takenElsewhere(fault: Fault, side: CopySide): Fault {
-  return new Fault(fault.code, `${fault.message}; it was taken from "${side.name}"`, {
-    hint: 'The copy is whole. Run `holdfast repair` on the repository that is damaged.',
-    cause: fault,
-  })
 }
 
 function vanished({ repository }: CopySide, key: string): Fault {

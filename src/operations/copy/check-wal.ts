@@ -1,0 +1,82 @@
+/**
+ * Holds WAL that is at the destination against the source. What is there already is only ever reported: it may be the
+ * better one of the two, and `repair` is who judges that.
+ */
+import { Fault, isFault } from '../../base/fault.ts'
+import { inParallel } from '../../base/in-parallel.ts'
+import { limits } from '../../base/limits.ts'
+import { compareObject } from './copy-object.ts'
+import type { CopyRun } from './copy-run.ts'
+import { sameName, walJob } from './copy-wal.ts'
+import type { StoredWal } from './holdings.ts'
+import { openSource } from './object-source.ts'
+import { proveWal, type WalProof } from './prove-wal.ts'
+import { problemOf } from './report.ts'
+
+/** Names of the files that are not right go to `run.failedWal`. */
+export async function checkWal(
+  run: CopyRun,
+  files: readonly StoredWal[],
+  signal: AbortSignal,
+): Promise<void> {
+  await inParallel(
+    files,
+    limits.copyParallel,
+    async (file, stop) => {
+      run.tally.checked++
+      const fault = await differenceOf(run, file, stop)
+      if (!fault) return
+      run.failedWal.add(file.name)
+      run.tally.problems.push(problemOf(file.key, fault))
+    },
+    signal,
+  )
+}
+
+async function differenceOf(run: CopyRun, file: StoredWal, signal: AbortSignal): Promise<Fault | undefined> {
+  const there = await sameName(run.to, file, signal)
+  if (!there) return undefined
+  const [original, copy] = await Promise.all([
+    openSource({ storage: run.from.repository.storage, ...file }, signal),
+    openSource({ storage: run.to.repository.storage, ...there }, signal),
+  ])
+  const { identity } = run.to.repository
+  const mine = await proofOrFault(() => proveWal(copy, file.name, identity, run.to.identities))
+  if (isFault(mine)) return toBeRepaired(mine)
+  const theirs = await proofOrFault(() => proveWal(original, file.name, identity, run.from.identities))
+  if (isFault(theirs)) return theirs
+  if (mine.head.sha256 !== theirs.head.sha256) return conflict(run, file)
+  if (mine.unproven === undefined || there.key !== file.key) return undefined
+  const outcome = await compareObject(walJob(run, run.from, original, theirs), signal)
+  if (outcome === 'different') return unequal(run, file)
+  return outcome.outcome === 'unfit' ? outcome.fault : undefined
+}
+
+async function proofOrFault(work: () => Promise<WalProof>): Promise<WalProof | Fault> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING', 'CLUSTER_MISMATCH')) return error
+    throw error
+  }
+}
+
+const repairHint = 'Run `holdfast repair` on this repository: it puts the right bytes in their place.'
+
+function toBeRepaired(fault: Fault): Fault {
+  return new Fault(fault.code, fault.message, { hint: repairHint, cause: fault })
+}
+
+/** Seen without a key: its bytes are others, whether by damage or because it was sealed to other recipients once. */
+function unequal({ to, from }: CopyRun, { key }: StoredWal): Fault {
+  const message = `${key} in ${to.repository.storage.location} is not what a copy from "${from.name}" would be`
+  return new Fault('OBJECT_CORRUPT', message, { hint: repairHint })
+}
+
+function conflict({ from, to }: CopyRun, { name }: StoredWal): Fault {
+  return new Fault('OBJECT_CONFLICT', `"${to.name}" holds another ${name} than "${from.name}" does`, {
+    hint:
+      'Find the second server that archived: two copies of a cluster on one timeline write different WAL under one name. ' +
+      'Nothing was changed; the two archives can not be made one.',
+  })
+}
