@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { pattern } from '../../test/contract/storage-contract.ts'
+import { pattern } from '../../test/contract/tools.ts'
 import { isFault, type FaultCode } from '../base/fault.ts'
 import { simWorld } from '../base/world.ts'
 import { generateIdentity } from '../pipeline/age.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { pattern, storageContract } from '../../test/contract/storage-contract.ts'
+import { storageContract } from '../../test/contract/storage-contract.ts'
+import { pattern } from '../../test/contract/tools.ts'
 import { Fault, isFault } from '../base/fault.ts'
 import { systemWorld } from '../base/world.ts'
 import { openMemoryStorage } from './drivers/memory.ts'

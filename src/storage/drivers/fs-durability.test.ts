@@ -5,7 +5,7 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeF
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { pattern } from '../../../test/contract/storage-contract.ts'
+import { pattern } from '../../../test/contract/tools.ts'
 import { isFault, type FaultCode } from '../../base/fault.ts'
 import { ownProcess } from '../../base/process-identity.ts'
 import { day } from '../../base/units.ts'

@@ -8,4 +8,6 @@ import { openFsStorage } from './fs.ts'
 const folder = await mkdtemp(join(tmpdir(), 'holdfast-fs-'))
 afterAll(() => rm(folder, { recursive: true }))
 
-storageContract('folder', () => openFsStorage(join(folder, 'made', 'by', 'init'), { makeRoot: true }))
+storageContract('folder', () => openFsStorage(join(folder, 'made', 'by', 'init'), { makeRoot: true }), {
+  large: true,
+})

@@ -6,8 +6,10 @@
  *   the server does not.
  * - s3/read.ts, s3/list.ts, s3/look.ts read; s3/remove.ts deletes; s3/lock.ts locks; s3/versions.ts reads the past.
  */
+import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Retry } from '../../base/retry.ts'
+import { formatTime } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
 import { assertKey } from '../key.ts'
 import type { StorageDescription } from '../open.ts'
@@ -25,6 +27,7 @@ import { putWhole } from './s3/put.ts'
 import { readObject } from './s3/read.ts'
 import { removeObjects } from './s3/remove.ts'
 import { traitsOf } from './s3/traits.ts'
+import { openPast, type Past } from './s3/versions.ts'
 import type { Writing } from './s3/writing.ts'
 
 export function openS3Storage(
@@ -45,6 +48,14 @@ export async function openS3(
   const api = await openApi(placeOf(url), description.access ?? {}, surroundings)
   const looker = openLooker(api, parameters)
   const deps = { api, parameters, looker }
+  const present = presentOf(deps)
+  return description.asOfMs === undefined
+    ? present
+    : pastOf(present, openPast(deps, description.asOfMs), description.asOfMs)
+}
+
+function presentOf(deps: Writing): Storage {
+  const { api, parameters, looker } = deps
   return {
     location: api.place.location,
     put: (key, body, signal) => putBody(deps, key, body, signal),
@@ -76,6 +87,35 @@ export async function openS3(
       return Promise.resolve()
     },
   }
+}
+
+/** What is read is the past; nothing can be written. */
+function pastOf(present: Storage, past: Past, asOfMs: number): Storage {
+  const refuse = (): Promise<never> => Promise.reject(readOnly(present.location, asOfMs))
+  return {
+    ...present,
+    put: refuse,
+    create: refuse,
+    delete: refuse,
+    retain: refuse,
+    list: (what, signal) => past.list(what, signal),
+    async *get(key, range, signal) {
+      assertKey(key)
+      yield* past.get(key, range, signal)
+    },
+    async stat(key, signal) {
+      assertKey(key)
+      return past.stat(key, signal)
+    },
+  }
+}
+
+function readOnly(location: string, asOfMs: number): Fault {
+  return new Fault(
+    'STORAGE_UNSUPPORTED',
+    `${location} is read as it was at ${formatTime(asOfMs)}: nothing can be written there`,
+    { hint: 'Leave --as-of away to write.' },
+  )
 }
 
 async function putBody(

@@ -12,7 +12,7 @@ export interface Fetched {
   readonly pieces: readonly Uint8Array[]
   /** Of the whole object. */
   readonly objectSizeBytes: number
-  /** Changes when the object does, if the server says such a thing. */
+  /** Changes when the object does; undefined where it is not told. */
   readonly version: string | undefined
 }
 
@@ -33,7 +33,7 @@ export async function* readAhead(
     for (let next = requests.take(); next; next = requests.take()) {
       const fetched = await next
       version ??= fetched.version
-      if (version !== fetched.version) throw changed(key)
+      if (fetched.version !== undefined && fetched.version !== version) throw changed(key)
       requests.sizeIs(fetched.objectSizeBytes)
       yield* fetched.pieces
     }
@@ -91,7 +91,7 @@ class Requests {
 const widthMax = Math.floor(limits.objectReadAheadBytesMax / limits.objectReadSizeBytes)
 
 function changed(key: string): Fault {
-  return new Fault('OBJECT_CORRUPT', `${key} was replaced while it was read`, {
-    hint: 'Find out what changes objects of the repository: Holdfast itself never does. Then run holdfast verify.',
+  return new Fault('STORAGE_UNAVAILABLE', `answers to reading ${key} are of different versions of it`, {
+    hint: 'Try again; if this repeats, find out what changes objects of the repository, or answers on their way.',
   })
 }

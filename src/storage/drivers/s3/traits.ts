@@ -10,19 +10,24 @@ import type { Api } from './client.ts'
 import { isCode } from './faults.ts'
 
 export async function traitsOf(api: Api, signal: AbortSignal): Promise<StorageTraits> {
-  const [versioned, lockable, encryption] = await Promise.all([
-    keepsVersions(api, signal),
+  const [versioning, lockable, encryption] = await Promise.all([
+    versioningOf(api, signal),
     hasLocks(api, signal),
     encryptionOf(api, signal),
   ])
+  const versioned = versioning && versioning === 'Enabled'
   return { versioned, lockable, encryption, clockSkewMs: api.skewMs() }
 }
 
-export function keepsVersions(api: Api, signal: AbortSignal): Promise<boolean | undefined> {
+/** `Suspended`: older versions are kept, new ones are not made. */
+export function versioningOf(
+  api: Api,
+  signal: AbortSignal,
+): Promise<'Enabled' | 'Suspended' | 'never' | undefined> {
   return unlessRefused(async () => {
     const command = new GetBucketVersioningCommand({ Bucket: api.place.bucket })
     const { Status } = await api.send({ doing: 'asking whether the bucket keeps versions' }, command, signal)
-    return Status === 'Enabled'
+    return Status ?? 'never'
   })
 }
 
