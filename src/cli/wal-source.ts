@@ -31,6 +31,7 @@ export async function openWalSource(context: Opening, choice: SourceChoice): Pro
     throw nowhere(
       'WAL',
       failures.map(({ place, fault }) => ({ repository: place.name, fault })),
+      places.length,
     )
   const notes: string[] = []
   const troubles = new TroubleLog(trouble => notes.push(describeTrouble(trouble)))

@@ -55,6 +55,7 @@ export async function readCatalogs(
     throw nowhere(
       'its catalogue',
       closed.map(({ name, fault }) => ({ repository: name, fault })),
+      sources.length,
     )
   return { ...unite(read), closed }
 }
@@ -118,7 +119,7 @@ export async function readRecordsOf(
 ): Promise<readonly PlacedRecord[]> {
   const byFirst = Map.groupBy(backups, ({ sources }) => sources[0])
   const read = await Promise.all(
-    Array.from(byFirst, ([source, known]) =>
+    Array.from(byFirst, async ([source, known]) =>
       source
         ? readBackups(
             source.repository,
@@ -153,7 +154,7 @@ export async function readCopies(
       }
     }),
   )
-  if (copies.length === 0) throw nowhere(`backup ${summary.id}`, failures)
+  if (copies.length === 0) throw nowhere(`backup ${summary.id}`, failures, sources.length)
   const ordered = copies.toSorted((a, b) => sources.indexOf(a.source) - sources.indexOf(b.source))
   for (const { repository, fault } of failures) {
     const { code, message } = fault

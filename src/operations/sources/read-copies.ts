@@ -28,7 +28,11 @@ export async function fromFirstCopy<T>(
     }
   }
   const [first] = copies
-  throw nowhere(first ? `${nameIn(first)} of backup ${first.record.id}` : 'the backup', failures)
+  throw nowhere(
+    first ? `${nameIn(first)} of backup ${first.record.id}` : 'the backup',
+    failures,
+    copies.length,
+  )
 }
 
 export function troubleOf(

@@ -70,10 +70,10 @@ export interface Failure {
   readonly fault: Fault
 }
 
-/** When no repository could give it. With only one, its own fault says all there is to say. */
-export function nowhere(what: string, failures: readonly Failure[]): Fault {
-  const [first, ...others] = failures
-  if (first && others.length === 0) return first.fault
+/** When no repository could give it. Where only one was asked, its own fault says all there is to say. */
+export function nowhere(what: string, failures: readonly Failure[], askedCount: number): Fault {
+  const [first] = failures
+  if (first && askedCount === 1) return first.fault
   const outages = failures.filter(({ fault }) => isOutage(fault))
   const lost = outages.map(({ repository }) => repository)
   const reasons = failures.map(({ repository, fault }) => `${repository}: ${fault.message}`)

@@ -47,7 +47,7 @@ export function fromFirstWal<Store>(
       { clock, hedgeMs },
       signal,
     )
-    if (!found && failures.length > 0) throw nowhere(what, failures.map(named))
+    if (!found && failures.length > 0) throw nowhere(what, failures.map(named), places.length)
     for (const { place, fault } of found ? failures : []) {
       const { code, message } = fault
       troubles.add({ repository: place.name, object: what, code, message, instead: found?.place.name })
@@ -113,7 +113,7 @@ async function listAll(
     places.map(place => askInTurn([place], list, { clock, hedgeMs: limits.sourceHedgeMs }, signal)),
   )
   const failures = outcomes.flatMap(({ failures: failed }) => failed.map(named))
-  if (lists.length === 0) throw nowhere('the list of its WAL', failures)
+  if (lists.length === 0) throw nowhere('the list of its WAL', failures, places.length)
   for (const { repository, fault } of failures) {
     const { code, message } = fault
     troubles.add({ repository, object: undefined, code, message, instead: lists[0]?.place })

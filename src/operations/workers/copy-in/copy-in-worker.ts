@@ -141,9 +141,9 @@ class CopierIn {
       repository: this.#places.nameOf(place),
       fault,
     }))
-    const fault = nowhere(where, failures)
+    const fault = nowhere(where, failures, this.#places.count)
     // What keeps a pack from being opened at all names it.
-    return failures.length > 1 || fault.message.includes(name) ? fault : inPack(where, fault)
+    return this.#places.count > 1 || fault.message.includes(name) ? fault : inPack(where, fault)
   }
 
   #writeEmpty(file: ManifestFile): void {
