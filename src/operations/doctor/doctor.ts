@@ -7,11 +7,13 @@ import type { LoadedConfig } from '../../config/config.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
 import type { Server } from '../../postgres/connection.ts'
 import { serverFacts, type ServerFacts } from '../../postgres/server-facts.ts'
-import { openRepository } from '../../repository/repository.ts'
+import { openRepository, type Repository } from '../../repository/repository.ts'
+import type { StorageDescription } from '../../storage/open.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { serverUserToServe } from '../setup/server-user.ts'
 import { checkData } from './check-data.ts'
-import { checkFolder } from './check-folder.ts'
+import { checkBucket } from './bucket/check-bucket.ts'
+import { checkFolder, type FolderSurroundings } from './check-folder.ts'
 import { checkConfigFile, checkLauncher, checkReadable, checkTools } from './check-host.ts'
 import { checkKeys } from './check-keys.ts'
 import { checkClock, checkServer } from './check-server.ts'
@@ -31,6 +33,7 @@ export interface DoctorDeps {
 
 export interface PlaceToCheck {
   readonly storage: Storage
+  readonly description: StorageDescription
   readonly encoding: Encoding
   readonly identities: () => Promise<readonly string[]>
 }
@@ -105,20 +108,30 @@ async function lookAtPlace(
     const place = await deps.openPlace(name)
     const repository = await openRepository(place.storage, config.cluster, signal)
     assertSameSystem(repository.identity.systemIdentifier, facts, config.cluster)
-    const trial = await tryStorage(place.storage, config.cluster, world, signal)
-    const folder = await checkFolder(repository, { url: settings.url, dataDirectory }, signal)
+    const tried = settings.url.startsWith('file:')
+      ? await lookAtFolder(deps, name, repository, { url: settings.url, dataDirectory }, signal)
+      : await checkBucket({ ...place, name, config, repository: settings, world }, signal)
     const { encryption } = settings
     const keys = await findingsOf('keys', () =>
       checkKeys({ ...place, name, encryption, folder: dirname(path) }),
     )
-    return [
-      ok('storage', `${place.storage.location} knows the cluster ${config.cluster}`),
-      ...trial.findings,
-      ...folder,
-      checkClock(`repository ${name}`, trial.clockAheadMs),
-      ...keys,
-    ]
+    return [ok('storage', `${place.storage.location} knows the cluster ${config.cluster}`), ...tried, ...keys]
   })
+}
+
+async function lookAtFolder(
+  { world, loaded }: DoctorDeps,
+  name: string,
+  repository: Repository,
+  surroundings: FolderSurroundings,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const trial = await tryStorage(repository.storage, loaded.config.cluster, world, signal)
+  return [
+    ...trial.findings,
+    ...(await checkFolder(repository, surroundings, signal)),
+    checkClock(`repository ${name}`, trial.clockAheadMs),
+  ]
 }
 
 function assertSameSystem(known: string, facts: ServerFacts | undefined, cluster: string): void {

@@ -7,6 +7,7 @@ export const areas = [
   'archiving',
   'data',
   'storage',
+  'rights',
   'keys',
   'clock',
   'tools',

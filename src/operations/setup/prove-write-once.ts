@@ -48,14 +48,14 @@ export async function proveWriteOnce(
   const race = { storage, prefix, left, world }
   const put = await proveWay('put', { ...race, racers: racers.puts }, signal)
   const upload = await proveWay('upload', { ...race, racers: racers.uploads }, signal)
-  const keys = racers.uploads > 0 ? [put.key, upload.key] : [put.key]
+  const keys = [...put.keys, ...upload.keys]
   const listed = new Set((await Array.fromAsync(storage.list(prefix, signal))).map(({ key }) => key))
   const tidy = await takeAway(storage, keys, signal)
   return {
     put: put.complaint,
     upload: upload.complaint,
     tidy,
-    unlisted: keys.filter(key => !listed.has(key)),
+    unlisted: [put, upload].flatMap(way => way.keys.slice(-1)).filter(key => !listed.has(key)),
   }
 }
 
@@ -86,17 +86,19 @@ interface Race {
 /** Complains only after the second time: another host may have taken the first probe away in the middle of the race. */
 async function proveWay(way: Way, race: Race, signal: AbortSignal): Promise<ProvenWay> {
   const old = race.left.find(key => key.startsWith(`${race.prefix}${way}-`))
-  const first = await raceFor(way, race, old ?? freshKey(way, race), signal)
-  return first.complaint === undefined ? first : raceFor(way, race, freshKey(way, race), signal)
+  const keys: string[] = []
+  let complaint: string | undefined
+  for (const key of race.racers > 0 ? [old ?? freshKey(way, race), freshKey(way, race)] : []) {
+    keys.push(key)
+    complaint = await complaintAbout(way, race, key, signal)
+    if (complaint === undefined) break
+  }
+  return { keys, complaint }
 }
 
 interface ProvenWay {
-  readonly key: string
+  readonly keys: readonly string[]
   readonly complaint: string | undefined
-}
-
-async function raceFor(way: Way, race: Race, key: string, signal: AbortSignal): Promise<ProvenWay> {
-  return { key, complaint: race.racers > 0 ? await complaintAbout(way, race, key, signal) : undefined }
 }
 
 const freshKey = (way: Way, { prefix, world }: Race): string =>
