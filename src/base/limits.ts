@@ -175,8 +175,21 @@ export const limits = {
   walCatchUpParallel: 4,
   /** The pushing process waits for a repository that is behind for so long; a later push starts it again. */
   walCatchUpLingerMsMax: 1 * hour,
+  /** With several repositories written at once: one that kept the others waiting for so long in all is dropped… */
+  mirrorLagMsMax: 1 * minute,
+  /** …and what earlier backups left behind may be removed for so long before one writes without waiting for it. */
+  mirrorSettleMsMax: 5 * minute,
+  /** …and the WAL of a backup has so much longer to arrive in the others once the first one has it. */
+  mirrorWalGraceMs: 1 * minute,
   /** A warning about a repository that is behind is told once in so long. */
   walBehindWarningMsMin: 5 * minute,
+
+  /** What is locked, is locked for so long at least: by rules that promise no time, and as it is written. */
+  lockMsMin: 1 * day,
+  /** Locks that are extended at the same time. */
+  lockParallel: 16,
+  /** All WAL is looked at so often when locks are extended; between, only what came since the last backup. */
+  lockAllEveryMs: 7 * day,
 
   /** Objects without a backup.json are left alone for so long. */
   sweepGraceMs: 1 * day,

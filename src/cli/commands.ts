@@ -5,6 +5,7 @@ import { copy } from './commands/copy.ts'
 import { doctor } from './commands/doctor.ts'
 import { init } from './commands/init.ts'
 import { list } from './commands/list.ts'
+import { lock } from './commands/lock.ts'
 import { policyCommands } from './commands/policy.ts'
 import { restore } from './commands/restore.ts'
 import { show } from './commands/show.ts'
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   show,
   restore,
   verify,
+  lock,
   copy,
   walPush,
   walGet,

@@ -4,16 +4,15 @@ import { dirname } from 'node:path'
 import { assert } from '../base/assert.ts'
 import { Fault, messageOf } from '../base/fault.ts'
 import type { LoadedConfig, RepositoryConfig } from '../config/config.ts'
-import { objectKinds } from '../config/object-storage.ts'
 import { readSecret, secretFilePath, type SecretSource } from '../config/secret-source.ts'
-import { objectPatterns } from '../repository/layout.ts'
 import type {
-  ObjectRule,
   ObjectStorageAccess,
   ObjectStorageCredentials,
   ServerSideEncryption,
   StorageDescription,
 } from '../storage/open.ts'
+import { lockRulesOf } from './lock/lock-rules.ts'
+import { storageRules } from './storage-rules.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 type Read = (source: SecretSource, key: string) => Promise<string>
@@ -35,7 +34,7 @@ export async function describeStorage(
   return {
     url,
     access: await accessOf(repository, name, folder, read),
-    rules: rulesOf(repository),
+    rules: storageRules(repository, lockRulesOf(config, name)),
   }
 }
 
@@ -89,15 +88,6 @@ async function serverSideEncryptionOf(
     kind: 'customer-key',
     keyBase64: await read(given.customerKey, 'server_side_encryption.customer_key'),
   }
-}
-
-/** One rule for each kind of object that has a class, and one for everything. */
-function rulesOf({ classes, tags }: RepositoryConfig): readonly ObjectRule[] {
-  const ofKinds = objectKinds.flatMap(kind => {
-    const storageClass = classes?.[kind]
-    return storageClass === undefined ? [] : [{ pattern: objectPatterns[kind], storageClass, tags }]
-  })
-  return tags ? [...ofKinds, { pattern: '**', tags }] : ofKinds
 }
 
 async function readCertificates(path: string, name: string): Promise<string> {

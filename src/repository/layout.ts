@@ -13,6 +13,9 @@ export const objectPatterns = {
   archive: '*/archive/**',
 } as const
 
+/** Of what will become a backup: deleted soon after. */
+export const awaitingPattern = '*/backups/*/awaiting-wal.json'
+
 export const clusterKey = (cluster: string): string => inCluster(cluster, 'cluster.json')
 
 /** Ends in `/`. */
