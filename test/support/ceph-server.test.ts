@@ -1,7 +1,8 @@
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { describeWithCeph, startCeph } from './ceph-server.ts'
+import { startCeph } from './ceph-server.ts'
+import { describeWithCeph } from './describe-with-ceph.ts'
 
 describeWithCeph(
   'a throw-away Ceph',

@@ -13,7 +13,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe } from 'vitest'
 import type { StorageDescription } from '../../src/storage/open.ts'
 import { cephConf } from './ceph-conf.ts'
 import { findProgram } from './tools.ts'
@@ -78,27 +77,6 @@ export function cephMissing(): string | undefined {
   const missing = programs.filter(name => findProgram(name).path === undefined)
   if (missing.length === 0) return undefined
   return `${missing.join(', ')} not found: sh scripts/setup.sh --tests installs Ceph`
-}
-
-/** Tests that share one server; left out, and said so, where there is no Ceph. */
-export function describeWithCeph(
-  title: string,
-  body: (server: () => CephServer) => void,
-  options: CephOptions = {},
-): void {
-  const reason = cephMissing()
-  if (reason !== undefined) console.warn(`left out: ${title}: ${reason}`)
-  describe.skipIf(reason !== undefined)(title, () => {
-    let server: CephServer | undefined
-    beforeAll(async () => {
-      server = await startCeph(options)
-    })
-    afterAll(() => server?.stop())
-    body(() => {
-      if (!server) throw new Error('the server runs only while tests do')
-      return server
-    })
-  })
 }
 
 export async function startCeph(options: CephOptions = {}): Promise<CephServer> {

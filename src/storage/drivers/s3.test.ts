@@ -1,5 +1,5 @@
 import { systemWorld } from '../../base/world.ts'
-import { describeWithCeph } from '../../../test/support/ceph-server.ts'
+import { describeWithCeph } from '../../../test/support/describe-with-ceph.ts'
 import { storageContract } from '../../../test/contract/storage-contract.ts'
 import { openStorage } from '../open.ts'
 

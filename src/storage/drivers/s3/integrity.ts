@@ -19,7 +19,7 @@ export function md5Base64(bytes: Uint8Array | string): string {
 }
 
 /** The SDK sends a CRC-32 with these; servers that know only the older rule want the MD5 of the body. */
-const needsMd5 = ['DeleteObjectsCommand', 'PutObjectRetentionCommand']
+const needsMd5 = ['DeleteObjectsCommand', 'PutObjectRetentionCommand', 'PutObjectTaggingCommand']
 
 export function addContentMd5(client: S3Client): void {
   client.middlewareStack.add(

@@ -6,7 +6,7 @@ import type { Retention } from '../../storage.ts'
 import type { Api } from './client.ts'
 import { isCode, isStatus, objectMissingFault } from './faults.ts'
 import type { Looker } from './look.ts'
-import { lockModeOf, type Parameters } from './parameters.ts'
+import { lockDate, lockModeOf, type Parameters } from './parameters.ts'
 
 export async function retainObject(
   {
@@ -21,12 +21,10 @@ export async function retainObject(
   const looked = await looker.look(key, signal)
   if (!looked) throw objectMissingFault(api.place.location, key)
   if ((looked.info.retainedUntilMs ?? 0) >= untilMs) return
-  // To the second, and rather later than earlier: that is how precise servers keep it.
-  const RetainUntilDate = new Date(Math.ceil(untilMs / 1000) * 1000)
   const command = new PutObjectRetentionCommand({
     Bucket: api.place.bucket,
     Key: api.place.full(key),
-    Retention: { Mode: lockModeOf(mode), RetainUntilDate },
+    Retention: { Mode: lockModeOf(mode), RetainUntilDate: lockDate(untilMs) },
     ...parameters.common,
   })
   try {

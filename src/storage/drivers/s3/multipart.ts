@@ -3,14 +3,17 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  PutObjectTaggingCommand,
   UploadPartCommand,
   type CompletedPart,
 } from '@aws-sdk/client-s3'
 import { assert } from '../../../base/assert.ts'
+import { isFault } from '../../../base/fault.ts'
 import type { PartSink } from '../object/part-writer.ts'
 import { holdingClaim } from './claim.ts'
 import { isCode, isStatus } from './faults.ts'
 import { crc32cBase64 } from './integrity.ts'
+import { retainObject } from './lock.ts'
 import { tokenName } from './look.ts'
 import { putWhole } from './put.ts'
 import { newToken, provenWritten, takenByWhom, type Expected, type Writing } from './writing.ts'
@@ -78,6 +81,7 @@ class Multipart implements PartSink {
         ? await complete(signal)
         : await holdingClaim(this.#writing, this.#key, complete, signal)
     if (outcome === 'taken') await this.discard().catch(() => undefined)
+    else if (!api.isAmazon) await this.#complement(signal)
     return outcome
   }
 
@@ -91,6 +95,28 @@ class Multipart implements PartSink {
       await api.retry(() => api.send({ doing }, command, signal), signal)
     } catch (error) {
       if (!isStatus(error, 404)) throw error
+    }
+  }
+
+  /** Ceph forgets the lock and the tags that an upload began with. */
+  async #complement(signal: AbortSignal): Promise<void> {
+    const { api, parameters } = this.#writing
+    const lock = parameters.lockOf(this.#key, api.world.clock.now())
+    if (lock) await api.retry(() => retainObject(this.#writing, this.#key, lock, signal), signal)
+    await this.#tag(signal)
+  }
+
+  /** Without the right to set them later, they stay away. */
+  async #tag(signal: AbortSignal): Promise<void> {
+    const { api, parameters } = this.#writing
+    const { Tagging } = parameters.newObject(this.#key, api.world.clock.now())
+    if (Tagging === undefined) return
+    const TagSet = [...new URLSearchParams(Tagging)].map(([Key, Value]) => ({ Key, Value }))
+    const command = new PutObjectTaggingCommand({ ...this.#object, Tagging: { TagSet } })
+    try {
+      await api.retry(() => api.send({ doing: `tagging ${this.#key}` }, command, signal), signal)
+    } catch (error) {
+      if (!isFault(error, 'STORAGE_DENIED', 'STORAGE_UNSUPPORTED')) throw error
     }
   }
 

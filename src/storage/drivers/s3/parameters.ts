@@ -1,6 +1,7 @@
 /** The parts of requests that come from the description of the storage: encryption, class, tags, lock, who pays. */
 import type { CreateMultipartUploadCommandInput } from '@aws-sdk/client-s3'
 import { createHash } from 'node:crypto'
+import { second } from '../../../base/units.ts'
 import type { ObjectRule, ObjectStorageAccess, StorageDescription } from '../../open.ts'
 import type { Retention } from '../../storage.ts'
 import { ruleMatcher } from '../object/rules.ts'
@@ -27,6 +28,7 @@ export interface Parameters {
   readonly customerKey: CustomerKey
   /** For an object that is written at `nowMs`. */
   readonly newObject: (key: string, nowMs: number) => NewObject
+  readonly lockOf: (key: string, nowMs: number) => Retention | undefined
 }
 
 export function parametersOf({ access, rules }: StorageDescription): Parameters {
@@ -36,6 +38,10 @@ export function parametersOf({ access, rules }: StorageDescription): Parameters 
     common: access?.requesterPays === true ? { RequestPayer: 'requester' } : {},
     customerKey: customerKeyOf(access),
     newObject: (key, nowMs) => ({ ...encryption, ...ruled(ruleOf(key), nowMs) }),
+    lockOf(key, nowMs) {
+      const lock = ruleOf(key)?.lock
+      return lock && { mode: lock.mode, untilMs: nowMs + lock.forMs }
+    },
   }
 }
 
@@ -68,11 +74,16 @@ function ruled(rule: ObjectRule | undefined, nowMs: number): NewObject {
       ? {}
       : {
           ObjectLockMode: lockModeOf(lock.mode),
-          ObjectLockRetainUntilDate: new Date(nowMs + lock.forMs),
+          ObjectLockRetainUntilDate: lockDate(nowMs + lock.forMs),
         }),
   }
 }
 
 export function lockModeOf(mode: Retention['mode']): 'GOVERNANCE' | 'COMPLIANCE' {
   return mode === 'governance' ? 'GOVERNANCE' : 'COMPLIANCE'
+}
+
+/** To the second, which is how precise servers keep it, and rather later than earlier. */
+export function lockDate(untilMs: number): Date {
+  return new Date(Math.ceil(untilMs / second) * second)
 }

@@ -52,13 +52,15 @@ export function openPast(reading: Reading, asOfMs: number): Past {
       return version && infoOf(key, version)
     },
     async *list(what, signal) {
-      const { prefix, after } = rangeOf(what)
+      const { prefix, after, isIn } = rangeOf(what)
       await (checked ??= assertVersions(reading, signal))
       const { full, own } = api.place
       const afterName = after === undefined ? undefined : full(after)
       for await (const versions of historiesOf(reading, full(prefix), afterName, signal)) {
         const version = standing(versions, asOfMs)
-        if (version && isKey(own(version.name))) yield infoOf(own(version.name), version)
+        const key = own(version?.name ?? '')
+        // Some servers begin with the key that was to come before.
+        if (version && isKey(key) && isIn(key)) yield infoOf(key, version)
       }
     },
   }
