@@ -7,6 +7,7 @@ import { init } from './commands/init.ts'
 import { list } from './commands/list.ts'
 import { lock } from './commands/lock.ts'
 import { policyCommands } from './commands/policy.ts'
+import { repair } from './commands/repair.ts'
 import { restore } from './commands/restore.ts'
 import { show } from './commands/show.ts'
 import { verify } from './commands/verify.ts'
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   verify,
   lock,
   copy,
+  repair,
   walPush,
   walGet,
   walStatus,

@@ -61,8 +61,8 @@ export async function compareObject(
   return isSame(there, wanted) ? { outcome: 'there', stored: wanted } : 'different'
 }
 
-/** What a copy would write. Byte by byte that is known already; re-wrapped it has to be made. */
-async function wantedOf({
+/** What a copy would write. Byte by byte that is known already where the hash is; else the source is read. */
+export async function wantedOf({
   source,
   expected,
   rewrapping,

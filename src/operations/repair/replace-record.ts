@@ -1,0 +1,105 @@
+/**
+ * A `backup.json` that can not be read, made again from that of another repository: when the objects beside it are, by
+ * their hashes, the ones that the record to be written would name.
+ */
+import { Fault, isFault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
+import { indexCommitted } from '../../repository/catalog-index.ts'
+import { readBackup } from '../../repository/catalog.ts'
+import type { BackupRecord } from '../../repository/format/backup-record.ts'
+import { backupFolder } from '../../repository/layout.ts'
+import { readWhole } from '../../repository/objects.ts'
+import type { StoredStream } from '../../repository/stored-stream.ts'
+import { bodyOf } from '../../storage/storage.ts'
+import { recordOfCopy } from '../copy/copied-record.ts'
+import { wantedOf } from '../copy/copy-object.ts'
+import { isSame, measure } from '../copy/object-source.ts'
+import { isSameSet, type CopySide } from '../copy/sides.ts'
+import type { RecordDamage } from './report.ts'
+
+export interface RecordReplacement {
+  readonly side: CopySide
+  readonly put: (signal: AbortSignal) => Promise<void>
+}
+
+export async function replaceRecord(
+  target: CopySide,
+  side: CopySide,
+  { key, id }: RecordDamage,
+  signal: AbortSignal,
+): Promise<RecordReplacement | Fault> {
+  try {
+    const record = await readBackup(side.repository, id, signal)
+    const bytes = await readWhole(side.repository.storage, key, limits.recordSizeBytesMax, signal)
+    const stored = await measureObjects(target, record, signal)
+    if (!bytes) return unlike(side)
+    const made = await fittingRecord(target, side, { bytes, record, stored }, signal)
+    if (!made) return unlike(side)
+    return {
+      side,
+      async put(stop) {
+        await target.repository.storage.put(key, bodyOf(made), stop)
+        await indexCommitted(target.repository, id, stop)
+      },
+    }
+  } catch (error) {
+    if (isFault(error, 'BACKUP_NOT_FOUND', 'OBJECT_MISSING', 'OBJECT_CORRUPT')) return error
+    throw error
+  }
+}
+
+interface Known {
+  readonly bytes: Uint8Array
+  readonly record: BackupRecord
+  /** What lies in the damaged repository. */
+  readonly stored: ReadonlyMap<string, StoredStream>
+}
+
+async function fittingRecord(
+  target: CopySide,
+  side: CopySide,
+  { bytes, record, stored }: Known,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const isAsNamed = objectsOf(record).every(object => isSame(stored.get(object.name) ?? nothing, object))
+  if (isAsNamed) return bytes
+  if (side.identities.length === 0 || isSameSet(record.recipients, target.recipients)) return undefined
+  const { storage } = side.repository
+  const rewrapping = { identities: side.identities, recipients: target.recipients }
+  for (const { name } of objectsOf(record)) {
+    const key = `${backupFolder(record.cluster, record.id)}/${name}`
+    const source = { key, location: storage.location, open: () => storage.get(key, undefined, signal) }
+    const to = target.repository.storage
+    const made = await wantedOf({ source, expected: undefined, rewrapping, to, arrival: 'read back' })
+    if ('outcome' in made || !isSame(stored.get(name) ?? nothing, made)) return undefined
+  }
+  return recordOfCopy({
+    bytes,
+    record,
+    repositoryId: side.repository.id,
+    stored,
+    recipients: target.recipients,
+  })
+}
+
+async function measureObjects(
+  { repository }: CopySide,
+  record: BackupRecord,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, StoredStream>> {
+  const stored = new Map<string, StoredStream>()
+  for (const { name } of objectsOf(record)) {
+    const key = `${backupFolder(record.cluster, record.id)}/${name}`
+    stored.set(name, await measure(repository.storage.get(key, undefined, signal)))
+  }
+  return stored
+}
+
+const nothing: StoredStream = { sizeBytes: -1, sha256: '' }
+const objectsOf = ({ packs, manifest, backupManifest }: BackupRecord) => [...packs, manifest, backupManifest]
+
+function unlike(side: CopySide): Fault {
+  return new Fault('OBJECT_CORRUPT', `the objects beside it are not those that "${side.name}" has`, {
+    hint: 'Remove the folder of this backup and copy it anew.',
+  })
+}
