@@ -314,3 +314,36 @@ describe('wal get', () => {
     expect((await get(one)).status).toBe(126)
   })
 })
+
+describe('verify', () => {
+  test('of all repositories tells of each, and where to go when one is damaged', async () => {
+    inflict('flip in the middle', packOf('second'))
+    const run = await lab.run(['--config', config, 'verify', '--all'])
+    expect(run.status, describeRun(run)).toBe(25)
+    expect(run.out).toMatch(/repository main\n[^]*everything is as it was written/)
+    expect(run.out).toMatch(/repository second\n[^]*DAMAGE/)
+    expect(run.err).toMatch(/holdfast repair/)
+    expect((await lab.run(['--config', config, 'verify'])).status).toBe(0)
+  })
+
+  test('without a key finds what is not as it was stored, and says what it could not look at', async () => {
+    const keyless = lab.writeConfig('keyless.yaml', {
+      repositories: {
+        main: {
+          ...lab.config.repositories['main'],
+          encryption: { recipients: backup.recipients },
+        },
+      },
+    })
+    const good = await lab.run(['--config', keyless, 'verify'])
+    expect(good.status, describeRun(good)).toBe(0)
+    expect(good.out).toMatch(/by its hashes/)
+    expect(good.out).toMatch(/no key here, so 1 of 1 backups .* SHA-256 only/)
+    expect(good.out).toMatch(/only the heads of \d+ WAL files/)
+    expect(good.out).toMatch(/what could be checked is as it was written/)
+    inflict('flip in the middle', packOf('main'))
+    const damaged = await lab.run(['--config', keyless, 'verify', '--json'])
+    expect(damaged.status, describeRun(damaged)).toBe(25)
+    expect(damaged.out).toMatch(/data\/00001\.tar.*\n?.*\n?.*SHA-256/)
+  })
+})

@@ -1,11 +1,12 @@
 /** What `verify` found, in words. */
 import { formatBytes, formatDuration } from '../base/units.ts'
 import type { Finding, VerifiedBackup, VerifyReport } from '../operations/verify/report.ts'
+import type { VerifyOutcome } from './verify-setup.ts'
 import { counted, tableOf, type Column } from './table.ts'
 
 const columns: readonly Column<VerifiedBackup>[] = [
   { head: 'BACKUP', of: ({ id }) => id },
-  { head: 'RESTORABLE', of: ({ isRestorable }) => (isRestorable ? 'yes' : 'NO') },
+  { head: 'RESTORABLE', of: restorableText },
   { head: 'PACKS', of: ({ packs }) => String(packs), align: 'right' },
   { head: 'FILES', of: ({ files }) => String(files), align: 'right' },
   { head: 'READ', of: ({ bytes }) => formatBytes(bytes), align: 'right' },
@@ -16,14 +17,32 @@ const columns: readonly Column<VerifiedBackup>[] = [
   },
 ]
 
-export function verifyListing({ backups, wal, findings, durationMs }: VerifyReport): string {
+export function verifyListing({ backups, wal, findings, notChecked, durationMs }: VerifyReport): string {
   const table = backups.length === 0 ? 'no backups\n' : tableOf(backups, columns)
   const walLine = `WAL: ${counted(wal.segments, 'segment')} read, ${formatBytes(wal.bytes)}\n`
   const verdict =
     findings.length === 0
-      ? 'everything is as it was written'
+      ? notChecked.length === 0
+        ? 'everything is as it was written'
+        : 'what could be checked is as it was written'
       : `DAMAGE: ${counted(findings.length, 'finding')}`
-  return `${table}${walLine}${findings.map(findingText).join('')}${verdict}; took ${formatDuration(durationMs)}\n`
+  return `${table}${walLine}${notChecked.map(line => `${line}\n`).join('')}${findings.map(findingText).join('')}${verdict}; took ${formatDuration(durationMs)}\n`
+}
+
+/** Repository by repository. */
+export function verifyListings(outcomes: readonly VerifyOutcome[]): string {
+  return outcomes
+    .map(
+      outcome =>
+        `repository ${outcome.repository}\n${'error' in outcome ? `NOT VERIFIED: ${outcome.error.message}\n` : verifyListing(outcome)}`,
+    )
+    .join('\n')
+}
+
+/** Without a key, all that can be said is that nothing speaks against it. */
+function restorableText({ isRestorable, depth }: VerifiedBackup): string {
+  if (!isRestorable) return 'NO'
+  return depth === 'content' ? 'yes' : 'by its hashes'
 }
 
 function findingText({ object, path, message, cost }: Finding): string {

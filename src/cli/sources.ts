@@ -71,7 +71,7 @@ export function sourceNames(
 }
 
 /** Only what was asked for: a folder, for example, is not to be asked for an older state of nothing. */
-export function howOf({ asOfMs }: SourceChoice): OpenHow {
+export function howOf({ asOfMs }: Pick<SourceChoice, 'asOfMs'>): OpenHow {
   return asOfMs === undefined ? {} : { asOfMs }
 }
 

@@ -10,13 +10,14 @@ import { openManifest } from '../../repository/packs/manifest-reader.ts'
 import { parseLsn } from '../../wal/lsn.ts'
 import { checkPacks } from '../workers/check/check-packs.ts'
 import { emptyCheckReport, type CheckReport } from '../workers/check/report.ts'
-import type { Finding } from './report.ts'
+import type { Finding, VerifiedBackup } from './report.ts'
 import type { VerifyDeps } from './verify.ts'
 
 export interface CheckedBackup {
   readonly record: BackupRecord
   readonly report: CheckReport
   readonly findings: readonly Finding[]
+  readonly depth: VerifiedBackup['depth']
 }
 
 export async function checkBackup(
@@ -38,7 +39,7 @@ export async function checkBackup(
     const finding = notRestorable(`${folder}/${object}`, record, message)
     findings.push(path === undefined ? finding : { ...finding, path })
   }
-  return { record, report, findings }
+  return { record, report, findings, depth: 'content' }
 }
 
 /** Without a whole manifest the packs can not be compared with it; that is found, and told, already. */
@@ -127,7 +128,7 @@ export function sealedToOthers({ identity }: Repository, record: BackupRecord): 
     message: `none of the identities configured opens it; it is encrypted to ${record.recipients.join(', ')}`,
     cost: `backup ${record.id} was not checked, and can not be restored without its key`,
   }
-  return { record, report: emptyCheckReport, findings: [finding] }
+  return { record, report: emptyCheckReport, findings: [finding], depth: 'content' }
 }
 
 /** A backup whose record can not be read. */

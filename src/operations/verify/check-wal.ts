@@ -12,6 +12,7 @@ import { walKey } from '../../repository/layout.ts'
 import { formatLsn } from '../../wal/lsn.ts'
 import { historyName, parseSegmentName, segmentName, segmentStartLsn } from '../../wal/segment.ts'
 import { readArchive } from '../wal-archive.ts'
+import { unlessSealed } from '../wal-lookup.ts'
 import type { Finding, VerifiedWal } from './report.ts'
 import type { VerifyDeps } from './verify.ts'
 
@@ -48,13 +49,14 @@ export async function checkWal(
   const expected = only ? segmentsOfBackup(only, sizeBytes) : expectedSegments(archive, backups)
   deps.progress.phase('reading WAL', expected.length * sizeBytes)
   const broken = new Map<string, string>()
-  let segments = 0
+  let [segments, headsOnly] = [0, 0]
   for (let at = 0; at < expected.length; at += readsAtOnce) {
     const names = expected.slice(at, at + readsAtOnce)
-    const damages = await Promise.all(names.map(name => damageOf(deps, name, signal)))
-    damages.forEach((damage, i) => {
+    const checked = await Promise.all(names.map(name => checkSegment(deps, name, signal)))
+    checked.forEach(({ damage, isHeadOnly }, i) => {
       if (damage === undefined) segments++
       else broken.set(names[i] ?? '', damage)
+      if (isHeadOnly) headsOnly++
     })
     deps.progress.advance(names.length * sizeBytes)
   }
@@ -64,7 +66,11 @@ export async function checkWal(
     )),
     ...(await historyFindings(deps, archive, backups, signal)),
   ]
-  return { wal: { segments, bytes: segments * sizeBytes }, findings, broken: new Set(broken.keys()) }
+  return {
+    wal: { segments, headsOnly, bytes: segments * sizeBytes },
+    findings,
+    broken: new Set(broken.keys()),
+  }
 }
 
 /** The segments that make a backup consistent. */
@@ -123,18 +129,35 @@ function lastNeeded(
   return all.length === 0 ? undefined : all.reduce((a, b) => (a > b ? a : b))
 }
 
-async function damageOf(
+interface CheckedSegment {
+  readonly damage: string | undefined
+  readonly isHeadOnly: boolean
+}
+
+async function checkSegment(
   { wal, repository }: VerifyDeps,
   name: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<CheckedSegment> {
+  const opened = await unlessDamaged(async () => {
+    const bytes = await unlessSealed(() => wal.get(name, signal).then(found => found ?? missing))
+    if (bytes instanceof Uint8Array) checkSegmentHeader(bytes, bytes.length, name, repository.identity)
+    return bytes
+  })
+  if ('damage' in opened) return { damage: opened.damage, isHeadOnly: false }
+  if (opened.value !== undefined)
+    return { damage: opened.value === missing ? missing : undefined, isHeadOnly: false }
+  const head = await unlessDamaged(() => wal.head(name, signal))
+  return { damage: 'damage' in head ? head.damage : undefined, isHeadOnly: true }
+}
+
+async function unlessDamaged<T>(
+  work: () => Promise<T>,
+): Promise<{ readonly value: T } | { readonly damage: string }> {
   try {
-    const bytes = await wal.get(name, signal)
-    if (!bytes) return 'it is missing'
-    checkSegmentHeader(bytes, bytes.length, name, repository.identity)
-    return undefined
+    return { value: await work() }
   } catch (error) {
-    if (isFault(error, ...damageCodes)) return error.message
+    if (isFault(error, ...damageCodes)) return { damage: error.message }
     throw error
   }
 }
@@ -193,14 +216,9 @@ async function historyFindings(
   for (const { timeline } of timelines.values()) {
     if (timeline === 1) continue
     const name = historyName(timeline)
-    const message = await deps.wal.get(name, signal).then(
-      bytes => (bytes || !backups.some(backup => backup.timeline < timeline) ? undefined : 'it is missing'),
-      (error: unknown) => {
-        if (isFault(error, ...damageCodes)) return error.message
-        throw error
-      },
-    )
-    if (message === undefined) continue
+    const message = await historyDamage(deps, name, signal)
+    const isNeeded = backups.some(backup => backup.timeline < timeline)
+    if (message === undefined || (message === missing && !isNeeded)) continue
     const object = walKey(deps.repository.identity.cluster, name, suffixOf(deps.encoding))
     findings.push({
       object,
@@ -209,6 +227,22 @@ async function historyFindings(
     })
   }
   return findings
+}
+
+const missing = 'it is missing'
+
+/** Without a key, what counts is told by the head. */
+async function historyDamage(
+  { wal }: VerifyDeps,
+  name: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const read = await unlessDamaged(
+    async () =>
+      (await unlessSealed(async () => (await wal.get(name, signal)) ?? missing)) ?? wal.head(name, signal),
+  )
+  if ('damage' in read) return read.damage
+  return read.value === missing ? missing : undefined
 }
 
 function namesBetween(timeline: number, first: bigint, last: bigint, segmentSizeBytes: number): string[] {

@@ -16,6 +16,8 @@ export interface VerifiedBackup {
   readonly id: string
   /** Every object is whole, and so is the WAL that makes the backup consistent. */
   readonly isRestorable: boolean
+  /** `hashes`: each object is what was stored, and was not looked into, for want of a key. */
+  readonly depth: 'content' | 'hashes'
   readonly packs: number
   readonly files: number
   readonly bytes: number
@@ -26,6 +28,8 @@ export interface VerifiedBackup {
 
 export interface VerifiedWal {
   readonly segments: number
+  /** Of these, so many could not be opened without a key: only their heads were read. */
+  readonly headsOnly: number
   readonly bytes: number
 }
 
@@ -34,5 +38,7 @@ export interface VerifyReport {
   readonly backups: readonly VerifiedBackup[]
   readonly wal: VerifiedWal
   readonly findings: readonly Finding[]
+  /** Sentences: what could not be checked, and why. Empty when everything was. */
+  readonly notChecked: readonly string[]
   readonly durationMs: number
 }

@@ -9,6 +9,7 @@ import type { WalStore } from '../../repository/wal-store.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { WorkerHost } from '../workers/crew.ts'
 import { checkBackup, sealedToOthers, unreadable, type CheckedBackup } from './check-backup.ts'
+import { checkHashes } from './check-hashes.ts'
 import { checkWal, segmentsOfBackup, type CheckedWal } from './check-wal.ts'
 import type { Finding, VerifiedBackup, VerifyReport } from './report.ts'
 
@@ -51,6 +52,7 @@ export async function verify(
     backups: checked.map(backup => verified(backup, wal)),
     wal: wal.wal,
     findings,
+    notChecked: notChecked(checked, wal),
     durationMs: world.clock.monotonicMs() - startedMs,
   }
 }
@@ -65,7 +67,8 @@ async function checkAll(
   const wrongKeys: Fault[] = []
   for (const record of records) {
     try {
-      checked.push(await checkBackup(deps, record, signal))
+      const check = isClosed(deps, record) ? checkHashes : checkBackup
+      checked.push(await check(deps, record, signal))
     } catch (error) {
       if (!isFault(error, 'KEY_WRONG')) throw error
       wrongKeys.push(error)
@@ -77,10 +80,34 @@ async function checkAll(
   return checked
 }
 
-function verified({ record, report, findings }: CheckedBackup, { broken }: CheckedWal): VerifiedBackup {
+/** Sealed, and there is no key here: a place that stores backups and does not restore them has none. */
+const isClosed = ({ identities }: VerifyDeps, { recipients }: BackupRecord): boolean =>
+  identities.length === 0 && recipients.length > 0
+
+function notChecked(checked: readonly CheckedBackup[], { wal }: CheckedWal): readonly string[] {
+  const closed = checked.filter(({ depth }) => depth === 'hashes').length
+  return [
+    ...(closed > 0
+      ? [
+          `There is no key here, so ${String(closed)} of ${String(checked.length)} backups were compared with their SHA-256 only: what is inside (seals, frames, files, pages) was not looked at.`,
+        ]
+      : []),
+    ...(wal.headsOnly > 0
+      ? [
+          `There is no key here, so only the heads of ${String(wal.headsOnly)} WAL files were checked: damage behind them would not be found.`,
+        ]
+      : []),
+  ]
+}
+
+function verified(
+  { record, report, findings, depth }: CheckedBackup,
+  { broken }: CheckedWal,
+): VerifiedBackup {
   const wal = segmentsOfBackup(record, record.postgres.walSegmentSizeBytes)
   return {
     id: record.id,
+    depth,
     isRestorable: findings.length === 0 && !wal.some(name => broken.has(name)),
     packs: report.packs,
     files: report.files,

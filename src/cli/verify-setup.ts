@@ -1,0 +1,70 @@
+/** From the command line to the verification of one repository. */
+import { faultCatalogue, isFault, type FaultCode } from '../base/fault.ts'
+import type { VerifyReport } from '../operations/verify/report.ts'
+import { verify } from '../operations/verify/verify.ts'
+import { openWalStore } from '../repository/wal-store.ts'
+import type { CommandContext } from './context.ts'
+import { findBackup } from './find-backup.ts'
+import { howOf } from './sources.ts'
+import { workerCount } from './workers.ts'
+
+export interface VerifyRequest {
+  readonly repository: string | undefined
+  readonly id: string | undefined
+  readonly asOfMs: number | undefined
+}
+
+/** Of one of several repositories: what was found, or why it could not be looked at. */
+export type VerifyOutcome = { readonly repository: string } & (VerifyReport | NotVerified)
+
+export interface NotVerified {
+  readonly isGood: false
+  readonly error: { readonly code: FaultCode; readonly exit: number; readonly message: string }
+}
+
+/** One that can not be verified does not keep the others from it. */
+export async function verifyAll(
+  context: CommandContext,
+  names: readonly string[],
+  request: Omit<VerifyRequest, 'repository'>,
+): Promise<readonly VerifyOutcome[]> {
+  const outcomes: VerifyOutcome[] = []
+  for (const repository of names) {
+    try {
+      outcomes.push({ repository, ...(await verifyOne(context, { ...request, repository })) })
+    } catch (error) {
+      if (!isFault(error) || error.code === 'INTERRUPTED') throw error
+      const { code, exit, message } = error
+      outcomes.push({ repository, isGood: false, error: { code, exit, message } })
+    }
+  }
+  return outcomes
+}
+
+/** Damage counts for more than what could not be looked at. */
+export function exitOf(outcomes: readonly (VerifyReport | NotVerified)[]): number | undefined {
+  const bad = outcomes.filter(({ isGood }) => !isGood)
+  if (bad.some(outcome => !('error' in outcome))) return faultCatalogue.VERIFY_FAILED.exit
+  return bad.flatMap(outcome => ('error' in outcome ? [outcome.error.exit] : []))[0]
+}
+
+export async function verifyOne(context: CommandContext, request: VerifyRequest): Promise<VerifyReport> {
+  const { world, progress, program, signal } = context
+  const { config } = await context.config()
+  const opened = await context.openRepository(request.repository, howOf(request))
+  const { repository, encoding, description: storage } = opened
+  const identities = await opened.identities()
+  const only = request.id === undefined ? undefined : await findBackup(repository, request.id, signal)
+  const deps = {
+    world,
+    progress,
+    worker: program.worker,
+    repository,
+    storage,
+    encoding,
+    identities,
+    wal: openWalStore(repository, { encoding, identities }),
+    workers: workerCount(config.workers),
+  }
+  return verify(deps, only, signal)
+}
