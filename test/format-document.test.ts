@@ -11,7 +11,7 @@ import {
   parseManifestOpening,
 } from '../src/repository/format/manifest-lines.ts'
 import { decodeWalHead, encodeWalHead } from '../src/repository/format/wal-head.ts'
-import { leaseFolder, walKey } from '../src/repository/layout.ts'
+import { catalogFolder, leaseFolder, locksFolder, walKey } from '../src/repository/layout.ts'
 
 const document = readFileSync(new URL('../docs/format.md', import.meta.url), 'utf8')
 const vector = (name: string): string =>
@@ -28,6 +28,8 @@ describe('docs/format.md', () => {
     ['holdfast.json', 'repository'],
     ['cluster.json', 'cluster'],
     ['backup.json', 'backup'],
+    ['catalog', 'catalog'],
+    ['locks', 'locks'],
     ['lease', 'lease'],
   ])('shows %s as it is written', (shown, name) => {
     expect(example(shown)).toBe(vector(name))
@@ -89,5 +91,7 @@ describe('docs/format.md', () => {
     expect(limits.leaseClockSkewMsMax).toBe(5 * 60_000)
     expect([limits.sweepGraceMs, limits.sweepAwaitingGraceMs]).toEqual([86_400_000, 7 * 86_400_000])
     expect(leaseFolder('c', 'backup')).toBe('c/leases/backup')
+    expect([limits.catalogNewerMax, limits.catalogOthersMsMax]).toEqual([16, 30 * 86_400_000])
+    expect([catalogFolder('c'), locksFolder('c')]).toEqual(['c/catalog', 'c/locks'])
   })
 })

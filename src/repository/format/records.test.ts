@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { isFault, type FaultCode } from '../../base/fault.ts'
 import { encodeBackupRecord, parseBackupRecord } from './backup-json.ts'
 import type { BackupRecord } from './backup-record.ts'
+import { encodeCatalogIndex, parseCatalogIndex } from './catalog-index.ts'
 import {
   encodeClusterRecord,
   encodeRepositoryRecord,
@@ -11,6 +12,7 @@ import {
   parseRepositoryRecord,
 } from './cluster-record.ts'
 import { encodeLeaseRecord, parseLeaseRecord } from './lease-record.ts'
+import { encodeLockNote, parseLockNote } from './lock-note.ts'
 
 const vector = (name: string): Buffer =>
   readFileSync(new URL(`../../../test/vectors/records/${name}`, import.meta.url))
@@ -19,9 +21,11 @@ const roundTrip = {
   repository: (bytes: Uint8Array) => encodeRepositoryRecord(parseRepositoryRecord(bytes, 'holdfast.json')),
   cluster: (bytes: Uint8Array) => encodeClusterRecord(parseClusterRecord(bytes, 'cluster.json')),
   lease: (bytes: Uint8Array) => encodeLeaseRecord(parseLeaseRecord(bytes, 'a lease')),
+  catalog: (bytes: Uint8Array) => encodeCatalogIndex(parseCatalogIndex(bytes, 'an index')),
+  locks: (bytes: Uint8Array) => encodeLockNote(parseLockNote(bytes, 'a note')),
 }
 type RecordName = keyof typeof roundTrip
-const names: readonly RecordName[] = ['backup', 'repository', 'cluster', 'lease']
+const names: readonly RecordName[] = ['backup', 'repository', 'cluster', 'lease', 'catalog', 'locks']
 
 interface Damage {
   readonly record: RecordName
