@@ -2,6 +2,7 @@
  * `wal status`: what can be restored and what is missing, as positions and as times. Reads names and a few heads, and
  * needs no key. The result is what `--json` prints: LSNs are text, times ISO 8601 in UTC.
  */
+import { isFault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { segmentEndLsn, type Archive, type TimelineWal } from '../policy/archive.ts'
 import { nameOnPath, type TimelinePath } from '../policy/timeline-path.ts'
@@ -145,7 +146,7 @@ function lookerInto({ wal, walSegmentSizeBytes }: WalStatusDeps, signal: AbortSi
     step: bigint,
   ): Promise<WalHead['commits']> => {
     for (let tries = 0, at = number; tries < limits.walLookBackSegmentsMax && at >= 0n; tries++, at += step) {
-      const head = await wal.head(nameOf(path, at), signal)
+      const head = await headUnlessRefused(wal, nameOf(path, at), signal)
       if (!head || head.commits) return head?.commits
     }
     return undefined
@@ -154,5 +155,19 @@ function lookerInto({ wal, walSegmentSizeBytes }: WalStatusDeps, signal: AbortSi
     nameOf,
     lastTimeUpTo: async (path, number) => (await commitsNear(path, number, -1n))?.latest ?? null,
     firstTimeFrom: async (path, number) => (await commitsNear(path, number, 1n))?.earliest ?? null,
+  }
+}
+
+/** Who may list and not read (an auditor) sees the window as positions; its times are in the heads. */
+async function headUnlessRefused(
+  wal: Pick<WalStore, 'head'>,
+  name: string,
+  signal: AbortSignal,
+): Promise<WalHead | undefined> {
+  try {
+    return await wal.head(name, signal)
+  } catch (error) {
+    if (isFault(error, 'STORAGE_DENIED')) return undefined
+    throw error
   }
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { rightsOf, type Place } from '../../policy/rights/roles.ts'
 import {
   awaitingName,
+  backupManifestName,
   backupFolder,
   catalogFolder,
   clusterKey,
@@ -25,6 +26,7 @@ const keys = {
   commit: `${folder}/${commitName}`,
   awaiting: `${folder}/${awaitingName}`,
   manifest: `${folder}/${manifestName('.zst.age')}`,
+  postgresManifest: `${folder}/${backupManifestName('.zst')}`,
   pack: `${folder}/${packName(1, { level: 3, recipients: ['age1x'] })}`,
   segment: walKey('gathr', '000000010000000000000001', '.zst.age'),
   history: walKey('gathr', '00000002.history', '.zst'),
@@ -38,14 +40,19 @@ test.each<[Place, string]>([
   ['identity', 'repository cluster'],
   ['records', 'commit awaiting'],
   ['index', 'index'],
-  ['backups', 'commit awaiting manifest pack'],
+  ['backups', 'commit awaiting manifest postgresManifest pack'],
   ['packs', 'pack'],
+  ['manifests', 'manifest postgresManifest'],
+  ['segments', 'segment'],
   ['wal', 'segment history'],
   ['histories', 'history'],
   ['leases', 'lease'],
   ['locks', 'lock'],
   ['probes', 'probe'],
-  ['everything', 'cluster commit awaiting manifest pack segment history lease index lock probe'],
+  [
+    'everything',
+    'cluster commit awaiting manifest postgresManifest pack segment history lease index lock probe',
+  ],
 ])('%s are these keys, and no others', (place, expected) => {
   const patterns = placesOf('gathr')[place]
   const found = Object.entries(keys).filter(([, key]) => patterns.some(pattern => like(key, pattern)))

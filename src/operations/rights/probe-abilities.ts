@@ -1,6 +1,6 @@
 /**
- * Finds out what the present credentials can do, and changes nothing that anybody needs: what is read and deleted is not
- * there, what is written is there already, with the same bytes, under the condition that it is not.
+ * Finds out what the present credentials can do, and changes nothing: what is deleted is not there, what is written is
+ * there already, with the same bytes, under the condition that it is not.
  */
 import { isFault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
@@ -15,33 +15,45 @@ export interface ProbeDeps {
   readonly storage: Storage
   readonly settings: BucketSettings | undefined
   readonly cluster: string
-  /** The newest backup's id, if there is one. */
-  readonly backup: string | undefined
+  /** Keys of objects that are there, to be tried; a kind of which there is none yet can not be told. */
+  readonly samples: Samples
   /** Whether the server has just been proven to refuse a second write. */
   readonly isProven: boolean
   readonly world: World
 }
 
+export interface Samples {
+  readonly record: string | undefined
+  readonly pack: string | undefined
+  readonly segment: string | undefined
+}
+
 export async function probeAbilities(deps: ProbeDeps, signal: AbortSignal): Promise<Abilities> {
-  const { storage, settings, cluster, world } = deps
+  const { storage, settings, cluster, samples, world } = deps
   const name = `probe-${Buffer.from(world.randomBytes(8)).toString('hex')}`
-  const pack = `${backupsPrefix(cluster)}${name}/data/00001.tar.zst`
   const segment = `${walPrefix(cluster)}${name}/${name}.zst`
+  const write = await mayWrite(deps, signal)
   return {
-    readBackups: await mayRead(storage, pack, signal),
-    readWal: await mayRead(storage, segment, signal),
-    write: await mayWrite(deps, signal),
-    overwrite: await mayOverwrite(deps, signal),
+    readBackups: await mayRead(storage, samples.pack, signal),
+    readWal: await mayRead(storage, samples.segment, signal),
+    write,
+    // Who may not write there at all does not overwrite either.
+    overwrite: write === false ? false : await mayOverwrite(deps, signal),
     deleteBackups: await mayDelete(storage, `${backupsPrefix(cluster)}${name}/${commitName}`, signal),
     deleteWal: await mayDelete(storage, segment, signal),
-    deleteVersions: await settings?.mayDeleteVersions(pack, signal),
+    deleteVersions: await settings?.mayDeleteVersions(segment, signal),
   }
 }
 
-/** Who may list is told that it is not there; who may not read is refused before. */
-async function mayRead(storage: Storage, key: string, signal: AbortSignal): Promise<boolean | undefined> {
+/** One byte of something that is there: of what is not, some servers say so to those as well who may not read it. */
+async function mayRead(
+  storage: Storage,
+  key: string | undefined,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  if (key === undefined) return undefined
   return unlessOther(async () => {
-    await Array.fromAsync(storage.get(key, undefined, signal))
+    await Array.fromAsync(storage.get(key, { startBytes: 0, endBytes: 1 }, signal))
     return true
   })
 }
@@ -58,11 +70,11 @@ async function mayDelete(storage: Storage, key: string, signal: AbortSignal): Pr
  * more than that of the cluster, which `init` alone writes.
  */
 async function mayWrite(
-  { storage, cluster, backup, isProven }: ProbeDeps,
+  { storage, cluster, samples, isProven }: ProbeDeps,
   signal: AbortSignal,
 ): Promise<boolean | undefined> {
   if (!isProven) return undefined
-  const key = backup === undefined ? clusterKey(cluster) : `${backupsPrefix(cluster)}${backup}/${commitName}`
+  const key = samples.record ?? clusterKey(cluster)
   return unlessOther(async () => {
     const bytes = await readWhole(storage, key, limits.recordSizeBytesMax, signal)
     if (!bytes) return undefined

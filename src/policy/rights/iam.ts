@@ -3,7 +3,7 @@
  * that know identity policies take the same. Decides only.
  */
 import { patternsOf, type BucketPlace, type PolicyNames, type PolicyText } from './bucket-place.ts'
-import { rightsOf, type Place, type Role, type RoleRights } from './roles.ts'
+import { rightsOf, unreadOf, type Place, type Role, type RoleRights } from './roles.ts'
 
 export interface Statement {
   readonly Sid: string
@@ -29,6 +29,7 @@ export function iamPolicy(place: BucketPlace, role: Role, names: PolicyNames): P
       ...writing(place, rights),
       ...deleting(place, rights),
       ...encrypting(place, rights, names),
+      ...unread(place, role),
       never(place, rights),
     ],
   }
@@ -132,12 +133,26 @@ export function writeOnce(place: BucketPlace, who: Pick<Statement, 'Principal'> 
 function deleting(place: BucketPlace, { delete: kinds }: RoleRights): readonly Statement[] {
   if (kinds.length === 0) return []
   const actions = ['s3:DeleteObject', 's3:AbortMultipartUpload']
-  return [allow('HoldfastDelete', actions, objectArns(place, kinds))]
+  // To delete many at once Ceph wants the right to the bucket, too, before it looks at that to each object.
+  const bucket = place.endpoint === undefined ? [] : [bucketArn(place)]
+  return [allow('HoldfastDelete', actions, [...bucket, ...objectArns(place, kinds)])]
 }
 
-/** Also for who is given other policies besides: what is refused here stays refused. */
+function unread(place: BucketPlace, role: Role): readonly Statement[] {
+  const kinds = unreadOf(role)
+  if (kinds.length === 0) return []
+  const actions = ['s3:GetObject', 's3:GetObjectVersion']
+  return [{ Sid: 'HoldfastUnread', Effect: 'Deny', Action: actions, Resource: objectArns(place, kinds) }]
+}
+
+/** Also for who is given other policies besides, or owns what it wrote: what is refused here stays refused. */
 function never(place: BucketPlace, { delete: kinds }: RoleRights): Statement {
-  const actions = ['s3:DeleteObjectVersion', 's3:BypassGovernanceRetention']
+  const actions = [
+    's3:DeleteObjectVersion',
+    's3:BypassGovernanceRetention',
+    's3:PutObjectAcl',
+    's3:PutObjectVersionAcl',
+  ]
   return {
     Sid: 'HoldfastNever',
     Effect: 'Deny',

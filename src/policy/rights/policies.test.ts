@@ -18,8 +18,10 @@ const place: BucketPlace = {
     index: ['gathr/catalog/**'],
     backups: ['gathr/backups/**'],
     packs: ['gathr/backups/*/data/**'],
+    manifests: ['gathr/backups/*/manifest.json.*', 'gathr/backups/*/backup_manifest.*'],
     dumps: ['gathr/dumps/**'],
     wal: ['gathr/wal/**'],
+    segments: ['gathr/wal/*/**'],
     histories: ['gathr/wal/*.history.zst', 'gathr/wal/*.history.zst.age'],
     leases: ['gathr/leases/**'],
     locks: ['gathr/locks/**'],
@@ -86,7 +88,7 @@ describe('of the keys of a repository', () => {
     },
     keeper: {
       get: 'identity record wal history lease index probe',
-      put: 'lease index probe',
+      put: 'lease index probe claim',
       delete: 'record pack manifest wal history lease index probe claim',
     },
     auditor: { get: 'identity record history lease index', put: '', delete: '' },
@@ -112,6 +114,31 @@ describe('of the keys of a repository', () => {
         ).toBe(true)
     },
   )
+
+  test.each(roles)('the %s is denied the data that it does not read, and to hand objects to others', role => {
+    const denied = (action: string, key: string): boolean =>
+      statementsOf(role).some(
+        ({ Effect, Action, Resource, Sid }) =>
+          Sid !== 'HoldfastWriteOnce' &&
+          Effect === 'Deny' &&
+          Action.includes(action) &&
+          Resource.some(pattern => like(`arn:aws:s3:::vault/${key}`, pattern)),
+      )
+    const unread = {
+      writer: 'pack manifest',
+      restorer: '',
+      keeper: 'pack manifest',
+      auditor: 'pack manifest wal',
+    }
+    for (const action of ['s3:GetObject', 's3:GetObjectVersion'])
+      expect(
+        Object.entries(keys)
+          .filter(([, key]) => denied(action, key))
+          .map(([name]) => name)
+          .join(' '),
+      ).toBe(unread[role])
+    expect(denied('s3:PutObjectAcl', keys.pack)).toBe(true)
+  })
 
   test('only the restorer reads older versions', () => {
     expect(roles.filter(role => may(role, 's3:GetObjectVersion', keys.pack))).toEqual(['restorer'])
@@ -208,6 +235,7 @@ describe('the policy of an S3 bucket', () => {
   test('gives those who are named what their role needs', () => {
     const names = { account: undefined, principals: { writer: 'arn:aws:iam:::user/db1' } }
     expect(sids({}, names)).toEqual(expect.arrayContaining(['WriterList', 'WriterRead', 'WriterWrite']))
+    expect(sids({}, names)).toContain('WriterUnread')
     expect(sids({}, names)).not.toContain('WriterDelete')
   })
 })

@@ -19,8 +19,11 @@ export const places = [
   /** Whole folders of backups: packs, manifests and records. */
   'backups',
   'packs',
+  'manifests',
   'dumps',
   'wal',
+  /** WAL but for histories. */
+  'segments',
   /** Of timelines; they lie among the WAL and hold no data. */
   'histories',
   'leases',
@@ -67,7 +70,7 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
   keeper: {
     doc: 'Who expires backups: it reads records, deletes what retention lets go, and extends locks.',
     read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'probes'],
-    write: ['index', 'leases', 'locks', 'holds', 'probes'],
+    write: ['index', 'leases', 'locks', 'holds', 'probes', 'claims'],
     delete: ['backups', 'index', 'dumps', 'wal', 'leases', 'locks', 'holds', 'probes', 'claims'],
     readsOlderVersions: false,
     locks: true,
@@ -80,4 +83,14 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
     readsOlderVersions: false,
     locks: false,
   },
+}
+
+/** What holds the data of a cluster, and is not read by who does not need it. */
+export const dataPlaces = ['packs', 'manifests', 'dumps', 'segments'] as const satisfies readonly Place[]
+
+/** Said as well, and not only left out: on some servers who wrote an object may read it, unless that is denied. */
+export function unreadOf(role: Role): readonly Place[] {
+  const { read } = rightsOf[role]
+  if (read.includes('everything')) return []
+  return dataPlaces.filter(place => !(place === 'segments' && read.includes('wal')))
 }

@@ -1,14 +1,13 @@
 /** A repository in object storage: how it is reached, what it keeps, what it refuses, and what our credentials can do. */
-import { isFault } from '../../../base/fault.ts'
+import { limits } from '../../../base/limits.ts'
 import type { World } from '../../../base/world.ts'
 import type { Config, RepositoryConfig } from '../../../config/config.ts'
-import { backupIdPattern } from '../../../repository/format/values.ts'
-import { backupsPrefix } from '../../../repository/layout.ts'
+import { backupsPrefix, walPrefix } from '../../../repository/layout.ts'
 import { openBucketSettings, type BucketSettings } from '../../../storage/bucket-settings.ts'
 import type { StorageDescription } from '../../../storage/open.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import { bucketPlaceOf } from '../../rights/bucket-place.ts'
-import { probeAbilities } from '../../rights/probe-abilities.ts'
+import { probeAbilities, type Samples } from '../../rights/probe-abilities.ts'
 import { checkClock } from '../check-server.ts'
 import { findingsOf, type Finding } from '../finding.ts'
 import { judgeRights } from './judge-rights.ts'
@@ -39,8 +38,8 @@ export async function checkBucket(given: BucketToCheck, signal: AbortSignal): Pr
     const { findings: written, isProven } = await checkWriteOnce(given, signal)
     const around = settings ? await lookAround(given, place, settings, signal) : []
     const rights = await findingsOf('rights', async () => {
-      const backup = await anyBackup(storage, config.cluster, signal)
-      const probes = { storage, settings, cluster: config.cluster, backup, isProven, world }
+      const samples = await findSamples(storage, config.cluster, signal)
+      const probes = { storage, settings, cluster: config.cluster, samples, isProven, world }
       const abilities = await probeAbilities(probes, signal)
       const { versioned } = traits
       const policy = ({ s3: 'iam', gs: 'gcs', az: 'azure' } as const)[place.kind]
@@ -78,26 +77,27 @@ async function lookAround(
   ]
 }
 
-/** The id of one whose record can be tried; whether it is whole does not matter. */
-async function anyBackup(
-  storage: Storage,
-  cluster: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const prefix = backupsPrefix(cluster)
-  for await (const { key } of storage.list(prefix, signal)) {
-    const [id = '', name = ''] = key.slice(prefix.length).split('/')
-    if (!backupIdPattern.test(id) || name !== 'backup.json') continue
-    return (await isThere(storage, key, signal)) ? id : undefined
+/** Objects of the oldest backups, and one of the first segments: enough to try rights on, without listing everything. */
+async function findSamples(storage: Storage, cluster: string, signal: AbortSignal): Promise<Samples> {
+  const ofBackups = (name: RegExp): Promise<string | undefined> =>
+    firstKey(storage, backupsPrefix(cluster), name, signal)
+  return {
+    record: await ofBackups(/^[^/]+\/backup\.json$/),
+    pack: await ofBackups(/^[^/]+\/data\/[^/]+$/),
+    segment: await firstKey(storage, walPrefix(cluster), /^[^/]+\/[^/]+\/[^/]+$/, signal),
   }
-  return undefined
 }
 
-async function isThere(storage: Storage, key: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    return (await storage.stat(key, signal)) !== undefined
-  } catch (error) {
-    if (isFault(error, 'STORAGE_DENIED')) return false
-    throw error
+async function firstKey(
+  storage: Storage,
+  prefix: string,
+  name: RegExp,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  let count = 0
+  for await (const { key } of storage.list(prefix, signal)) {
+    if (name.test(key.slice(prefix.length))) return key
+    if (++count >= limits.storageListPageKeys) return undefined
   }
+  return undefined
 }

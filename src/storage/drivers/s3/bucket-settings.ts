@@ -4,7 +4,6 @@ import {
   GetBucketLifecycleConfigurationCommand,
   ListMultipartUploadsCommand,
   PutObjectCommand,
-  S3Client,
   type LifecycleRule as S3Rule,
 } from '@aws-sdk/client-s3'
 import { isFault } from '../../../base/fault.ts'
@@ -16,9 +15,8 @@ import {
   type LifecycleRule,
   type UnfinishedUpload,
 } from '../../bucket-settings.ts'
-import type { ObjectStorageAccess, StorageDescription } from '../../open.ts'
+import type { StorageDescription } from '../../open.ts'
 import { openApi, type Api } from './client.ts'
-import { providerOf } from './credentials.ts'
 import { isCode } from './faults.ts'
 import { parametersOf } from './parameters.ts'
 import { placeOf } from './place.ts'
@@ -28,14 +26,13 @@ export async function openS3BucketSettings(
   description: StorageDescription,
   world: World,
 ): Promise<BucketSettings> {
-  const access = description.access ?? {}
-  const api = await openApi(placeOf(url), access, { world, retry: work => work() })
+  const api = await openApi(placeOf(url), description.access ?? {}, { world, retry: work => work() })
   const { common, customerKey, newObject } = parametersOf(description)
   const { bucket: Bucket, full } = api.place
   return {
     lifecycle: signal => unlessRefused(() => rulesOf(api, signal)),
     unfinishedUploads: signal => unlessRefused(() => uploadsIn(api, signal)),
-    credentialsEndMs: () => unlessRefused(() => endOfCredentials(access)),
+    credentialsEndMs: () => unlessRefused(() => api.credentialsEndMs()),
     mayOverwrite: (key, bytes, signal) =>
       isAllowed(() => {
         const object = { Bucket, Key: full(key), Body: bytes, ...common, ...customerKey }
@@ -100,23 +97,6 @@ async function uploadsIn(api: Api, signal: AbortSignal): Promise<readonly Unfini
     key: api.place.own(Key),
     begunMs: Initiated?.getTime() ?? Number.POSITIVE_INFINITY,
   }))
-}
-
-async function endOfCredentials(access: ObjectStorageAccess): Promise<number | 'never' | undefined> {
-  const { profile, region = 'us-east-1' } = access
-  const credentials = await providerOf(access)
-  const client = new S3Client({
-    region,
-    ...(profile === undefined ? {} : { profile }),
-    ...(credentials === undefined ? {} : { credentials }),
-  })
-  try {
-    const { expiration, sessionToken } = await client.config.credentials()
-    if (expiration) return expiration.getTime()
-    return sessionToken === undefined ? 'never' : undefined
-  } finally {
-    client.destroy()
-  }
 }
 
 async function isAllowed(ask: () => Promise<unknown>): Promise<boolean | undefined> {
