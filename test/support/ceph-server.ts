@@ -40,6 +40,7 @@ export interface BucketOptions {
   readonly versioned?: boolean | undefined
   /** Makes it versioned, too. */
   readonly objectLock?: boolean | undefined
+  readonly owner?: CephUser | undefined
 }
 
 export interface CephServer extends AsyncDisposable {
@@ -250,8 +251,8 @@ class Ceph implements CephServer {
     return client
   }
 
-  async makeBucket({ name, versioned, objectLock }: BucketOptions = {}): Promise<string> {
-    const client = this.client()
+  async makeBucket({ name, versioned, objectLock, owner }: BucketOptions = {}): Promise<string> {
+    const client = this.client(owner)
     const bucket = name ?? `bucket-${String(++this.#count)}`
     await client.send(
       new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: objectLock === true }),

@@ -47,12 +47,17 @@ export async function openS3(
   const parameters = parametersOf(description)
   const api = await openApi(placeOf(url), description.access ?? {}, surroundings)
   const looker = openLooker(api, parameters)
+  // Buckets have an owner, a region and a bill: none is made here, but a missing one is told at once.
+  if (description.make === true) await surroundings.retry(() => looker.assertBucket(never), never)
   const deps = { api, parameters, looker }
   const present = presentOf(deps)
   return description.asOfMs === undefined
     ? present
     : pastOf(present, openPast(deps, description.asOfMs), description.asOfMs)
 }
+
+/** Each request has its own limit of time. */
+const never = new AbortController().signal
 
 function presentOf(deps: Writing): Storage {
   const { api, parameters, looker } = deps

@@ -42,6 +42,8 @@ export interface Api {
   readonly isAmazon: boolean
   /** The server's clock minus ours, as of the last answer. */
   skewMs(): number
+  /** `never`: they do not say that they do. Undefined: temporary ones that do not say when. */
+  credentialsEndMs(): Promise<number | 'never' | undefined>
   send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
     request: Request,
     command: S3Command<I, O>,
@@ -105,9 +107,12 @@ export async function openApi(
     access,
     world,
     retry,
-    isAmazon:
-      access.endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(access.endpoint).hostname),
+    isAmazon: isAmazon(access),
     skewMs: () => skewMs,
+    async credentialsEndMs() {
+      const { expiration, sessionToken } = await client.config.credentials()
+      return expiration?.getTime() ?? (sessionToken === undefined ? 'never' : undefined)
+    },
     receive,
     send: (request, command, signal) => receive(request, command, output => Promise.resolve(output), signal),
     close: () => {
@@ -116,6 +121,10 @@ export async function openApi(
       agents.https.destroy()
     },
   }
+}
+
+function isAmazon({ endpoint }: ObjectStorageAccess): boolean {
+  return endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname)
 }
 
 interface Agents {
@@ -132,11 +141,12 @@ function agentsOf({ certificates }: ObjectStorageAccess): Agents {
 
 async function connected(
   access: ObjectStorageAccess,
-  { http, https }: Agents,
+  agents: Agents,
   silenceMsMax: number,
 ): Promise<S3Client> {
   const { endpoint, profile } = access
-  const credentials = await providerOf(access)
+  const roleEndpoint = isAmazon(access) ? undefined : endpoint
+  const credentials = await providerOf(access, { endpoint: roleEndpoint, agents })
   return new S3Client({
     ...(endpoint === undefined ? { followRegionRedirects: true } : { endpoint }),
     ...(profile === undefined ? {} : { profile }),
@@ -149,8 +159,8 @@ async function connected(
     responseChecksumValidation: 'WHEN_REQUIRED',
     customUserAgent: [['holdfast', version]],
     requestHandler: {
-      httpAgent: http,
-      httpsAgent: https,
+      httpAgent: agents.http,
+      httpsAgent: agents.https,
       connectionTimeout: limits.objectConnectMsMax,
       socketTimeout: silenceMsMax,
     },

@@ -2,7 +2,10 @@
  * Where credentials come from: said explicitly, from a role, or as Amazon's own tools find them (environment, files,
  * web identity, container, instance). The chain renews what it found before it expires.
  */
+import type { Agent as HttpAgent } from 'node:http'
+import type { Agent as HttpsAgent } from 'node:https'
 import { Fault, isFault } from '../../../base/fault.ts'
+import { limits } from '../../../base/limits.ts'
 import type { ObjectStorageAccess } from '../../open.ts'
 
 export interface Keys {
@@ -14,9 +17,17 @@ export interface Keys {
 
 export type Provider = Keys | (() => Promise<Keys>)
 
+/** How the service that hands out roles is reached: Amazon's is elsewhere, others speak it at the same address. */
+export interface RoleService {
+  readonly endpoint: string | undefined
+  readonly agents: { readonly http: HttpAgent; readonly https: HttpsAgent }
+}
+
 /** Undefined: the SDK's own chain. Code for roles is loaded only when there is one. */
-export async function providerOf(access: ObjectStorageAccess): Promise<Provider | undefined> {
-  const { credentials, role, profile, region } = access
+export async function providerOf(
+  { credentials, role, profile, region }: ObjectStorageAccess,
+  { endpoint, agents }: RoleService,
+): Promise<Provider | undefined> {
   const explicit = credentials && keysOf(credentials)
   if (role === undefined) return explicit
   const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers')
@@ -24,8 +35,15 @@ export async function providerOf(access: ObjectStorageAccess): Promise<Provider 
     params: { RoleArn: role, RoleSessionName: 'holdfast' },
     ...(explicit === undefined ? {} : { masterCredentials: explicit }),
     clientConfig: {
+      ...(endpoint === undefined ? {} : { endpoint }),
       ...(region === undefined ? {} : { region }),
       ...(profile === undefined ? {} : { profile }),
+      requestHandler: {
+        httpAgent: agents.http,
+        httpsAgent: agents.https,
+        connectionTimeout: limits.objectConnectMsMax,
+        socketTimeout: limits.objectSilenceMsMax,
+      },
     },
   })
 }

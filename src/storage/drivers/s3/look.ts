@@ -22,6 +22,8 @@ export interface Looker {
   look(key: string, signal: AbortSignal): Promise<Looked | undefined>
   /** As `look`, and by a list where reading is refused: who may only write can see that much. */
   lookOrList(key: string, signal: AbortSignal): Promise<Looked | undefined>
+  /** REPOSITORY_MISSING when there is no such bucket. */
+  assertBucket(signal: AbortSignal): Promise<void>
   /** The bucket has answered: it is there. */
   seen(): void
 }
@@ -49,7 +51,7 @@ export function openLooker(api: Api, { common, customerKey }: Parameters): Looke
     }
   }
 
-  const assertBucket = async (signal: AbortSignal): Promise<void> => {
+  const assertBucket: Looker['assertBucket'] = async signal => {
     try {
       await api.send({ doing: 'looking at the bucket' }, new HeadBucketCommand({ Bucket }), signal)
     } catch (error) {
@@ -62,6 +64,7 @@ export function openLooker(api: Api, { common, customerKey }: Parameters): Looke
 
   return {
     look,
+    assertBucket,
     seen: () => {
       seenMs = now()
     },
