@@ -6,6 +6,7 @@ import type { CommandContext } from './context.ts'
 import type { CopyPair } from './copy-pairs.ts'
 import { openCopy } from './copy-setup.ts'
 import { copyText } from './describe-copy.ts'
+import { lockAfter } from './lock-after.ts'
 
 /** A pair that fails does not keep the others from being copied; when there is only one, its fault is the command's. */
 export async function runCopies(
@@ -18,6 +19,8 @@ export async function runCopies(
   for (const pair of pairs) {
     try {
       reports.push(await copyRepository(await openCopy(context, pair), options, context.signal))
+      const unlocked = options.dryRun ? undefined : await lockAfter(context, pair.to, { allWal: true })
+      if (unlocked) failures.push(unlocked)
     } catch (error) {
       context.signal.throwIfAborted()
       if (!isFault(error) || pairs.length === 1) throw error

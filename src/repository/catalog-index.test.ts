@@ -132,7 +132,7 @@ describe('the index of the catalogue', () => {
     expect(await listed(repository)).toEqual([daily(5).id])
     const { backups } = await scanCatalog(repository, signal)
     expect(idsOf(backups)).toEqual(idsOf([daily(2), daily(5)]))
-    expect(await troublesOfIndex(repository, backups, signal)).toEqual([
+    expect((await troublesOfIndex(repository, backups, signal)).notes).toEqual([
       `it does not know the backup ${daily(2).id}`,
     ])
     for (let n = 6; n < 22; n++) await commit(repository, daily(n))
@@ -144,12 +144,12 @@ describe('the index of the catalogue', () => {
     for (let n = 0; n < 3; n++) await commit(repository, daily(n))
     await deleteBackupFolder(repository, daily(1).id, signal)
     const { backups } = await scanCatalog(repository, signal)
-    expect(await troublesOfIndex(repository, backups, signal)).toEqual([
+    expect((await troublesOfIndex(repository, backups, signal)).notes).toEqual([
       `it names the backup ${daily(1).id}, which is not there`,
     ])
     await indexDeleted(repository, [daily(1).id], signal)
     expect(await listed(repository)).toEqual(idsOf([daily(0), daily(2)]))
-    expect(await troublesOfIndex(repository, backups, signal)).toEqual([])
+    expect((await troublesOfIndex(repository, backups, signal)).notes).toEqual([])
   })
 
   test.each([
@@ -161,6 +161,7 @@ describe('the index of the catalogue', () => {
     for (let n = 0; n < 3; n++) await commit(repository, daily(n))
     await storage.put('gathr/catalog/00000007.json', bodyOf(Buffer.from(text)), signal)
     expect(await listed(repository)).toEqual(idsOf([daily(0), daily(1), daily(2)]))
+    expect((await troublesOfIndex(repository, [], signal)).notes).toEqual([])
     await commit(repository, daily(3))
     expect((await readIndex(repository, signal)).index?.number).toBe(8)
   })

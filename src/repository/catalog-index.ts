@@ -227,21 +227,28 @@ async function nextIndex(
 
 const idsOf = (folders: readonly { readonly id: string }[]): string[] => folders.map(({ id }) => id)
 
-/** What is wrong with the index, in words, compared with the backups that there are. None is no trouble. */
+export interface IndexTroubles {
+  /** It is damaged. */
+  readonly fault: Fault | undefined
+  /** What it misses, or says too much, compared with the backups that there are. */
+  readonly notes: readonly string[]
+}
+
+/** None is no trouble: listing takes longer. */
 export async function troublesOfIndex(
   repository: Repository,
   backups: readonly BackupSummary[],
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<IndexTroubles> {
   const { index, fault } = await readIndex(repository, signal)
-  if (fault) return [fault.message]
-  if (!index) return []
+  if (!index) return { fault, notes: [] }
   const there = new Set(idsOf(backups))
   const named = new Set([...idsOf(index.backups), ...index.others])
   const missed = backups.filter(({ id }) => !named.has(id) && index.through !== null && id <= index.through)
   const lost = index.backups.filter(({ id }) => !there.has(id))
-  return [
+  const notes = [
     ...missed.map(({ id }) => `it does not know the backup ${id}`),
     ...lost.map(({ id }) => `it names the backup ${id}, which is not there`),
   ]
+  return { fault, notes }
 }

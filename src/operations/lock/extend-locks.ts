@@ -37,6 +37,8 @@ export interface LockDeps {
 export interface LockOptions {
   /** Only tell what would be done. */
   readonly dryRun?: boolean | undefined
+  /** List all WAL, also behind the place where the last run ended: it may have come late, as into a copy. */
+  readonly allWal?: boolean | undefined
   /** Look at every object, and believe no note: after a repair, or when somebody wrote objects without locks. */
   readonly everything?: boolean | undefined
 }
@@ -44,14 +46,14 @@ export interface LockOptions {
 /** STORAGE_UNSUPPORTED where the place has no locks. */
 export async function extendLocks(
   deps: LockDeps,
-  { dryRun = false, everything = false }: LockOptions,
+  { dryRun = false, allWal = false, everything = false }: LockOptions,
   signal: AbortSignal,
 ): Promise<LockReport> {
   const { repository, rules, world } = deps
   const nowMs = world.clock.now()
   const note = everything ? undefined : usable(await readLockNote(repository, signal), rules)
   if (!note) await assertLockable(repository, signal)
-  const isFull = !note || nowMs - Date.parse(note.allSeenAt) > limits.lockAllEveryMs
+  const isFull = !note || allWal || nowMs - Date.parse(note.allSeenAt) > limits.lockAllEveryMs
   const { backups } = await (isFull ? scanCatalog : readCatalog)(repository, signal)
   const { walSegmentSizeBytes } = repository.identity
   const times = lockTimes(backups.map(factsOf), rules.retention, walSegmentSizeBytes, nowMs)

@@ -2,8 +2,9 @@
 import { isFault, type Fault } from '../../base/fault.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
 import { scanCatalog } from '../../repository/catalog.ts'
+import { troublesOfIndex } from '../../repository/catalog-index.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
-import { backupFolder, commitName } from '../../repository/layout.ts'
+import { backupFolder, catalogFolder, commitName } from '../../repository/layout.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { WalStore } from '../../repository/wal-store.ts'
 import type { StorageDescription } from '../../storage/open.ts'
@@ -41,6 +42,7 @@ export async function verify(
   const wal = await checkWal(deps, chosen, { only }, signal)
   const damaged = only ? [] : catalog.damaged
   const findings: Finding[] = [
+    ...(only ? [] : await checkIndex(deps, catalog.backups, signal)),
     ...damaged.map(({ id, fault }) =>
       unreadable(`${backupFolder(repository.identity.cluster, id)}/${commitName}`, id, fault),
     ),
@@ -55,6 +57,19 @@ export async function verify(
     notChecked: notChecked(checked, wal),
     durationMs: world.clock.monotonicMs() - startedMs,
   }
+}
+
+/** The index of the catalogue is a cache: what it misses is noted, and only damage is a finding. */
+async function checkIndex(
+  { repository, progress }: VerifyDeps,
+  backups: readonly BackupRecord[],
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { fault, notes } = await troublesOfIndex(repository, backups, signal)
+  for (const note of notes)
+    progress.note(`the index of the catalogue: ${note}; one of the next backups mends it`)
+  const cost = 'Nothing is lost: listing takes longer until the next backup writes a new one.'
+  return fault ? [{ object: catalogFolder(repository.identity.cluster), message: fault.message, cost }] : []
 }
 
 /** A backup that needs another key does not keep the others from being checked; when all of them do, the key is wrong. */

@@ -1,0 +1,41 @@
+/**
+ * At the end of a backup or a copy: locks what it brought. What is done is done, so what goes wrong here is told and does
+ * not undo it; the caller makes it an exit status.
+ */
+import { isFault, type Fault } from '../base/fault.ts'
+import type { LockOptions } from '../operations/lock/extend-locks.ts'
+import type { CommandContext } from './context.ts'
+import { counted } from './table.ts'
+
+/** Undefined when all is locked that is to be, or nothing is in this repository. */
+export async function lockAfter(
+  context: Pick<
+    CommandContext,
+    'config' | 'openRepository' | 'world' | 'progress' | 'log' | 'output' | 'signal'
+  >,
+  name: string,
+  options: Pick<LockOptions, 'allWal'> = {},
+): Promise<Fault | undefined> {
+  const { world, progress, log, output, signal } = context
+  const { config } = await context.config()
+  if (!config.repositories[name]?.lock) return undefined
+  try {
+    const [{ extendLocks }, { lockRulesOf }] = await Promise.all([
+      import('../operations/lock/extend-locks.ts'),
+      import('../operations/lock/lock-rules.ts'),
+    ])
+    const rules = lockRulesOf(config, name)
+    if (!rules) return undefined
+    const { repository } = await context.openRepository(name)
+    const { extended } = await extendLocks({ repository, rules, world, progress, log }, options, signal)
+    if (extended > 0) output.note(`${name}: ${counted(extended, 'object')} locked (longer)`)
+    return undefined
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!isFault(error)) throw error
+    output.warn(
+      `${name}: not everything could be locked: ${error.message}; run \`holdfast lock\` when that is mended`,
+    )
+    return error
+  }
+}
