@@ -22,6 +22,8 @@ export const limits = {
   restoreTaskFilesMax: 4096,
   /** Told to stop, a worker may clean up for so long before it is ended. */
   workerStopMsMax: 10 * second,
+  /** Done with its work, or ended, a thread has so long to go. */
+  workerEndMsMax: 5 * second,
   /** Of each worker's JavaScript heap: buffers lie outside. */
   workerHeapMiBMax: 256,
   /** Small: what a worker throws away are mostly buffers, which are given back when this part is collected. */
@@ -49,10 +51,12 @@ export const limits = {
   sourceHedgeMs: 2 * second,
   /** For so long after an outage a repository is asked after the others. */
   sourceOutageMs: 30 * second,
-  /** A restore reads so many parts of this size ahead for each worker, within the bytes for all of them. */
-  readAheadPartSizeBytes: 8 * MiB,
-  readAheadPartsMax: 4,
-  readAheadSizeBytesMax: 128 * MiB,
+  /** A restore has so many requests on their way for each worker; all of them together hold so many bytes. */
+  readAheadParts: 3,
+  readAheadSizeBytesMax: 96 * MiB,
+  /** Large, since each is paid for; small enough for many workers. */
+  readAheadPartSizeBytesMin: 2 * MiB,
+  readAheadPartSizeBytesMax: 16 * MiB,
 
   /** Object storage: no connection, and no byte moved, for so long end a request. */
   objectConnectMsMax: 10 * second,
@@ -103,6 +107,19 @@ export const limits = {
   copyFullPassMs: 10 * minute,
   /** What it looks at again each time: WAL may arrive out of order. */
   copyPollOverlapFiles: 128,
+
+  /** `status` waits so long for one repository. */
+  statusMsMax: 30 * second,
+  /** A repository that is so far behind the one that leads is worth a warning, and then an alarm. */
+  statusLagWarningMs: 15 * minute,
+  statusLagCriticalMs: 1 * day,
+  /** Where WAL tells no times, so many files count instead. */
+  statusLagWarningFiles: 64,
+  /** Without a stated objective: a newest backup so old is worth a warning, and then an alarm. */
+  statusBackupAgeWarningMs: 8 * day,
+  statusBackupAgeCriticalMs: 35 * day,
+  /** WAL without a commit says nothing of time: so many of the newest are looked at. */
+  statusWalHeadsMax: 32,
 
   leaseTtlMs: 60 * second,
   leaseRenewMs: 15 * second,

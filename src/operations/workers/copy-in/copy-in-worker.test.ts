@@ -138,6 +138,35 @@ const brief = (troubles: readonly Trouble[]): string[] =>
     ({ repository, path, code, instead }) => `${repository} ${String(path)} ${code} → ${String(instead)}`,
   )
 
+/** Every request takes a while, as on a line to another continent. */
+function farAway(roundTripMs: number): Storage {
+  return {
+    ...pack.storage,
+    async *get(key, range, signal) {
+      await world.clock.sleep(roundTripMs, signal)
+      yield* pack.storage.get(key, range, signal)
+    },
+  }
+}
+
+describe('a worker that reads from far away', () => {
+  test('waits for few round trips, however many requests it makes', async () => {
+    const tasks = pack.files.map(file => [file])
+    const measured = async (roundTripMs: number): Promise<{ ms: number; requests: number }> => {
+      const startedMs = world.clock.monotonicMs()
+      const { requests } = await copyIn([farAway(roundTripMs)], tasks)
+      return { ms: world.clock.monotonicMs() - startedMs, requests: requests[0] ?? 0 }
+    }
+    await measured(0)
+    const near = await measured(0)
+    const far = await measured(200)
+    expectAllRight()
+    expect(far.requests).toBeGreaterThanOrEqual(14)
+    // One by one they would wait for all of them: 14 times as long, and more.
+    expect((far.ms - near.ms) / 200).toBeLessThan(8)
+  })
+})
+
 describe('a worker that reads from several repositories', () => {
   test('asks only the first as long as it gives everything', async () => {
     const { report, troubles, requests } = await copyIn([pack.storage, pack.storage])

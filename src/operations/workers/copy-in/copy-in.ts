@@ -91,11 +91,12 @@ function setupsOf(request: CopyInRequest): readonly CopyInSetup[] {
   return Array.from({ length: workers }, () => setup)
 }
 
-/** The more workers, the less each reads ahead: together they have enough on its way, and memory stays what it is. */
+/** The more workers, the less each has on its way: together it is enough, and memory stays what it is. */
 function readAheadOf(workers: number): ReadAhead {
-  const partSizeBytes = limits.readAheadPartSizeBytes
-  const share = Math.floor(limits.readAheadSizeBytesMax / partSizeBytes / workers)
-  return { partSizeBytes, partsMax: Math.max(2, Math.min(limits.readAheadPartsMax, share)) }
+  const partsMax = limits.readAheadParts
+  const share = Math.floor(limits.readAheadSizeBytesMax / partsMax / workers)
+  const { readAheadPartSizeBytesMin: least, readAheadPartSizeBytesMax: most } = limits
+  return { partsMax, partSizeBytes: Math.max(least, Math.min(most, share)) }
 }
 
 const add = (a: CopyInReport, b: CopyInReport): CopyInReport => ({
