@@ -26,7 +26,7 @@ export async function startAzurite(): Promise<AzuriteServer> {
   const server = await startNodeServer(
     'azurite',
     port => `
-      process.argv.push('--blobHost', '127.0.0.1', '--blobPort', '${String(port)}',
+      process.argv.push('azurite', '--blobHost', '127.0.0.1', '--blobPort', '${String(port)}',
         '--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry')
       require('azurite/dist/src/blob/main.js')`,
   )

@@ -43,6 +43,8 @@ interface Upload {
   pieces: Buffer[]
   sizeBytes: number
   crc: number
+  /** Of the object that it became: asked again, an upload that has ended says so. */
+  made?: Record<string, unknown>
 }
 
 export class StrictBucket {
@@ -62,7 +64,7 @@ export class StrictBucket {
   }
 
   get uploadsUnderWay(): number {
-    return this.#uploads.size
+    return [...this.#uploads.values()].filter(({ made }) => !made).length
   }
 
   live(name: string): StrictVersion | undefined {
@@ -98,11 +100,12 @@ export class StrictBucket {
     if (method === 'POST') return this.#begin(request, body)
     const upload = this.#uploads.get(id ?? '')
     if (!upload || id === undefined) throw new StrictError(404, 'Upload not found', 'notFound')
+    if (upload.made) return json(upload.made)
     if (method === 'DELETE') {
       this.#uploads.delete(id)
       return { status: 499 }
     }
-    return this.#chunk(id, upload, request, body, keepBytes)
+    return this.#chunk(upload, request, body, keepBytes)
   }
 
   #multipart(request: StrictRequest, body: Buffer): Record<string, unknown> {
@@ -128,7 +131,6 @@ export class StrictBucket {
   }
 
   #chunk(
-    id: string,
     upload: Upload,
     request: StrictRequest,
     body: Buffer,
@@ -153,9 +155,9 @@ export class StrictBucket {
     }
     const said = /crc32c=(.+)/.exec(request.headers['x-goog-hash'] ?? '')?.[1]
     const { pieces, sizeBytes, crc, description } = upload
-    const resource = this.#insert(upload.request, description, pieces, sizeBytes, crc, said)
-    this.#uploads.delete(id)
-    return json(resource)
+    upload.made = this.#insert(upload.request, description, pieces, sizeBytes, crc, said)
+    upload.pieces = []
+    return json(upload.made)
   }
 
   #insert(

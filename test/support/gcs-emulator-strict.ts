@@ -6,7 +6,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { StrictBucket, StrictError, type StrictBucketOptions } from './gcs-emulator-bucket.ts'
-import { freePort } from './node-server.ts'
+import { freePort, startNodeServer, type NodeServer } from './node-server.ts'
 
 export interface StrictRequest {
   readonly method: string
@@ -42,10 +42,12 @@ export interface StrictOptions extends StrictBucketOptions {
   /** Requests without this token are refused. */
   readonly token?: string
   readonly requesterPays?: boolean
+  /** A free one unless said. */
+  readonly port?: number
 }
 
 export async function startStrictGcs(options: StrictOptions = {}): Promise<StrictGcs> {
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const endpoint = `http://127.0.0.1:${String(port)}`
   const bucket = new StrictBucket(options, endpoint)
   const requests: StrictRequest[] = []
@@ -109,6 +111,17 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
       await new Promise(resolve => server.close(resolve))
     },
   }
+}
+
+/** The same in a process of its own, so that its memory is not that of the test. */
+export async function startStrictGcsApart(): Promise<Pick<StrictGcs, 'endpoint' | 'stop'>> {
+  const server: NodeServer = await startNodeServer(
+    'gcs-strict',
+    port =>
+      `import(${JSON.stringify(import.meta.url)}).then(({ startStrictGcs }) =>
+        startStrictGcs({ port: ${String(port)} })).then(() => console.log('listening'))`,
+  )
+  return { endpoint: `http://127.0.0.1:${String(server.port)}`, stop: () => server.stop() }
 }
 
 export interface Reply {

@@ -14,6 +14,8 @@ export interface NodeServer {
   stop(): Promise<void>
 }
 
+const startMsMax = 60_000
+
 const servers = fileURLToPath(new URL('../servers/', import.meta.url))
 
 /** Undefined: the package is there. */
@@ -29,7 +31,7 @@ const prelude = `
   const require = process.getBuiltinModule('node:module').createRequire(${JSON.stringify(join(servers, 'package.json'))})
 `
 
-/** Runs the code, which may `require` what lies in test/servers and has to print `listening` once it does. */
+/** Runs the code, which may `require` what lies in test/servers and has to print that it is listening once it does. */
 export async function startNodeServer(
   name: string,
   codeFor: (port: number, folder: string) => string,
@@ -46,11 +48,12 @@ export async function startNodeServer(
   const listening = new Promise<void>((resolve, reject) => {
     const look = (text: Buffer): void => {
       output = (output + text.toString()).slice(-10_000)
-      if (output.includes('listening')) resolve()
+      if (/\blisten(?:ing|s)\b/.test(output)) resolve()
     }
     child.stdout.on('data', look)
     child.stderr.on('data', look)
     child.once('exit', () => reject(new Error(`${name} ended before it listened:\n${output}`)))
+    setTimeout(() => reject(new Error(`${name} did not listen in time:\n${output}`)), startMsMax).unref()
   })
   const stop = async (): Promise<void> => {
     child.kill('SIGKILL')

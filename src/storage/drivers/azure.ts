@@ -1,14 +1,156 @@
-import { Fault } from '../../base/fault.ts'
+/**
+ * Azure Blob Storage: a container and a prefix in it.
+ *
+ * Written once by `If-None-Match: *`, which the server answers with 409 when the name is taken. Requests are single
+ * ones: retries are those of with-retry.ts, and of the writer for its own blocks. See docs/object-storage.md.
+ */
+import { createHash } from 'node:crypto'
+import { Fault, isFault } from '../../base/fault.ts'
+import { inParallel } from '../../base/in-parallel.ts'
+import { limits } from '../../base/limits.ts'
+import { retryWith } from '../../base/retry.ts'
+import { formatTime, second } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
-import type { StorageDescription } from '../open.ts'
+import { assertKey, isKey } from '../key.ts'
+import type { ServerSideEncryption, StorageDescription } from '../open.ts'
 import type { Storage } from '../storage.ts'
+import { openContainer } from './azure/credentials.ts'
+import { listBlobs, versionAt } from './azure/list.ts'
+import { assertContainer, infoOf, isMissing, lookAt } from './azure/look.ts'
+import { blobAt, type AzurePlace } from './azure/place.ts'
+import { readBlob } from './azure/read.ts'
+import { retainBlob, traitsOf } from './azure/retain.ts'
+import { openSend } from './azure/send.ts'
+import { openBlocks, putWhole } from './azure/write.ts'
+import { collectBody, writeBody } from './object/bodies.ts'
+import { openPartWriter } from './object/part-writer.ts'
+import { ruleMatcher } from './object/rules.ts'
 
-export function openAzureStorage(
+export async function openAzureStorage(
   url: URL,
-  _description: StorageDescription,
-  _world: World,
+  description: StorageDescription,
+  world: World,
 ): Promise<Storage> {
-  return Promise.reject(
-    new Fault('STORAGE_UNSUPPORTED', `${url.protocol}// is not there yet`, { hint: 'Use file://.' }),
+  const place = await placeOf(url, description, world)
+  // A container has an owner, a region, a bill: `init` makes none, but says how.
+  if (description.make === true) await assertContainer(place, AbortSignal.timeout(limits.storageRequestMsMax))
+  const writable = (): void => {
+    if (place.asOfMs !== undefined) throw readOnly(place, place.asOfMs)
+  }
+  const writerOf = (key: string, signal: AbortSignal) => openPartWriter(key, openBlocks(place, key), signal)
+  return {
+    location: place.location,
+    async put(key, body, signal) {
+      assertKey(key)
+      writable()
+      signal.throwIfAborted()
+      return body.sizeBytes <= limits.objectWholeSizeBytesMax
+        ? putWhole(place, key, await collectBody(key, body, signal), signal)
+        : writeBody(writerOf(key, signal), key, body)
+    },
+    async create(key, signal) {
+      assertKey(key)
+      writable()
+      signal.throwIfAborted()
+      return writerOf(key, signal)
+    },
+    async *get(key, range, signal) {
+      assertKey(key)
+      signal.throwIfAborted()
+      yield* readBlob(place, key, range, signal)
+    },
+    async stat(key, signal) {
+      assertKey(key)
+      if (place.asOfMs === undefined) {
+        const found = await lookAt(place, key, signal)
+        return found && infoOf(key, found)
+      }
+      const version = await versionAt(place, key, place.asOfMs, signal)
+      return version && infoOf(key, version.properties)
+    },
+    list: (what, signal) => listBlobs(place, what, signal),
+    async delete(keys, signal) {
+      keys.forEach(assertKey)
+      writable()
+      await inParallel(
+        keys,
+        limits.objectDeletesParallel,
+        (key, either) => deleteBlob(place, key, either),
+        signal,
+      )
+    },
+    async retain(key, until, signal) {
+      assertKey(key)
+      writable()
+      await retainBlob(place, key, until, signal)
+    },
+    traits: signal => traitsOf(place, signal),
+    close: () => Promise.resolve(),
+  }
+}
+
+async function placeOf(
+  url: URL,
+  { access = {}, rules, asOfMs }: StorageDescription,
+  world: World,
+): Promise<AzurePlace> {
+  const folder = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
+  if (url.host === '' || (folder !== '' && !isKey(folder))) throw badUrl(url)
+  const location = `az://${url.host}${folder && `/${folder}`}`
+  return {
+    location,
+    prefix: folder && `${folder}/`,
+    container: await openContainer(url.host, access),
+    send: openSend(location, world),
+    retry: retryWith(world, { attemptsMax: 6, pauseMsFirst: 200, pauseMsMax: 10 * second }),
+    world,
+    ruleFor: ruleMatcher(rules),
+    writeOnce: access.writeOnce ?? 'conditional',
+    asOfMs,
+    ...encryptionOf(access.serverSideEncryption),
+  }
+}
+
+/** Microsoft encrypts everything with its own keys when nothing else is said; a key of the vault is an encryption scope here. */
+function encryptionOf(
+  given: ServerSideEncryption | undefined,
+): Pick<AzurePlace, 'customerProvidedKey' | 'encryptionScope'> {
+  if (given?.kind === 'kms') return { customerProvidedKey: undefined, encryptionScope: given.keyId }
+  if (given?.kind !== 'customer-key') return { customerProvidedKey: undefined, encryptionScope: undefined }
+  const key = Buffer.from(given.keyBase64, 'base64')
+  return {
+    customerProvidedKey: {
+      encryptionAlgorithm: 'AES256',
+      encryptionKey: key.toString('base64'),
+      encryptionKeySha256: createHash('sha256').update(key).digest('base64'),
+    },
+    encryptionScope: undefined,
+  }
+}
+
+async function deleteBlob(place: AzurePlace, key: string, signal: AbortSignal): Promise<void> {
+  try {
+    await place.send(
+      { what: `deleting ${key}` },
+      ({ abortSignal }) => blobAt(place, key).delete({ abortSignal, deleteSnapshots: 'include' }),
+      signal,
+    )
+  } catch (error) {
+    if (isFault(error, 'OBJECT_MISSING') || (await isMissing(place, error, signal))) return
+    throw error
+  }
+}
+
+function readOnly({ location }: AzurePlace, asOfMs: number): Fault {
+  return new Fault(
+    'STORAGE_UNSUPPORTED',
+    `${location} is read as it was at ${formatTime(asOfMs)}: nothing can be written there`,
+    { hint: 'Leave --as-of away to write.' },
   )
+}
+
+function badUrl(url: URL): Fault {
+  return new Fault('CONFIG_INVALID', `${url.href} does not name a container and a prefix`, {
+    hint: 'Write az://container/prefix; parts of the prefix do not begin with a dot. The account goes into endpoint.',
+  })
 }

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll } from 'vitest'
 import { storageContract } from '../../../test/contract/storage-contract.ts'
 import { startGcsEmulator, type GcsEmulator } from '../../../test/support/gcs-emulator.ts'
-import { startStrictGcs, type StrictGcs } from '../../../test/support/gcs-emulator-strict.ts'
+import { startStrictGcsApart, type StrictGcs } from '../../../test/support/gcs-emulator-strict.ts'
 import { systemWorld } from '../../base/world.ts'
 import { openGcsStorage } from './gcs.ts'
 
 const url = 'gs://bucket/some/prefix'
 
 let emulator: GcsEmulator
-let strict: StrictGcs
+let strict: Pick<StrictGcs, 'endpoint' | 'stop'>
 beforeAll(async () => {
   emulator = await startGcsEmulator()
-  strict = await startStrictGcs()
+  strict = await startStrictGcsApart()
 })
 afterAll(async () => {
   await emulator.stop()
@@ -29,6 +29,8 @@ storageContract(
   { unconditional: 'the emulator of firebase-tools ignores generation conditions' },
 )
 
-storageContract("Google's API with its conditions", () =>
-  openGcsStorage(new URL(url), { url, access: { endpoint: strict.endpoint } }, systemWorld()),
+storageContract(
+  "Google's API with its conditions",
+  () => openGcsStorage(new URL(url), { url, access: { endpoint: strict.endpoint } }, systemWorld()),
+  { large: true },
 )

@@ -51,8 +51,7 @@ export class Delivery {
     if (!this.#isSure) {
       const status = await this.#ways.put(`bytes */${this.#total}`, [])
       if (status.status !== 308) return status
-      this.#reached(status)
-      if (!this.#isSure)
+      if (!this.#reached(status))
         throw this.#ways.lost(`has ${String(this.#atBytes)} bytes of it, and once had others`)
       if (this.#isDone()) return status
     }

@@ -52,10 +52,12 @@ export async function uploadWhole(
     signal,
   )
   if (reply.status === 412) {
-    await assertTaken(place, key, signal)
+    await partRetry(place)(() => assertTaken(place, key, signal), signal)
     return 'taken'
   }
-  await assertWritten(place, key, parseObject(reply.text, place.location), sent, signal)
+  const replied = parseObject(reply.text, place.location)
+  // What was written is not sent again because looking at it failed.
+  await partRetry(place)(() => assertWritten(place, key, replied, sent, signal), signal)
   return 'written'
 }
 
