@@ -117,13 +117,13 @@ function grantsOf(place: BucketPlace, role: Role, names: PolicyNames): readonly 
   if (principal === undefined) return []
   const { Statement } = iamPolicy(place, role, names).document as S3Policy
   const name = `${role.charAt(0).toUpperCase()}${role.slice(1)}`
-  return Statement.filter(({ Effect, Sid }) => Effect === 'Allow' && Sid !== 'HoldfastKey').map(
-    statement => ({
-      ...statement,
-      Sid: statement.Sid.replace('Holdfast', name),
-      Principal: { AWS: principal },
-    }),
-  )
+  // Rights to keys are given by the key's own policy; that nothing is written twice is said for all.
+  const left = ['HoldfastKey', 'HoldfastWriteOnce']
+  return Statement.filter(({ Sid }) => !left.includes(Sid)).map(statement => ({
+    ...statement,
+    Sid: statement.Sid.replace('Holdfast', name),
+    Principal: { AWS: principal },
+  }))
 }
 
 function principalOf(place: BucketPlace, role: Role, { principals, account }: PolicyNames): string {
