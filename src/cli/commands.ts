@@ -10,6 +10,7 @@ import { policyCommands } from './commands/policy.ts'
 import { repair } from './commands/repair.ts'
 import { restore } from './commands/restore.ts'
 import { show } from './commands/show.ts'
+import { status } from './commands/status.ts'
 import { verify } from './commands/verify.ts'
 import { walFetchAhead } from './commands/wal-fetch-ahead.ts'
 import { walGet } from './commands/wal-get.ts'
@@ -20,6 +21,7 @@ import { walStatus } from './commands/wal-status.ts'
 export const commands: readonly Command[] = [
   init,
   doctor,
+  status,
   backup,
   list,
   show,

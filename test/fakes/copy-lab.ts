@@ -118,6 +118,7 @@ export async function putBackup(
     backupManifest,
     recipients: side.recipients,
     sizes: { files: 2, rawBytes: 2, storedBytes },
+    checks: { pagesChecked: 0, pagesTorn: 0, pagesCorrupt: 0, corrupt: [] },
     ...more,
   }
   await commitBackup(side.repository, record, labSignal)

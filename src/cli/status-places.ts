@@ -1,0 +1,28 @@
+/** The repositories of the configuration, as `status` looks at them. */
+import type { StatusPlace } from '../operations/status/facts.ts'
+import type { CommandContext } from './context.ts'
+import { writtenRepositories } from './push-setup.ts'
+import { impatient } from './sources.ts'
+
+export async function statusPlaces({
+  config,
+  openRepository,
+  world,
+}: CommandContext): Promise<readonly StatusPlace[]> {
+  const loaded = await config()
+  const written = writtenRepositories(loaded, undefined)
+  return Object.entries(loaded.config.repositories).map(([name, { url, copyOf }]) => ({
+    name,
+    url,
+    copyOf,
+    role: roleOf(name, copyOf, written),
+    // Each step has its own limit, too, so that one that hangs is let go.
+    open: async () => impatient(await openRepository(name), world.clock).repository,
+  }))
+}
+
+function roleOf(name: string, copyOf: string | undefined, written: readonly string[]): StatusPlace['role'] {
+  if (copyOf !== undefined) return 'copy'
+  if (written[0] === name) return 'first'
+  return written.includes(name) ? 'also' : 'idle'
+}

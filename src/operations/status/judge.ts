@@ -1,0 +1,141 @@
+/** Decides what is wrong, how bad it is, and what to do about it. Touches nothing. */
+import { limits } from '../../base/limits.ts'
+import { formatBytes, formatDuration, second } from '../../base/units.ts'
+import type { PlaceFacts, SeenPlace } from './facts.ts'
+import { idTimeMs } from '../../repository/layout.ts'
+import { lagOf, leaderOf, type Lag } from './lag.ts'
+
+export type State = 'ok' | 'warning' | 'critical' | 'unknown'
+
+export interface StatusFinding {
+  readonly state: 'warning' | 'critical'
+  readonly repository: string
+  readonly message: string
+  /** What to do. */
+  readonly fix: string
+}
+
+export interface JudgedPlace {
+  readonly facts: PlaceFacts
+  readonly lag: Lag | undefined
+  readonly findings: readonly StatusFinding[]
+}
+
+export function judgePlaces(places: readonly PlaceFacts[], nowMs: number): readonly JudgedPlace[] {
+  const seen = places.filter(place => place.fault === undefined)
+  return places.map(facts => {
+    if (facts.fault !== undefined)
+      return { facts, lag: undefined, findings: [outOfReach(facts.place.name, isVital(facts), facts.fault)] }
+    const leader = leaderOf(facts, seen)
+    const lag = leader && lagOf(facts, leader)
+    const findings = [
+      ...ofBackups(facts, nowMs),
+      ...ofWindow(facts),
+      ...(lag ? ofLag(facts, lag, nowMs) : []),
+    ]
+    return { facts, lag, findings }
+  })
+}
+
+/** As plugins of Nagios end: what could not be looked at at all is unknown, not well. */
+export function stateOf(judged: readonly JudgedPlace[]): State {
+  if (judged.every(({ facts }) => facts.fault !== undefined)) return 'unknown'
+  const states = judged.flatMap(({ findings }) => findings.map(({ state }) => state))
+  return states.includes('critical') ? 'critical' : states.includes('warning') ? 'warning' : 'ok'
+}
+
+/** Where backups are made: what is wrong there costs the newest data, and not only its second copy. */
+const isVital = ({ place }: PlaceFacts): boolean => place.role === 'first'
+
+function outOfReach(
+  repository: string,
+  isFirst: boolean,
+  { message, hint }: { readonly message: string; readonly hint: string },
+): StatusFinding {
+  return { state: isFirst ? 'critical' : 'warning', repository, message, fix: hint }
+}
+
+function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
+  const { name: repository, role } = facts.place
+  const unreadable = facts.others.filter(({ code }) => code !== undefined)
+  const awaiting = facts.others.filter(({ why }) => why.startsWith('waits'))
+  const told = [
+    ...unreadable.map(({ id, why }) =>
+      warning(repository, `backup ${id} ${why}`, `Run \`holdfast repair --repository ${repository}\`.`),
+    ),
+    ...awaiting.map(({ id, why }) =>
+      warning(repository, `backup ${id} ${why}`, 'Look at the archiving of the server: `holdfast doctor`.'),
+    ),
+  ]
+  const newestMs = Math.max(...facts.backups.map(({ endedAt }) => Date.parse(endedAt)))
+  const fix =
+    role === 'copy'
+      ? copyFix(repository)
+      : 'Take a backup: `holdfast backup`; and see that one is taken regularly.'
+  if (facts.backups.length === 0)
+    return [
+      ...told,
+      { state: isVital(facts) ? 'critical' : 'warning', repository, message: 'there is no backup', fix },
+    ]
+  const ageMs = nowMs - newestMs
+  if (role === 'copy' || ageMs < limits.statusBackupAgeWarningMs) return told
+  const state = ageMs < limits.statusBackupAgeCriticalMs ? 'warning' : 'critical'
+  return [...told, { state, repository, message: `the newest backup is ${formatDuration(ageMs)} old`, fix }]
+}
+
+function ofWindow(facts: SeenPlace): readonly StatusFinding[] {
+  const { name: repository } = facts.place
+  const fix = `See \`holdfast wal status --repository ${repository}\`; what another repository has comes back with \`holdfast repair --repository ${repository} --wal\`, else take a backup.`
+  const open = facts.gaps.filter(({ isBridged }) => !isBridged)
+  const state = isVital(facts) ? 'critical' : 'warning'
+  if (facts.backups.length > 0 && facts.windows.length === 0)
+    return [{ state, repository, message: unusableText(facts), fix }]
+  return open.map(({ firstMissing, segments }) => ({
+    state,
+    repository,
+    message: `${String(segments)} WAL ${segments === 1 ? 'segment is' : 'segments are'} missing from ${firstMissing} on, and nothing after that can be restored`,
+    fix,
+  }))
+}
+
+function unusableText({ unusable }: SeenPlace): string {
+  const newest = unusable.at(-1)
+  return `no backup can be restored${newest ? `: ${newest.id} ${newest.why}` : ''}`
+}
+
+function ofLag(facts: SeenPlace, lag: Lag, nowMs: number): readonly StatusFinding[] {
+  const { name: repository, role } = facts.place
+  const ages = facts.backups.length === 0 ? [] : lag.backups.map(id => nowMs - idTimeMs(id))
+  const behindMs = Math.max((lag.seconds ?? 0) * second, ...ages, 0)
+  const isMany = lag.seconds === null && lag.walFiles >= limits.statusLagWarningFiles
+  if (lag.backups.length + lag.walFiles === 0 || (behindMs < limits.statusLagWarningMs && !isMany)) return []
+  const state = behindMs >= limits.statusLagCriticalMs ? 'critical' : 'warning'
+  const message = `it is behind "${lag.behind}": ${lagText(lag)}`
+  const fix =
+    role === 'copy'
+      ? copyFix(repository)
+      : `What is owed is brought by the next \`wal push\`; or run \`holdfast copy --from ${lag.behind} --to ${repository}\`.`
+  return [{ state, repository, message, fix }]
+}
+
+/** `12m 05s, 1 backup, 3 WAL files (12.1 MiB)`. */
+export function lagText({ seconds, backups, walFiles, walBytes }: Lag): string {
+  const parts = [
+    ...(seconds === null || seconds === 0 ? [] : [formatDuration(seconds * second)]),
+    ...(backups.length === 0 ? [] : [`${String(backups.length)} backup${backups.length === 1 ? '' : 's'}`]),
+    ...(walFiles === 0
+      ? []
+      : [`${String(walFiles)} WAL file${walFiles === 1 ? '' : 's'} (${formatBytes(walBytes)})`]),
+  ]
+  return parts.length === 0 ? 'none' : parts.join(', ')
+}
+
+const copyFix = (repository: string): string =>
+  `Run \`holdfast copy --to ${repository}\`; and let \`holdfast copy --watch\` run as a service.`
+
+const warning = (repository: string, message: string, fix: string): StatusFinding => ({
+  state: 'warning',
+  repository,
+  message,
+  fix,
+})
