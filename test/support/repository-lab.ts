@@ -25,6 +25,9 @@ export interface LabOptions extends Omit<ServerOptions, 'archiveCommand'> {
   readonly encryption?: 'age' | 'none' | undefined
   /** Where the repository is; a folder of the server's root unless told otherwise. */
   readonly repositoryDirectory?: string | undefined
+  /** The repositories, when they are others than the one folder `main`; each may use what the lab encrypts with. */
+  readonly repositories?:
+    ((encryption: unknown) => Readonly<Record<string, Readonly<Record<string, unknown>>>>) | undefined
   /** Merged into the configuration. */
   readonly config?: Readonly<Record<string, unknown>> | undefined
 }
@@ -86,11 +89,12 @@ class RepositoryLab implements Lab {
     this.identityPath = join(server.root, 'identity.txt')
     this.repositoryDirectory = options.repositoryDirectory ?? join(server.root, 'repository')
     makeOwned(this.repositoryDirectory)
+    const encryption = this.#encryption(options.encryption)
     this.config = {
       cluster: this.cluster,
       postgres: { connection: server.connectionString, bin_directory: server.binDirectory },
-      repositories: {
-        main: { url: `file://${this.repositoryDirectory}`, encryption: this.#encryption(options.encryption) },
+      repositories: options.repositories?.(encryption) ?? {
+        main: { url: `file://${this.repositoryDirectory}`, encryption },
       },
       ...options.config,
     }
