@@ -67,7 +67,7 @@ class PaceState {
 
   /** Many requests that were sent together are told together: they count once. */
   throttled(startMs: number): void {
-    if (startMs < this.#slowedMs) return
+    if (startMs <= this.#slowedMs) return
     this.#slowedMs = this.#world.clock.monotonicMs()
     this.#allowed = Math.max(1, this.#allowed / 2)
     this.#pauseMs = Math.min(
