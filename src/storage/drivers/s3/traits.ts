@@ -16,7 +16,8 @@ export async function traitsOf(api: Api, signal: AbortSignal): Promise<StorageTr
     encryptionOf(api, signal),
   ])
   const versioned = versioning && versioning === 'Enabled'
-  return { versioned, lockable, encryption, clockSkewMs: api.skewMs() }
+  // Others are known to take a checksum and not to look at it.
+  return { versioned, lockable, encryption, checksWrites: api.isAmazon, clockSkewMs: api.skewMs() }
 }
 
 /** `Suspended`: older versions are kept, new ones are not made. */
