@@ -1,5 +1,5 @@
 /**
- * At the end of a backup or a copy: locks what it brought. What is done is done, so what goes wrong here is told and does
+ * At the end of a backup, a copy or a repair: locks what it brought. What is done is done, so what goes wrong here is told and does
  * not undo it; the caller makes it an exit status.
  */
 import { isFault, type Fault } from '../base/fault.ts'
@@ -14,7 +14,7 @@ export async function lockAfter(
     'config' | 'openRepository' | 'world' | 'progress' | 'log' | 'output' | 'signal'
   >,
   name: string,
-  options: Pick<LockOptions, 'allWal'> = {},
+  options: Pick<LockOptions, 'allWal' | 'everything'> = {},
 ): Promise<Fault | undefined> {
   const { world, progress, log, output, signal } = context
   const { config } = await context.config()

@@ -28,13 +28,19 @@ export const repair = defineCommand({
   ],
   async run(context, { ids, repository, from, wal, dryRun }) {
     if (wal && ids.length > 0) throw usageFault('--wal goes with no IDs', 'Leave one of them out.')
-    const [{ repair: repairRepository }, { openOthers, openSide }, { repairText }, { config }] =
-      await Promise.all([
-        import('../../operations/repair/repair.ts'),
-        import('../copy-setup.ts'),
-        import('../describe-repair.ts'),
-        context.config(),
-      ])
+    const [
+      { repair: repairRepository },
+      { openOthers, openSide },
+      { repairText },
+      { lockAfter },
+      { config },
+    ] = await Promise.all([
+      import('../../operations/repair/repair.ts'),
+      import('../copy-setup.ts'),
+      import('../describe-repair.ts'),
+      import('../lock-after.ts'),
+      context.config(),
+    ])
     const name = repository ?? Object.keys(config.repositories)[0] ?? ''
     if (from === name) throw usageFault(`"${name}" can not be healed from itself`, 'Name another repository.')
     const target = await openSide(context, name)
@@ -48,6 +54,10 @@ export const repair = defineCommand({
     const scope = { ids: ids.length > 0 ? ids : undefined, backups: !wal, wal: ids.length === 0, dryRun }
     const report = await repairRepository({ world, progress, log, target, sources }, scope, signal)
     output.result(report, () => repairText(report))
+    // What was written anew has only the lock that new objects are given.
+    const isHealed = report.mended.length > 0 && !dryRun
+    const unlocked = isHealed ? await lockAfter(context, name, { everything: true }) : undefined
+    if (unlocked) return faultCatalogue[unlocked.code].exit
     const isWrong = report.unrepaired.length > 0 || (dryRun && report.mended.length > 0)
     return isWrong ? faultCatalogue.VERIFY_FAILED.exit : undefined
   },
