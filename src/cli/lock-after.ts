@@ -7,6 +7,19 @@ import type { LockOptions } from '../operations/lock/extend-locks.ts'
 import type { CommandContext } from './context.ts'
 import { counted } from './table.ts'
 
+/** In each of these; the first fault. */
+export async function lockAfterAll(
+  context: Parameters<typeof lockAfter>[0],
+  names: readonly string[],
+): Promise<Fault | undefined> {
+  const faults: Fault[] = []
+  for (const name of names) {
+    const fault = await lockAfter(context, name)
+    if (fault) faults.push(fault)
+  }
+  return faults[0]
+}
+
 /** Undefined when all is locked that is to be, or nothing is in this repository. */
 export async function lockAfter(
   context: Pick<
