@@ -13,6 +13,7 @@ import type {
 } from '../storage/open.ts'
 import { lockRulesOf } from './lock/lock-rules.ts'
 import { storageRules } from './storage-rules.ts'
+import { withAzureEnvironment } from './azure-environment.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 type Read = (source: SecretSource, key: string) => Promise<string>
@@ -31,9 +32,10 @@ export async function describeStorage(
   const folder = dirname(path)
   const read: Read = async (source, key) =>
     (await readSecret(source, `repositories.${name}.${key}`, { environment, folder }, signal)).reveal().trim()
+  const access = await accessOf(repository, name, folder, read)
   return {
     url,
-    access: await accessOf(repository, name, folder, read),
+    access: url.startsWith('az:') ? withAzureEnvironment(access, environment) : access,
     rules: storageRules(repository, lockRulesOf(config, name)),
   }
 }
