@@ -37,7 +37,17 @@ async function start(): Promise<never> {
   // A reader that has seen enough (`holdfast list | head`) is no failure.
   process.stdout.on('error', () => process.exit(0))
   const status = await main(words, terminalOfProcess(stop.signal), stop.signal)
-  process.exit(status === 0 ? 0 : (stop.status() ?? status))
+  end(status === 0 ? 0 : (stop.status() ?? status))
+}
+
+/**
+ * Node waits for its threads before it ends. One that waits for a disk that is gone would keep it for ever, though the work
+ * is done (in another repository) or given up; then another program takes the process over, which ends all threads.
+ */
+function end(status: number): never {
+  const isStuck = process.getActiveResourcesInfo().some(name => /^(FSReq|WORKER|MessagePort)/i.test(name))
+  if (isStuck && process.execve) process.execve('/bin/sh', ['sh', '-c', `exit ${String(status)}`], {})
+  process.exit(status)
 }
 
 function breakDown(error: unknown): never {

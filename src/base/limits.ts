@@ -121,19 +121,6 @@ export const limits = {
   /** WAL without a commit says nothing of time: so many of the newest are looked at. */
   statusWalHeadsMax: 32,
 
-  /** `status` waits so long for one repository. */
-  statusMsMax: 30 * second,
-  /** A repository that is so far behind the one that leads is worth a warning, and then an alarm. */
-  statusLagWarningMs: 15 * minute,
-  statusLagCriticalMs: 1 * day,
-  /** Where WAL tells no times, so many files count instead. */
-  statusLagWarningFiles: 64,
-  /** Without a stated objective: a newest backup so old is worth a warning, and then an alarm. */
-  statusBackupAgeWarningMs: 8 * day,
-  statusBackupAgeCriticalMs: 35 * day,
-  /** WAL without a commit says nothing of time: so many of the newest are looked at. */
-  statusWalHeadsMax: 32,
-
   leaseTtlMs: 60 * second,
   leaseRenewMs: 15 * second,
   /** A holder that could not renew for so long gives up, well before others may take the lease. */

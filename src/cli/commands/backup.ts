@@ -1,6 +1,9 @@
 /** `holdfast backup` */
-import { faultCatalogue } from '../../base/fault.ts'
+import { faultCatalogue, isFault, type Fault } from '../../base/fault.ts'
+import type { BackupOutcome } from '../../operations/backup/backup.ts'
+import type { BackupSetup } from '../backup-setup.ts'
 import { defineCommand, flag, value } from '../command.ts'
+import type { CommandContext } from '../context.ts'
 import { asChoice, asText } from '../usage.ts'
 import { repositoryOption } from './common.ts'
 
@@ -9,8 +12,9 @@ export const backup = defineCommand({
   summary: 'Take a base backup.',
   description:
     'Copies the data directory while the server runs, checks every page, and waits until the WAL that the backup needs is in ' +
-    'the repository. The backup exists once this command says so, and not before. Exits with 61 when it is complete and ' +
-    'pages of the source are corrupt.',
+    'the repository. The backup exists once this command says so, and not before. With `write: all` it is written to several ' +
+    'repositories at once, and goes on as long as there is one. Exits with 61 when it is complete and pages of the source are ' +
+    'corrupt, and with 37 when it is complete and not in all of those repositories.',
   arguments: {},
   options: {
     full: flag('A full backup (the default).'),
@@ -31,18 +35,63 @@ export const backup = defineCommand({
   ],
   async run(context, given) {
     const { output, signal } = context
-    const [{ backUp }, { backupDeps, backupRequest }, { backupSummary, corruptionLines }] = await Promise.all(
-      [
+    const [{ backUp }, { backupSetup, backupRequest }, { backupSummary, corruptionLines }, { lockAfterAll }] =
+      await Promise.all([
         import('../../operations/backup/backup.ts'),
         import('../backup-setup.ts'),
         import('../describe-backup.ts'),
-      ],
-    )
-    const deps = await backupDeps(context, given.repository)
-    const record = await backUp(deps, await backupRequest(context, given), signal)
-    output.result(record, () => backupSummary(record))
-    if (record.checks.pagesCorrupt === 0) return undefined
-    for (const line of corruptionLines(record)) output.warn(line)
-    return faultCatalogue.BACKUP_DAMAGED_PAGES.exit
+        import('../lock-after.ts'),
+      ])
+    const setup = await backupSetup(context, given.repository)
+    const outcome = await backUp(setup.deps, await backupRequest(context, given), signal)
+    const { record } = outcome
+    const { whole, behind } = await settle(context, setup, outcome)
+    const names = [...whole, ...behind.map(({ name }) => name)]
+    const repositories = [
+      ...whole.map(name => ({ name, state: 'whole' })),
+      ...behind.map(({ name, fault }) => ({
+        name,
+        state: 'behind',
+        code: fault.code,
+        reason: fault.message,
+      })),
+    ]
+    output.result(names.length > 1 ? { ...record, repositories } : record, () => backupSummary(record))
+    const [from = ''] = whole
+    for (const { name, fault } of behind) output.warn(behindLine(record.id, { from, to: name }, fault))
+    const unlocked = await lockAfterAll(context, whole)
+    if (record.checks.pagesCorrupt > 0) {
+      for (const line of corruptionLines(record)) output.warn(line)
+      return faultCatalogue.BACKUP_DAMAGED_PAGES.exit
+    }
+    if (behind.length > 0) return faultCatalogue.REPOSITORY_BEHIND.exit
+    return unlocked && faultCatalogue[unlocked.code].exit
   },
 })
+
+/** Brings the backup to those that lack it; where only WAL is missing, the copy is there and waits for it. */
+async function settle(
+  context: CommandContext,
+  { away, others }: BackupSetup,
+  { record: { id }, whole, behind }: BackupOutcome,
+): Promise<Pick<BackupOutcome, 'whole' | 'behind'>> {
+  const waiting = behind.filter(({ fault }) => isFault(fault, 'REPOSITORY_BEHIND', 'WAL_TIMEOUT'))
+  const lacking = [
+    ...behind.filter(each => !waiting.includes(each)),
+    ...away,
+    ...others.map(name => ({ name })),
+  ]
+  const [from] = whole
+  if (from === undefined || lacking.length === 0) return { whole, behind: waiting }
+  const { fillBehind } = await import('../fill-behind.ts')
+  const filled = await fillBehind(context, { id, from }, lacking)
+  return { whole: [...whole, ...filled.whole], behind: [...waiting, ...filled.behind] }
+}
+
+function behindLine(
+  id: string,
+  { from, to }: Readonly<Record<'from' | 'to', string>>,
+  { message }: Fault,
+): string {
+  return `repository "${to}" does not have ${id}: ${message}; \`holdfast copy --from ${from} --to ${to} ${id}\` brings it there`
+}

@@ -9,26 +9,21 @@ import { toolName } from '../../base/version.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
 import type { Server } from '../../postgres/connection.ts'
 import { serverFacts } from '../../postgres/server-facts.ts'
-import { commitBackup } from '../../repository/catalog.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
-import { acquireLease, leaseOwner } from '../../repository/lease.ts'
-import type { Repository } from '../../repository/repository.ts'
-import type { WalStore } from '../../repository/wal-store.ts'
-import type { StorageDescription } from '../../storage/open.ts'
+import type { ClusterIdentity } from '../../repository/repository.ts'
 import type { WorkerHost } from '../workers/crew.ts'
+import { commitEverywhere } from './commit.ts'
 import { copyEverything, type Copy } from './copy.ts'
 import { settleOldFolders } from './folders.ts'
 import { storeManifests } from './manifests.ts'
+import { openMembers, type BackupMember, type BackupMembers, type MemberBehind } from './members.ts'
 import { buildRecord } from './record.ts'
 import { checkSource, type BackupSource } from './source.ts'
-import { waitForWal } from './wait-for-wal.ts'
 
 export interface BackupDeps extends WorkerHost {
-  readonly repository: Repository
-  /** The same storage as the repository's, for the workers to open. */
-  readonly storage: StorageDescription
+  /** Where it is written to; the first one leads. They have the same recipients, and the same cluster. */
+  readonly members: readonly BackupMember[]
   readonly encoding: Encoding
-  readonly wal: Pick<WalStore, 'head'>
   readonly log: Log
   readonly connect: (signal: AbortSignal) => Promise<Server>
   /** To the primary, when `connect` leads to a standby and the primary is known. */
@@ -47,52 +42,71 @@ export interface BackupRequest {
   readonly archiveCommand: string
 }
 
+export interface BackupOutcome {
+  readonly record: BackupRecord
+  /** The names of the repositories that have it. */
+  readonly whole: readonly string[]
+  readonly behind: readonly MemberBehind[]
+}
+
 export async function backUp(
   deps: BackupDeps,
   request: BackupRequest,
   signal: AbortSignal,
-): Promise<BackupRecord> {
-  await using lease = await acquireLease(
-    deps.repository,
-    'backup',
-    await leaseOwner('backup'),
-    deps.world,
-    signal,
-  )
-  const held = AbortSignal.any([signal, lease.lost])
-  await settleOldFolders(deps, lease, held)
+): Promise<BackupOutcome> {
+  await using members = await openMembers(deps, signal)
+  try {
+    return await backUpTo(members, deps, request)
+  } catch (error) {
+    // What the last of them failed of is only a part of it.
+    throw members.held.aborted && !signal.aborted ? members.held.reason : error
+  }
+}
+
+async function backUpTo(
+  members: BackupMembers,
+  deps: BackupDeps,
+  request: BackupRequest,
+): Promise<BackupOutcome> {
+  const { held } = members
+  await members.each((member, lease) => settleOldFolders({ ...deps, ...member }, lease, held))
   await using server = await deps.connect(held)
   const facts = await serverFacts(server, held)
-  const source = await checkSource(facts, deps.repository.identity, request)
+  const source = await checkSource(facts, identityOf(members), request)
   source.warnings.forEach(warning => {
     deps.progress.note(warning)
   })
 
-  const copy = await copyEverything(deps, request, server, source, held)
-  const record = await describe(deps, request, source, copy, held)
-  await waitForWal(deps, request, server, record, held)
-  await commitBackup(deps.repository, record, held)
+  const copy = await copyEverything(deps, members, request, server, source)
+  const record = await describe(deps, members, request, source, copy)
+  const { whole, behind } = await commitEverywhere({ ...deps, members }, request, server, record)
   deps.log.info('backup.finished', {
     id: record.id,
     storedBytes: record.sizes.storedBytes,
     durationMs: record.durationMs,
+    repositories: whole.join(','),
   })
-  return record
+  return { record, whole, behind }
+}
+
+function identityOf(members: BackupMembers): ClusterIdentity {
+  const [leading] = members.whole()
+  if (!leading) throw members.held.reason
+  return leading.repository.identity
 }
 
 async function describe(
-  deps: BackupDeps,
+  { encoding, progress, world }: BackupDeps,
+  members: BackupMembers,
   request: BackupRequest,
   source: BackupSource,
   copy: Copy,
-  signal: AbortSignal,
 ): Promise<BackupRecord> {
-  const { repository, encoding, progress, world } = deps
   const { id, keyPrefix, files, packs, end } = copy
   progress.phase('writing the manifest')
   const manifests = await storeManifests(
     {
-      storage: repository.storage,
+      storage: members.storage,
       keyPrefix,
       encoding,
       id,
@@ -101,10 +115,10 @@ async function describe(
       server: source.facts,
       walRange: { timeline: end.label.timeline, startLsn: copy.session.startLsn, endLsn: end.stopLsn },
     },
-    signal,
+    members.held,
   )
   return buildRecord({
-    cluster: repository.identity.cluster,
+    cluster: identityOf(members).cluster,
     source,
     copy,
     manifests,

@@ -13,6 +13,7 @@ import type { FinishedPack } from '../workers/messages.ts'
 import type { BackupDeps, BackupRequest } from './backup.ts'
 import { collectFiles, type FilesToCopy } from './files.ts'
 import { freeBackupId } from './folders.ts'
+import type { BackupMembers } from './members.ts'
 import type { BackupSource } from './source.ts'
 
 /** What is in the repository, or known, once the server's side of the backup has ended. */
@@ -32,17 +33,20 @@ export interface Copy {
 /** Whatever goes wrong, the caller closes the connection to the server, which ends the backup there. */
 export async function copyEverything(
   deps: BackupDeps,
+  members: BackupMembers,
   request: BackupRequest,
   server: Server,
   source: BackupSource,
-  outer: AbortSignal,
 ): Promise<Copy> {
-  const { world, repository, encoding, progress } = deps
+  const { world, encoding, progress } = deps
+  const outer = members.held
   const { facts, dataDirectory } = source
   const startedMs = world.clock.now()
   const startedMonotonicMs = world.clock.monotonicMs()
-  const id = await freeBackupId(repository, startedMs, outer)
-  const keyPrefix = `${backupFolder(repository.identity.cluster, id)}/`
+  const id = await freeBackupId(members, startedMs)
+  const [leading] = members.whole()
+  if (!leading) throw outer.reason
+  const keyPrefix = `${backupFolder(leading.repository.identity.cluster, id)}/`
   deps.log.info('backup.started', { id })
   progress.phase('waiting for a checkpoint')
   const session = await beginBackup(server, request, outer)
@@ -64,7 +68,8 @@ export async function copyEverything(
     deps,
     {
       dataDirectory,
-      storage: deps.storage,
+      storage: leading.storage,
+      mirror: members.mirror,
       keyPrefix,
       encoding,
       pages,
@@ -76,7 +81,7 @@ export async function copyEverything(
   )
   await using last = openLastPack(world, {
     dataDirectory,
-    storage: repository.storage,
+    storage: members.storage,
     keyPrefix,
     encoding,
     owner: files.owner,

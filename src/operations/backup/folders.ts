@@ -6,13 +6,15 @@ import { commitAwaiting, readCatalog } from '../../repository/catalog.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import { backupIdOf } from '../../repository/layout.ts'
 import type { Lease } from '../../repository/lease.ts'
-import type { Repository } from '../../repository/repository.ts'
 import { sweep } from '../../repository/sweep.ts'
 import { segmentsOf } from './await-wal.ts'
 import type { BackupDeps } from './backup.ts'
+import type { BackupMember, BackupMembers } from './members.ts'
+
+type FoldersDeps = Pick<BackupDeps, 'world' | 'progress' | 'log'> & Pick<BackupMember, 'repository' | 'wal'>
 
 /** Copies whose WAL has arrived meanwhile become backups; folders that nobody will finish are removed. */
-export async function settleOldFolders(deps: BackupDeps, lease: Lease, signal: AbortSignal): Promise<void> {
+export async function settleOldFolders(deps: FoldersDeps, lease: Lease, signal: AbortSignal): Promise<void> {
   const { repository, world, progress, log } = deps
   const { awaiting } = await readCatalog(repository, signal)
   for (const record of awaiting) {
@@ -35,7 +37,7 @@ export async function settleOldFolders(deps: BackupDeps, lease: Lease, signal: A
 }
 
 async function isWalComplete(
-  { wal }: BackupDeps,
+  { wal }: FoldersDeps,
   record: BackupRecord,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -50,13 +52,16 @@ async function isWalComplete(
 
 /** Ids count seconds; two backups that begin within one second (or a clock that went back) must not share a folder. */
 export async function freeBackupId(
-  repository: Repository,
+  members: Pick<BackupMembers, 'each' | 'held'>,
   startedMs: number,
-  signal: AbortSignal,
 ): Promise<string> {
   for (let ms = startedMs; ; ms += 1000) {
     const id = backupIdOf(ms, 'full')
-    const [taken] = await Array.fromAsync(listTheseFolders(repository, [id], signal))
-    if (!taken) return id
+    const takenIn = new Set<string>()
+    await members.each(async ({ name, repository }) => {
+      const [taken] = await Array.fromAsync(listTheseFolders(repository, [id], members.held))
+      if (taken) takenIn.add(name)
+    })
+    if (takenIn.size === 0) return id
   }
 }

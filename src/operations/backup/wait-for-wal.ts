@@ -1,24 +1,32 @@
 /** Waits for the WAL of a backup that was copied, and says why it does not come. */
 import { Fault, isFault } from '../../base/fault.ts'
+import type { Progress } from '../../base/progress.ts'
+import type { World } from '../../base/world.ts'
 import { judgeArchiver } from '../../postgres/archiver-health.ts'
 import type { Server } from '../../postgres/connection.ts'
 import { serverFacts, type ServerFacts } from '../../postgres/server-facts.ts'
 import { keepAwaitingWal } from '../../repository/catalog.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
+import type { Repository } from '../../repository/repository.ts'
+import type { WalStore } from '../../repository/wal-store.ts'
 import { awaitWal } from './await-wal.ts'
 import type { BackupDeps, BackupRequest } from './backup.ts'
 
+export interface WaitDeps {
+  readonly world: World
+  readonly progress: Progress
+  readonly repository: Repository
+  readonly wal: Pick<WalStore, 'head'>
+}
+
 /** A copy whose WAL did not come in time is kept: it becomes a backup when the WAL has arrived after all. */
 export async function waitForWal(
-  deps: BackupDeps,
-  { walStallMsMax, archiveCommand }: BackupRequest,
+  { world, progress, wal, repository }: WaitDeps,
+  { walStallMsMax, archiveCommand }: Pick<BackupRequest, 'walStallMsMax' | 'archiveCommand'>,
   server: Server,
   record: BackupRecord,
   signal: AbortSignal,
 ): Promise<void> {
-  const { world, progress, wal, repository } = deps
-  progress.phase('waiting for WAL')
-  await switchWalOnPrimary(deps, record, signal)
   try {
     await awaitWal(
       {
@@ -52,8 +60,8 @@ async function lastArchived(server: Server, signal: AbortSignal): Promise<string
 }
 
 /** On a standby nothing ends the segment that holds the end of the backup; on a quiet primary that may take for ever. */
-async function switchWalOnPrimary(
-  { connectPrimary, progress }: BackupDeps,
+export async function switchWalOnPrimary(
+  { connectPrimary, progress }: Pick<BackupDeps, 'connectPrimary' | 'progress'>,
   record: BackupRecord,
   signal: AbortSignal,
 ): Promise<void> {

@@ -54,8 +54,8 @@ export async function runCrew(host: WorkerHost, crew: Crew, signal: AbortSignal)
 }
 
 interface Member {
-  /** Resolves when the thread is gone. Never rejects: failures go to `fail`. */
-  readonly ended: Promise<void>
+  /** Resolves when the thread is gone, or can not be waited for. Never rejects: failures go to `fail`. */
+  readonly ended: Promise<undefined>
   stop(): void
 }
 
@@ -84,6 +84,7 @@ function startMember(
         break
       case 'finished':
         finished = true
+        giveUpSoon()
         break
       case 'failed':
         fail(decodeFailure(message.failure))
@@ -97,21 +98,32 @@ function startMember(
   worker.on('error', error => {
     fail(workerDied(error))
   })
-  const ended = new Promise<void>(resolve => {
-    worker.on('exit', status => {
-      gone.abort()
-      if (!finished) fail(workerDied(new Error(`it ended with status ${String(status)}`)))
-      resolve()
-    })
+  const ended = Promise.withResolvers<undefined>()
+  worker.on('exit', status => {
+    gone.abort()
+    if (!finished) fail(workerDied(new Error(`it ended with status ${String(status)}`)))
+    ended.resolve(undefined)
   })
-  const stop = (): void => {
-    post({ kind: 'abort' })
-    world.clock.sleep(limits.workerStopMsMax, gone.signal).then(
-      () => worker.terminate(),
+  // A thread that waits for a disk that is gone can be ended by nothing but the end of the process.
+  const giveUpSoon = (): void => {
+    world.clock.sleep(limits.workerEndMsMax, gone.signal).then(
+      () => {
+        ended.resolve(undefined)
+      },
       () => undefined,
     )
   }
-  return { ended, stop }
+  const stop = (): void => {
+    post({ kind: 'abort' })
+    world.clock.sleep(limits.workerStopMsMax, gone.signal).then(
+      () => {
+        void worker.terminate()
+        giveUpSoon()
+      },
+      () => undefined,
+    )
+  }
+  return { ended: ended.promise, stop }
 }
 
 const workerDied = (error: unknown): Fault =>

@@ -21,6 +21,8 @@ export type WorkerSetup = CopyOutSetup | CopyInSetup | CheckSetup | PushSetup
 export interface CopyOutSetup {
   readonly job: 'copy-out'
   readonly storage: StorageDescription
+  /** Several storages, written at the same time; `storage` is then the first of them. */
+  readonly mirror: MirrorSetup | undefined
   readonly dataDirectory: string
   /** What the keys of packs begin with. */
   readonly keyPrefix: string
@@ -31,6 +33,12 @@ export interface CopyOutSetup {
   readonly packCounter: SharedArrayBuffer
   /** Directories and links, for the first pack; only one worker is given them. */
   readonly firstEntries: readonly TarEntry[] | undefined
+}
+
+export interface MirrorSetup {
+  readonly members: readonly { readonly name: string; readonly storage: StorageDescription }[]
+  /** See mirrorFlags. */
+  readonly flags: SharedArrayBuffer
 }
 
 export interface CopyInSetup {
@@ -107,6 +115,8 @@ export type FromWorker =
   /** So many more bytes are done. */
   | { readonly kind: 'advanced'; readonly bytes: number }
   | { readonly kind: 'packed'; readonly pack: FinishedPack }
+  /** A storage of the mirror is written to no longer. */
+  | { readonly kind: 'dropped'; readonly member: number; readonly failure: Failure }
   | { readonly kind: 'copied-out'; readonly report: CopyOutReport }
   /** A repository did not give what it should have, and another one is asked. */
   | { readonly kind: 'passed-over'; readonly trouble: Trouble }

@@ -69,7 +69,7 @@ export async function runWorker(
 async function runJob(setup: WorkerSetup, line: WorkerLine, signal: AbortSignal): Promise<void> {
   switch (setup.job) {
     case 'copy-out':
-      return runCopyOut(setup, { ...line, storage: await line.open(setup.storage) }, signal)
+      return runCopyOut(setup, line, signal)
     case 'copy-in':
       return runCopyIn(setup, line, signal)
     case 'check':

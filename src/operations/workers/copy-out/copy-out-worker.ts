@@ -2,18 +2,18 @@
 import { limits } from '../../../base/limits.ts'
 import { createPageChecker } from '../../../pipeline/page-checksum.ts'
 import { createPackPress } from '../../../repository/packs/pack-press.ts'
-import type { CopyOutSetup } from '../messages.ts'
-import type { WorkerPort } from '../run-worker.ts'
+import { openMirror } from '../../../storage/mirror.ts'
+import type { Storage } from '../../../storage/storage.ts'
+import { encodeFailure, type CopyOutSetup } from '../messages.ts'
+import type { WorkerLine } from '../run-worker.ts'
 import { takeWork } from '../work-queue.ts'
 import { FileCopier } from './file-copier.ts'
 import { PackSeries } from './pack-series.ts'
 import { PageVerifier } from './page-verifier.ts'
 
-export async function runCopyOut(
-  setup: CopyOutSetup,
-  { world, storage, post, poll }: WorkerPort,
-  signal: AbortSignal,
-): Promise<void> {
+export async function runCopyOut(setup: CopyOutSetup, line: WorkerLine, signal: AbortSignal): Promise<void> {
+  const { world, post, poll } = line
+  const storage = await openOutput(setup, line)
   const tools = createCopyTools(setup)
   const series = new PackSeries({
     storage,
@@ -51,6 +51,23 @@ export async function runCopyOut(
     await series.abort()
     tools.press.close()
   }
+}
+
+async function openOutput(
+  { storage, mirror }: CopyOutSetup,
+  { open, world, post }: WorkerLine,
+): Promise<Storage> {
+  if (!mirror) return open(storage)
+  return openMirror(
+    mirror.members.map(member => ({ name: member.name, open: () => open(member.storage) })),
+    {
+      clock: world.clock,
+      flags: mirror.flags,
+      onDropped: (member, fault) => {
+        post({ kind: 'dropped', member, failure: encodeFailure(fault) })
+      },
+    },
+  )
 }
 
 /** The worker with the first entries fills pack 1, so that unpacking the packs in order makes the directories first. */

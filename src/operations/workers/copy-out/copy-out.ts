@@ -3,13 +3,15 @@ import type { Encoding } from '../../../pipeline/codec.ts'
 import type { TarEntry } from '../../../pipeline/tar.ts'
 import type { StorageDescription } from '../../../storage/open.ts'
 import { runCrew, type WorkerHost } from '../crew.ts'
-import type { CopyOutSetup, FinishedPack } from '../messages.ts'
+import { decodeFailure, type CopyOutSetup, type FinishedPack, type MirrorSetup } from '../messages.ts'
 import type { WorkQueue } from '../work-queue.ts'
 import { addReports, emptyReport, type CopyOutReport, type PageRules } from './report.ts'
 
 export interface CopyOutRequest {
   readonly dataDirectory: string
   readonly storage: StorageDescription
+  /** Several, written at the same time. */
+  readonly mirror?: CopyOutMirror | undefined
   /** What the keys of packs begin with: the backup's folder, with a slash at the end. */
   readonly keyPrefix: string
   readonly encoding: Encoding
@@ -19,6 +21,10 @@ export interface CopyOutRequest {
   /** Directories (parents first) and links. */
   readonly entries: readonly TarEntry[]
   readonly workers: number
+}
+
+export interface CopyOutMirror extends MirrorSetup {
+  readonly onDropped: (member: number, error: Error) => void
 }
 
 export interface CopyOutResult {
@@ -42,6 +48,8 @@ export async function copyOut(
       setups: setupsOf(request),
       onMessage: message => {
         if (message.kind === 'packed') packs.push(message.pack)
+        if (message.kind === 'dropped')
+          request.mirror?.onDropped(message.member, decodeFailure(message.failure))
         if (message.kind === 'copied-out') report = addReports(report, message.report)
       },
     },
@@ -54,6 +62,7 @@ function setupsOf({
   workers,
   entries,
   storage,
+  mirror,
   dataDirectory,
   keyPrefix,
   encoding,
@@ -65,6 +74,7 @@ function setupsOf({
   return Array.from({ length: Math.max(1, workers) }, (_, i) => ({
     job: 'copy-out',
     storage,
+    mirror: mirror && { members: mirror.members, flags: mirror.flags },
     dataDirectory,
     keyPrefix,
     encoding,
