@@ -5,7 +5,7 @@
  * nothing of that is missing. Periods count the moments at which backups ended, since that is what they restore to.
  */
 import { formatDuration } from '../base/units.ts'
-import { chainOf, type BackupFacts } from './backup-facts.ts'
+import type { BackupFacts } from './backup-facts.ts'
 import { calendarOf, type Calendar, type Period } from './calendar.ts'
 
 export interface RetentionRules {
@@ -97,6 +97,7 @@ interface Kept {
 interface History {
   /** In the order in which they ended. */
   readonly all: readonly BackupFacts[]
+  readonly byId: ReadonlyMap<string, BackupFacts>
   /** The newest first. */
   readonly good: readonly BackupFacts[]
   readonly calendar: Calendar
@@ -111,9 +112,11 @@ const endedMs = ({ endedAt }: BackupFacts): number => Math.floor(endedAt / 1000)
 
 function historyOf(backups: readonly BackupFacts[], rules: RetentionRules, nowMs: number): History {
   const all = backups.toSorted((a, b) => a.endedAt - b.endedAt || (a.id < b.id ? -1 : 1))
-  const good = all.filter(backup => isGood(backup, backups)).toReversed()
+  const byId = new Map(all.map(backup => [backup.id, backup]))
+  const good = all.filter(backup => isGood(backup, byId)).toReversed()
   return {
     all,
+    byId,
     good,
     calendar: calendarOf(rules.timeZone),
     nowMs,
@@ -122,8 +125,9 @@ function historyOf(backups: readonly BackupFacts[], rules: RetentionRules, nowMs
   }
 }
 
-function isGood(backup: BackupFacts, backups: readonly BackupFacts[]): boolean {
-  return chainOf(backup, backups)?.every(({ isDamaged }) => !isDamaged) ?? false
+function isGood(backup: BackupFacts, byId: ReadonlyMap<string, BackupFacts>): boolean {
+  const chain = [backup, ...ancestorsOf(backup, byId)]
+  return chain.at(-1)?.parent === undefined && chain.every(({ isDamaged }) => !isDamaged)
 }
 
 /** So many of the newest tell the pace. */
@@ -258,10 +262,13 @@ function baseOfWindow(history: History, rules: RetentionRules): readonly Kept[] 
 }
 
 /** What a kept backup is based on is kept for as long. */
-function parentsOf({ all }: History, reasons: ReadonlyMap<string, readonly KeepReason[]>): readonly Kept[] {
+function parentsOf(
+  { all, byId }: History,
+  reasons: ReadonlyMap<string, readonly KeepReason[]>,
+): readonly Kept[] {
   return all.flatMap(child => {
     const own = reasons.get(child.id) ?? []
-    const parents = own.length === 0 ? [] : ancestorsOf(child, all)
+    const parents = own.length === 0 ? [] : ancestorsOf(child, byId)
     const reason: KeepReason = {
       rule: 'parent',
       text: `${child.id} is based on it`,
@@ -272,17 +279,16 @@ function parentsOf({ all }: History, reasons: ReadonlyMap<string, readonly KeepR
   })
 }
 
-/** Also of a chain that is broken further up: what is there of it is kept. */
-function ancestorsOf(backup: BackupFacts, all: readonly BackupFacts[]): readonly BackupFacts[] {
-  const found: BackupFacts[] = []
+/** What it is based on, the nearest first; of a chain that is broken, what is there of it. */
+function ancestorsOf(backup: BackupFacts, byId: ReadonlyMap<string, BackupFacts>): readonly BackupFacts[] {
+  const found = new Set<BackupFacts>()
   for (let { parent } = backup; parent !== undefined;) {
-    const id: string = parent
-    const next = all.find(other => other.id === id)
-    if (!next || next === backup || found.includes(next)) break
-    found.push(next)
+    const next = byId.get(parent)
+    if (!next || next === backup || found.has(next)) break
+    found.add(next)
     parent = next.parent
   }
-  return found
+  return [...found]
 }
 
 const ordinal = (rank: number): string => (rank === 0 ? 'the newest' : `number ${String(rank + 1)}`)
