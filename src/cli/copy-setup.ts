@@ -1,7 +1,9 @@
 /** The two sides of a copy, opened; and others, once they are needed. */
 import { isFault } from '../base/fault.ts'
-import type { CopyDeps } from '../operations/copy/copy.ts'
+import type { CopyDeps, CopyOptions } from '../operations/copy/copy.ts'
+import { unwantedOf } from '../operations/copy/retention.ts'
 import type { CopySide } from '../operations/copy/sides.ts'
+import { retentionOf } from '../operations/lock/lock-rules.ts'
 import type { CommandContext } from './context.ts'
 import type { CopyPair } from './copy-pairs.ts'
 
@@ -16,6 +18,16 @@ export async function openCopy(context: CommandContext, pair: CopyPair): Promise
     identities: await place.identities(),
   }
   return { world, progress, log, from, to, others: openOthers(context, [pair.from, pair.to]) }
+}
+
+/** By the rules of the destination. What is asked for by its id is copied whatever they say. */
+export async function keptBy<Options extends object>(
+  { config, world }: Pick<CommandContext, 'config' | 'world'>,
+  to: string,
+  options: Options,
+): Promise<Options & Required<Pick<CopyOptions, 'unwantedOf'>>> {
+  const rules = retentionOf((await config()).config, to)
+  return { ...options, unwantedOf: source => unwantedOf(source, rules, world.clock.now()) }
 }
 
 export async function openSide({ openRepository }: CommandContext, name: string): Promise<CopySide> {

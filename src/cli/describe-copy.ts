@@ -39,8 +39,19 @@ function countsOf(backups: number, walFiles: number): string {
   return `${counted(backups, 'backup')} and ${counted(walFiles, 'WAL file')}`
 }
 
+/** A long list of the same says no more than its ends. */
 function leftText({ left }: CopyReport): string {
-  return left.map(({ what, why }) => `  left out: ${what}: ${why}\n`).join('')
+  const byReason = Map.groupBy(left, ({ why }) => why)
+  return [...byReason]
+    .map(([why, these]) => {
+      const names = these.map(({ what }) => what)
+      const told =
+        names.length <= 3
+          ? names.join(', ')
+          : `${String(names.length)} backups, ${names[0] ?? ''} to ${names.at(-1)?.replace('backup ', '') ?? ''}`
+      return `  left out: ${told}: ${why}\n`
+    })
+    .join('')
 }
 
 export function problemsText(problems: readonly CopyProblem[]): string {

@@ -4,7 +4,7 @@ import { copyRepository, type CopyOptions } from '../operations/copy/copy.ts'
 import type { CopyReport } from '../operations/copy/report.ts'
 import type { CommandContext } from './context.ts'
 import type { CopyPair } from './copy-pairs.ts'
-import { openCopy } from './copy-setup.ts'
+import { keptBy, openCopy } from './copy-setup.ts'
 import { copyText } from './describe-copy.ts'
 import { lockAfter } from './lock-after.ts'
 
@@ -18,7 +18,13 @@ export async function runCopies(
   const failures: Fault[] = []
   for (const pair of pairs) {
     try {
-      reports.push(await copyRepository(await openCopy(context, pair), options, context.signal))
+      reports.push(
+        await copyRepository(
+          await openCopy(context, pair),
+          await keptBy(context, pair.to, options),
+          context.signal,
+        ),
+      )
       const unlocked = options.dryRun ? undefined : await lockAfter(context, pair.to, { allWal: true })
       if (unlocked) failures.push(unlocked)
     } catch (error) {

@@ -1,4 +1,6 @@
 /** The repositories of the configuration, as `status` looks at them. */
+import { unwantedOf } from '../operations/copy/retention.ts'
+import { retentionOf } from '../operations/lock/lock-rules.ts'
 import type { StatusPlace } from '../operations/status/facts.ts'
 import type { CommandContext } from './context.ts'
 import { writtenRepositories } from './push-setup.ts'
@@ -16,6 +18,7 @@ export async function statusPlaces({
     url,
     copyOf,
     role: roleOf(name, copyOf, written),
+    unwantedOf: holdings => unwantedOf(holdings, retentionOf(loaded.config, name), world.clock.now()),
     // Each step has its own limit, too, so that one that hangs is let go.
     open: async () => impatient(await openRepository(name), world.clock).repository,
   }))

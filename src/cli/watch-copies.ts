@@ -3,7 +3,7 @@ import type { CopyOptions } from '../operations/copy/copy.ts'
 import { watchCopy } from '../operations/copy/watch.ts'
 import type { CommandContext } from './context.ts'
 import type { CopyPair } from './copy-pairs.ts'
-import { openCopy } from './copy-setup.ts'
+import { keptBy, openCopy } from './copy-setup.ts'
 import { copyText } from './describe-copy.ts'
 
 /** Being told to stop is how it ends: no failure. What can not be mended by waiting ends all of them. */
@@ -29,7 +29,7 @@ export async function watchCopies(
             output.warn(`${pair.from} → ${pair.to}: ${fault.message}; trying again`)
           },
         },
-        options,
+        await keptBy(context, pair.to, options),
         signal,
       )
     } catch (error) {

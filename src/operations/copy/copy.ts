@@ -17,6 +17,7 @@ import type { CopyRun } from './copy-run.ts'
 import { copyWal } from './copy-wal.ts'
 import { nothingHeld, readHeld, readHoldings, type Holdings, type WalScope } from './holdings.ts'
 import { planCopy, type CopyPlan, type CopyRequest, type CopyStep } from './plan.ts'
+import type { Unwanted } from './retention.ts'
 import { CopyTally, problemOf, summaryOf, type CopyReport } from './report.ts'
 import { rewrappingFor, type CopySide, type SealingSide } from './sides.ts'
 
@@ -37,11 +38,9 @@ export type CopyOptions = Pick<CopyRequest, 'ids' | 'wal' | 'backups'> & {
   readonly dryRun: boolean
   /** For a copy that goes on: only WAL behind this key, and nothing is looked at twice. */
   readonly since?: WalScope | undefined
-  readonly retention?: RetentionOfCopy | undefined
+  /** What of the source the destination would not keep. */
+  readonly unwantedOf?: ((source: Holdings) => Unwanted) | undefined
 }
-
-/** Decides what of the source the destination would keep. */
-export type RetentionOfCopy = (source: Holdings) => Pick<CopyRequest, 'unwanted' | 'isWalUnwanted'>
 
 /** Once: opens the destination, and brings over what it lacks. */
 export async function copyRepository(
@@ -115,7 +114,7 @@ export async function openDestination(
 async function makePlan(
   { from }: CopyDeps,
   { side, isVerbatim }: OpenDestination,
-  { since, retention, ...options }: CopyOptions,
+  { since, unwantedOf, ...options }: CopyOptions,
   signal: AbortSignal,
 ): Promise<CopyPlan> {
   const isQuick = since !== undefined
@@ -125,7 +124,7 @@ async function makePlan(
   assertKnown(options.ids, source, from)
   const segmentSizeBytes = from.repository.identity.walSegmentSizeBytes
   const request = { source, destination, segmentSizeBytes, isVerbatim, recheck: !isQuick, ...options }
-  return planCopy({ ...request, ...retention?.(source) })
+  return planCopy({ ...request, ...unwantedOf?.(source) })
 }
 
 function runOf(

@@ -1,6 +1,6 @@
 /** What a repository holds, as far as a copy has to know. Reads names and records, no data, and needs no key. */
 import type { FaultCode } from '../../base/fault.ts'
-import type { BackupRecord } from '../../repository/format/backup-record.ts'
+import type { BackupSummary } from '../../repository/format/backup-summary.ts'
 import { listBackupFolders } from '../../repository/backup-folders.ts'
 import { readCatalog } from '../../repository/catalog.ts'
 import { walNameOf, walPrefix } from '../../repository/layout.ts'
@@ -14,25 +14,9 @@ export interface StoredWal {
   readonly modifiedMs: number
 }
 
-/** What a copy has to know of a backup before it copies it. */
-export type HeldBackup = Pick<
-  BackupRecord,
-  | 'id'
-  | 'kind'
-  | 'parent'
-  | 'timeline'
-  | 'startLsn'
-  | 'stopLsn'
-  | 'startWal'
-  | 'stopWal'
-  | 'startedAt'
-  | 'endedAt'
-  | 'sizes'
->
-
 export interface Holdings {
   /** Committed ones, in the order of the catalogue: parents before children. */
-  readonly backups: readonly HeldBackup[]
+  readonly backups: readonly BackupSummary[]
   /** Folders that are no backups (yet), each with the reason. */
   readonly others: readonly NoBackup[]
   /** By name. A file that lies there sealed and open is taken once. */

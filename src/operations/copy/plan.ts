@@ -6,8 +6,9 @@
  * that leads on from there; then what is older, the same way.
  */
 import { limits } from '../../base/limits.ts'
+import type { BackupSummary } from '../../repository/format/backup-summary.ts'
 import { namesOfBackup } from './backup-wal.ts'
-import type { Held, HeldBackup, Holdings, StoredWal } from './holdings.ts'
+import type { Held, Holdings, StoredWal } from './holdings.ts'
 
 export interface CopyRequest {
   readonly source: Holdings
@@ -54,7 +55,7 @@ export interface WalStep {
 export interface BackupStep {
   readonly kind: 'backup'
   readonly why: string
-  readonly record: HeldBackup
+  readonly record: BackupSummary
   /** Names of the WAL files without which it may not be committed. */
   readonly needs: readonly string[]
   /** Of its objects, but for `backup.json`. */
@@ -99,7 +100,7 @@ function missingWal({ source, destination }: CopyRequest, name: string): StoredW
 
 const isUnwanted = ({ isWalUnwanted }: CopyRequest, name: string): boolean => isWalUnwanted?.(name) ?? false
 
-function backupStep(record: HeldBackup, { segmentSizeBytes }: CopyRequest): BackupStep {
+function backupStep(record: BackupSummary, { segmentSizeBytes }: CopyRequest): BackupStep {
   const why = record.parent === null ? 'it is not there' : `it is not there, and is based on ${record.parent}`
   return {
     kind: 'backup',
@@ -114,7 +115,7 @@ interface Chosen {
   readonly left: readonly LeftOut[]
   readonly impossible: readonly LeftOut[]
   /** The newest first; in each the full backup first. */
-  readonly chains: readonly (readonly HeldBackup[])[]
+  readonly chains: readonly (readonly BackupSummary[])[]
 }
 
 function chooseBackups(request: CopyRequest): Chosen {
@@ -128,7 +129,7 @@ function chooseBackups(request: CopyRequest): Chosen {
   for (const { id, why, code } of source.others.filter(other => isAsked(other.id)))
     (code === undefined ? left : impossible).push({ what: `backup ${id}`, why })
   const missing = source.backups.filter(({ id }) => !there.has(id) && isAsked(id))
-  const chosen: HeldBackup[] = []
+  const chosen: BackupSummary[] = []
   for (const record of missing) {
     const what = `backup ${record.id}`
     const reason = unwanted?.get(record.id)
@@ -143,7 +144,7 @@ function chooseBackups(request: CopyRequest): Chosen {
 
 /** What keeps the copy from being a backup that can be restored. */
 function obstacleTo(
-  record: HeldBackup,
+  record: BackupSummary,
   { source, destination, segmentSizeBytes }: CopyRequest,
   isThere: (id: string) => boolean,
 ): string | undefined {
@@ -155,15 +156,15 @@ function obstacleTo(
   return lacking === undefined ? undefined : `WAL segment ${lacking}, which it needs, is on neither side`
 }
 
-function withParents(ids: readonly string[], backups: readonly HeldBackup[]): ReadonlySet<string> {
+function withParents(ids: readonly string[], backups: readonly BackupSummary[]): ReadonlySet<string> {
   const wanted = new Set(ids)
   // Parents come before their children, so going backwards meets each child first.
   for (const { id, parent } of backups.toReversed()) if (wanted.has(id) && parent !== null) wanted.add(parent)
   return wanted
 }
 
-function chainsOf(records: readonly HeldBackup[]): readonly (readonly HeldBackup[])[] {
-  const chains: HeldBackup[][] = []
+function chainsOf(records: readonly BackupSummary[]): readonly (readonly BackupSummary[])[] {
+  const chains: BackupSummary[][] = []
   for (const record of records) {
     const chain = chains.find(members => members.some(({ id }) => id === record.parent))
     if (chain) chain.push(record)
@@ -172,7 +173,7 @@ function chainsOf(records: readonly HeldBackup[]): readonly (readonly HeldBackup
   return chains.toReversed()
 }
 
-function leadsOnFrom([first]: readonly HeldBackup[]): (name: string) => boolean {
+function leadsOnFrom([first]: readonly BackupSummary[]): (name: string) => boolean {
   return name => first !== undefined && name >= first.startWal
 }
 

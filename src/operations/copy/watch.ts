@@ -17,7 +17,7 @@ export interface WatchDeps extends CopyDeps {
   readonly onTrouble: (fault: Fault) => void
 }
 
-export type WatchOptions = Pick<CopyOptions, 'wal' | 'backups' | 'retention'>
+export type WatchOptions = Pick<CopyOptions, 'wal' | 'backups' | 'unwantedOf'>
 
 /** What is known between two looks. */
 interface Watching {

@@ -3,15 +3,16 @@
  * its newest file is no damage: it is behind, and a copy brings that.
  */
 import { isFault } from '../../base/fault.ts'
+import type { BackupSummary } from '../../repository/format/backup-summary.ts'
 import { walKey } from '../../repository/layout.ts'
 import { namesOfBackup } from '../copy/backup-wal.ts'
-import { readHoldings, type HeldBackup, type StoredWal } from '../copy/holdings.ts'
+import { readHoldings, type StoredWal } from '../copy/holdings.ts'
 import type { CopySide } from '../copy/sides.ts'
 import type { WalDamage } from './report.ts'
 
 interface Holding {
   readonly wal: ReadonlyMap<string, StoredWal>
-  readonly backups: readonly HeldBackup[]
+  readonly backups: readonly BackupSummary[]
 }
 
 export async function lackingWal(

@@ -5,9 +5,11 @@ import { limits } from '../../base/limits.ts'
 import { formatDuration } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
 import { listBackups } from '../../repository/catalog.ts'
+import type { BackupSummary } from '../../repository/format/backup-summary.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { openWalStore, type WalStore } from '../../repository/wal-store.ts'
-import { readHoldings, type HeldBackup, type NoBackup, type StoredWal } from '../copy/holdings.ts'
+import { readHoldings, type Holdings, type NoBackup, type StoredWal } from '../copy/holdings.ts'
+import type { Unwanted } from '../copy/retention.ts'
 import { walStatus, type WalStatus } from '../wal-status.ts'
 
 /** A repository of the configuration, not opened yet. */
@@ -17,6 +19,8 @@ export interface StatusPlace {
   /** `first`: where backups and WAL go; `also`: with `write: all`, the others that they go to. */
   readonly role: 'first' | 'also' | 'copy' | 'idle'
   readonly copyOf: string | undefined
+  /** What it would not keep of what another one has: that is no lag. */
+  readonly unwantedOf?: (holdings: Pick<Holdings, 'backups'>) => Unwanted
   readonly open: (signal: AbortSignal) => Promise<Repository>
 }
 
@@ -32,7 +36,7 @@ export interface UnseenPlace extends AnyPlace {
 
 export interface SeenPlace extends AnyPlace {
   readonly fault: undefined
-  readonly backups: readonly HeldBackup[]
+  readonly backups: readonly BackupSummary[]
   readonly others: readonly NoBackup[]
   /** By name. */
   readonly wal: ReadonlyMap<string, StoredWal>

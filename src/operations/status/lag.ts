@@ -17,9 +17,14 @@ export interface Lag {
 export function lagOf(place: SeenPlace, leader: SeenPlace): Lag {
   const own = new Set(place.backups.map(({ id }) => id))
   const oldestId = [...own].sort()[0] ?? ''
-  const missing = leader.backups.filter(({ id }) => !own.has(id) && id > oldestId)
+  const { unwanted, isWalUnwanted } = place.place.unwantedOf?.(leader) ?? {}
+  const missing = leader.backups.filter(
+    ({ id }) => !own.has(id) && id > oldestId && unwanted?.has(id) !== true,
+  )
   const since = oldestName(place.wal.keys())
-  const wal = [...leader.wal.values()].filter(({ name }) => !place.wal.has(name) && name > since)
+  const wal = [...leader.wal.values()].filter(
+    ({ name }) => !place.wal.has(name) && name > since && isWalUnwanted?.(name) !== true,
+  )
   return {
     behind: leader.place.name,
     backups: missing.map(({ id }) => id),
