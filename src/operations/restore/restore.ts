@@ -4,7 +4,7 @@
  * `global/pg_control` comes last, when everything else is durable: no server starts on less than the whole.
  */
 import { chmod, chown, open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Fault, errnoOf, messageOf } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
 import { decodeStream } from '../../pipeline/codec.ts'
@@ -53,11 +53,12 @@ export async function restore(
   await prepareTarget({ ...layout, backup: record.id })
   await makePlaces(directory, layout.tablespaces, layout, record)
 
-  const { report, control, kept } = await copyFiles(deps, job, signal)
+  const { report, kept } = await copyFiles(deps, job, signal)
   await writeBackupManifest(deps, layout, signal)
   const written = await writeRecovery(layout, job.recovery(deps.troubles.unreachable()))
   const filesRemoved = layout.use === 'delta' ? await removeOthers(directory, kept, written, signal) : 0
-  await copyControlFile(deps, job, control, signal)
+  await syncTrees([directory, ...layout.tablespaces.map(({ to }) => to)], signal)
+  await publishControlFile(directory)
   await finishTarget(directory)
 
   const durationMs = deps.world.clock.monotonicMs() - startedMs
@@ -75,7 +76,6 @@ export async function restore(
 
 interface CopiedFiles {
   readonly report: CopyInReport
-  readonly control: ManifestFile
   /** The files of the backup; filled only when strays have to be told from them. */
   readonly kept: PathSet
 }
@@ -88,47 +88,42 @@ async function copyFiles(
   const { record, use } = layout
   const { copies, troubles, progress } = deps
   const kept = new PathSet()
-  let control: ManifestFile | undefined
+  const seen = { controlFile: false }
   const watched = async function* (): AsyncIterable<readonly ManifestFile[]> {
     for await (const group of readManifestFiles(copies, troubles, signal)) {
       if (use === 'delta')
         group.forEach(({ path }) => {
           kept.add(path)
         })
-      control ??= group.find(({ path }) => path === controlFilePath)
-      yield group
+      seen.controlFile ||= group.some(({ path }) => path === controlFilePath)
+      yield group.map(file => (file.path === controlFilePath ? { ...file, path: controlFileAside } : file))
     }
   }
   progress.phase('restoring files', record.sizes.rawBytes)
-  const request = {
-    ...copyRequest(deps, layout),
-    files: watched(),
-    workers,
-    select: ({ path }: ManifestFile) => path !== controlFilePath,
-  }
-  const report = await copyIn(deps, request, signal)
-  if (control) return { report, control, kept }
+  const report = await copyIn(deps, { ...copyRequest(deps, layout), files: watched(), workers }, signal)
+  if (seen.controlFile) return { report, kept }
   throw new Fault('OBJECT_CORRUPT', `the manifest of ${record.id} does not name ${controlFilePath}`, {
     hint: 'Restore from another backup (--backup ID), and run holdfast verify to see what else is damaged.',
   })
 }
 
-/** Also syncs everything that was written since the files. */
-async function copyControlFile(
-  deps: RestoreDeps,
-  { layout }: RestoreJob,
-  control: ManifestFile,
-  signal: AbortSignal,
-): Promise<void> {
-  await syncTrees([layout.directory, ...layout.tablespaces.map(({ to }) => to)], signal)
-  const only = async function* (): AsyncIterable<readonly ManifestFile[]> {
-    yield [control]
+/** Where it is written, under a name that no server looks at. */
+const controlFileAside = `${controlFilePath}.holdfast`
+
+/** From here on a server can start: everything else is durable. */
+async function publishControlFile(directory: string): Promise<void> {
+  const path = join(directory, controlFilePath)
+  try {
+    await rename(join(directory, controlFileAside), path)
+    const folder = await open(dirname(path), 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  } catch (error) {
+    throw unwritable(path, error)
   }
-  await copyIn(
-    deps,
-    { ...copyRequest(deps, layout), directories: [], delta: false, files: only(), workers: 1 },
-    signal,
-  )
 }
 
 function copyRequest(deps: RestoreDeps, layout: RestoreLayout): Omit<CopyInRequest, 'files' | 'workers'> {
@@ -188,7 +183,7 @@ async function removeOthers(
   written: readonly string[],
   signal: AbortSignal,
 ): Promise<number> {
-  for (const path of [backupManifestName, ...written]) kept.add(path)
+  for (const path of [backupManifestName, controlFileAside, ...written]) kept.add(path)
   return removeStrays(directory, kept, signal)
 }
 
