@@ -76,7 +76,7 @@ export const limits = {
   /** Of one writer: parts that are on their way. One more is being filled. */
   objectWriteAheadBytesMax: 32 * MiB,
   /** Large reads are split into requests of this size, and so many bytes are asked for before they are wanted. */
-  objectReadSizeBytes: 4 * MiB,
+  objectReadSizeBytes: 8 * MiB,
   objectReadAheadBytesMax: 24 * MiB,
   objectDeleteKeysMax: 1_000,
   /** Where a server does not refuse a second multipart upload of a key, a claim does; one this old is its holder's who died. */
@@ -177,6 +177,8 @@ export const limits = {
 
   /** A push gives up when so long after its begin too few repositories have the file. */
   walPushMsMax: 2 * minute,
+  /** …or tries those that were known to be away, when the others were not enough. */
+  walPushWithoutSomeMsMax: 15 * second,
   /** Once as many repositories have a file as must, the others get so much longer; then it is owed to them. */
   walPushGraceMs: 500,
   walPushPollMs: 20,

@@ -65,6 +65,14 @@ describe('a push to several repositories', () => {
     expect(both.durable.toSorted()).toEqual(['main', 'second'])
   })
 
+  test('tries what was known to be away when the others fail: it may be back', async () => {
+    using fake = await makeTargets(['main', 'second'])
+    fake.places['main']!.mood = 'dead'
+    const request = { path: fake.path, skip: ['second'] }
+    const pushed = await pushToAll({ ...fake, durableIn: 1 }, request, signal)
+    expect(pushed).toMatchObject({ durable: ['second'], lacking: [{ target: 'main' }] })
+  })
+
   test('fails when one of them holds other bytes under the name', async () => {
     using fake = await makeTargets(['main', 'second'])
     const good = readFileSync(fake.path)

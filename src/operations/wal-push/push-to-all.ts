@@ -43,24 +43,47 @@ export interface PushDeps {
 
 /** Throws what made too few repositories take it, each with its reason. */
 export async function pushToAll(
-  { targets, durableIn, world }: PushDeps,
+  deps: PushDeps,
   { path, skip }: PushRequest,
+  signal: AbortSignal,
+): Promise<Pushed> {
+  const { targets, durableIn } = deps
+  const willing = targets.filter(({ name }) => !skip.includes(name))
+  if (willing.length < targets.length && willing.length >= durableIn) {
+    try {
+      return await pushTo(deps, { path, tried: willing, limitMs: limits.walPushWithoutSomeMsMax }, signal)
+    } catch (error) {
+      // Those that were known to be away may be back, and are needed now.
+      if (!isFault(error) || isFault(error, 'WAL_INVALID', 'OBJECT_CONFLICT', 'CLUSTER_MISMATCH')) throw error
+      signal.throwIfAborted()
+    }
+  }
+  return pushTo(deps, { path, tried: targets, limitMs: limits.walPushMsMax }, signal)
+}
+
+interface Push {
+  readonly path: string
+  readonly tried: readonly OpenTarget[]
+  readonly limitMs: number
+}
+
+async function pushTo(
+  { targets, durableIn, world }: PushDeps,
+  { path, tried, limitMs }: Push,
   outer: AbortSignal,
 ): Promise<Pushed> {
-  const willing = targets.filter(({ name }) => !skip.includes(name))
-  const tried = willing.length >= durableIn ? willing : targets
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
   const opened = tried.map(target => ({ target, archive: target.open(signal) }))
   for (const { archive } of opened) archive.catch(() => undefined)
   try {
-    const identity = await firstIdentity(opened, world, signal)
+    const identity = await firstIdentity(opened, before(world, limitMs, signal), signal)
     const encoded = await encodeForEach(path, identity, tried)
     const attempts = opened.map(({ target, archive }) => ({
       name: target.name,
       outcome: archive.then(({ store }) => store.putEncoded(encoded(target.encoding), signal)),
     }))
-    const settled = await settle(attempts, durableIn, world, signal)
+    const settled = await settle(attempts, durableIn, { world, limitMs }, signal)
     return judge(encoded, settled, { tried, targets, durableIn })
   } finally {
     stop.abort(stopped())
@@ -72,7 +95,7 @@ type Opened = { readonly target: OpenTarget; readonly archive: ReturnType<OpenTa
 /** Of whichever repository answers first: each of them compares the file's with its own before it takes it. */
 async function firstIdentity(
   opened: readonly Opened[],
-  world: World,
+  inTime: <T>(work: Promise<T>) => Promise<T>,
   signal: AbortSignal,
 ): Promise<ClusterOfWal> {
   const settled = new Map<string, unknown>()
@@ -85,7 +108,7 @@ async function firstIdentity(
     }
   })
   try {
-    return await before(world, limits.walPushMsMax, Promise.any(answers), signal)
+    return await inTime(Promise.any(answers))
   } catch (error) {
     signal.throwIfAborted()
     const faults = opened.map(({ target }) => ({
@@ -127,7 +150,7 @@ interface Settled {
 async function settle(
   attempts: readonly Attempt[],
   durableIn: number,
-  world: World,
+  { world, limitMs }: { readonly world: World; readonly limitMs: number },
   signal: AbortSignal,
 ): Promise<Settled> {
   const results = new Map<string, 'stored' | 'already'>()
@@ -145,8 +168,8 @@ async function settle(
       }
     }),
   )
-  await before(world, limits.walPushMsMax, Promise.race([all, enough.promise]), signal).catch(unlessLate)
-  if (results.size >= durableIn) await before(world, limits.walPushGraceMs, all, signal).catch(unlessLate)
+  await before(world, limitMs, signal)(Promise.race([all, enough.promise])).catch(unlessLate)
+  if (results.size >= durableIn) await before(world, limits.walPushGraceMs, signal)(all).catch(unlessLate)
   return { results: new Map(results), faults: new Map(faults) }
 }
 
@@ -201,16 +224,18 @@ function unlessLate(error: unknown): undefined {
   if (!(error instanceof Late)) throw error
 }
 
-async function before<T>(world: World, limitMs: number, work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const done = new AbortController()
-  const alarm = world.clock.sleep(limitMs, AbortSignal.any([signal, done.signal])).then(() => {
-    throw new Late(`no answer for ${formatDuration(limitMs)}`)
-  })
-  try {
-    return await Promise.race([work, alarm])
-  } finally {
-    done.abort()
+function before({ clock }: World, limitMs: number, signal: AbortSignal): <T>(work: Promise<T>) => Promise<T> {
+  return async work => {
+    const done = new AbortController()
+    const alarm = clock.sleep(limitMs, AbortSignal.any([signal, done.signal])).then(() => {
+      throw new Late(`no answer for ${formatDuration(limitMs)}`)
+    })
     alarm.catch(() => undefined)
+    try {
+      return await Promise.race([work, alarm])
+    } finally {
+      done.abort()
+    }
   }
 }
 
