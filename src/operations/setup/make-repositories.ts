@@ -11,7 +11,7 @@ import type { LoadedConfig, RepositoryConfig } from '../../config/config.ts'
 import type { ServerFacts } from '../../postgres/server-facts.ts'
 import { clusterKey } from '../../repository/layout.ts'
 import { initRepository, type ClusterIdentity } from '../../repository/repository.ts'
-import { openStorage } from '../../storage/open.ts'
+import { openStorage, type StorageDescription } from '../../storage/open.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { bucketPlaceOf } from '../rights/bucket-place.ts'
 import { describeStorage, type Environment } from '../storage-description.ts'
@@ -59,20 +59,38 @@ async function makeRepository(
   identity: ClusterIdentity,
   signal: AbortSignal,
 ): Promise<MadeRepository> {
-  const { world, owner, environment } = deps
+  const { owner, environment } = deps
   const repository = loaded.config.repositories[name] as RepositoryConfig
   if (owner && repository.url.startsWith('file:')) await makeFolderFor(owner, repository.url)
   const description = await describeStorage(loaded, name, environment, signal)
+  try {
+    return await makeIn(deps, { description, repository, name, identity }, signal)
+  } catch (error) {
+    if (isFault(error, 'REPOSITORY_MISSING') && !repository.url.startsWith('file:'))
+      throw missingBucket(bucketPlaceOf(loaded.config, name, repository), error)
+    throw error
+  }
+}
+
+interface Wanted {
+  readonly description: StorageDescription
+  readonly repository: RepositoryConfig
+  readonly name: string
+  readonly identity: ClusterIdentity
+}
+
+async function makeIn(
+  deps: MakeDeps,
+  { description, repository, name, identity }: Wanted,
+  signal: AbortSignal,
+): Promise<MadeRepository> {
+  const { world } = deps
   const storage = await openStorage({ ...description, make: true }, world)
   try {
     const isNew = (await storage.stat(clusterKey(identity.cluster), signal)) === undefined
     if (isNew) await prove(deps, storage, name, identity.cluster, repository, signal)
     await initRepository(storage, identity, world, signal)
     return { name, location: storage.location, isNew }
-  } catch (error) {
-    if (isFault(error, 'REPOSITORY_MISSING') && !repository.url.startsWith('file:'))
-      throw missingBucket(bucketPlaceOf(loaded.config, name, repository), error)
-    throw error
   } finally {
     await storage.close()
   }
