@@ -193,7 +193,7 @@ describe('a target that can not be reached', () => {
     expect(known.reasons.join('\n')).not.toContain('00000002.history')
     const name: RecoveryTarget = { kind: 'xid', xid: BigInt(commit?.xid ?? 0), inclusive: true }
     expect((await plan(history, { target: name })).reasons.join('\n')).toContain(
-      'without its history file 00000002.history',
+      'without its history file 00000002.history, or with a damaged one',
     )
   })
 

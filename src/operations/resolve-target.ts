@@ -45,7 +45,8 @@ export async function planRestore(
   const backups = deps.backups.map(factsOf)
   if (request.backupId !== undefined && !backups.some(({ id }) => id === request.backupId))
     throw notFound(request.backupId)
-  const archive = await readArchive(deps.wal, segmentSizeBytes, signal)
+  // A timeline whose history is damaged is as one whose history is missing: what does not need it goes on.
+  const archive = await readArchive(deps.wal, segmentSizeBytes, signal, { passOver: ['OBJECT_CORRUPT'] })
   const { usable, rejected } = candidatesFor(backups, archive, request)
   const lookup = openWalLookup(deps.wal, segmentSizeBytes, signal)
   const resolve = resolverFor({ target, acceptGap: request.acceptGap, segmentSizeBytes, lookup })
@@ -56,12 +57,25 @@ export async function planRestore(
       const notes = [...answer.notes, ...(await timelinesLeft(request, candidate, archive, lookup))]
       const why = [...rejected, ...passedOver.map(asRejected)]
       const isNamed = request.backupId !== undefined
-      return planOf({ target, isNamed, candidate, stop: answer.stop, rejected: why, notes }, archive)
+      const parts = { target, isNamed, candidate, stop: answer.stop, rejected: why, notes }
+      return withoutDamage(planOf(parts, archive), lookup)
     }
     passedOver.push({ ...answer, candidate })
     if (answer.isFinal === true) break
   }
   throw refusal(target, passedOver, rejected)
+}
+
+/** What was found damaged on the way matters where the plan needs it. */
+function withoutDamage(plan: RestorePlan, { damaged }: WalLookup): RestorePlan {
+  const { segments, partial } = plan.wal
+  const needed = [...segments, ...(partial === undefined ? [] : [partial])]
+  const fault = needed.map(name => damaged.get(name)).find(found => found !== undefined)
+  if (fault) throw fault
+  const notes = [...damaged.keys()].map(
+    name => `WAL segment ${name} is damaged; this target does not need it.`,
+  )
+  return { ...plan, reasons: [...plan.reasons, ...notes] }
 }
 
 /** Who names a timeline knows about the others. */
@@ -83,11 +97,11 @@ async function timelinesLeft(
 }
 
 const withoutHistory = (timeline: number): string =>
-  `Timeline ${String(timeline)} is stored without its history file ${historyName(timeline)}`
+  `Timeline ${String(timeline)} is stored without its history file ${historyName(timeline)}, or with a damaged one`
 
 /** The end of an older timeline is not the latest point when a newer one may go on from there. */
 function endUnknown(target: RecoveryTarget, path: TimelinePath, newer: number): Fault {
-  const why = `timeline ${String(newer)} may go on from here, and its history file ${historyName(newer)} is missing`
+  const why = `timeline ${String(newer)} may go on from here, and its history file ${historyName(newer)} is missing or damaged`
   return new Fault('TARGET_UNREACHABLE', `it can not be told where ${describeTarget(target)} is: ${why}`, {
     hint:
       `Push ${historyName(newer)} again, from pg_wal of a server that has it; ` +

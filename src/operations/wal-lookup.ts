@@ -15,8 +15,10 @@ export interface CommitSpan {
 }
 
 export interface WalLookup {
-  /** When transactions ended in a segment; undefined when none did. */
+  /** When transactions ended in a segment; undefined when none did, or when its head is damaged: see `damaged`. */
   commitsIn(place: SegmentOnPath): Promise<CommitSpan | undefined>
+  /** Segments whose heads were asked for and are damaged. Only who needs the segment has to give up for it. */
+  readonly damaged: ReadonlyMap<string, Fault>
   /** What happens in consecutive segments. Throws KEY_MISSING where they are encrypted and there is no identity. */
   events(places: Iterable<SegmentOnPath>, watchLsn?: Lsn): AsyncIterable<ReadEvent>
 }
@@ -33,12 +35,23 @@ export function openWalLookup(
   signal: AbortSignal,
 ): WalLookup {
   const known = new Map<string, CommitSpan | undefined>()
+  const damaged = new Map<string, Fault>()
   const nameOf = ({ path, number, isPartial }: SegmentOnPath): string =>
     nameOnPath(path, number, segmentSizeBytes) + (isPartial ? '.partial' : '')
+  const look = async (name: string): Promise<CommitSpan | undefined> => {
+    try {
+      return spanOf((await wal.head(name, signal)) ?? vanished(name), name)
+    } catch (error) {
+      if (!isFault(error, 'OBJECT_CORRUPT')) throw error
+      damaged.set(name, error)
+      return undefined
+    }
+  }
   return {
+    damaged,
     async commitsIn(place) {
       const name = nameOf(place)
-      if (!known.has(name)) known.set(name, spanOf((await wal.head(name, signal)) ?? vanished(name), name))
+      if (!known.has(name)) known.set(name, await look(name))
       return known.get(name)
     },
     events(places, watchLsn) {

@@ -30,12 +30,12 @@ export async function* readManifestFiles(
   signal: AbortSignal,
 ): AsyncGenerator<readonly ManifestFile[], void, undefined> {
   let done = 0
-  for (let left = copies; ; left = left.slice(1)) {
+  for (let left = copies; ;) {
     const { copy, manifest } = await fromFirstCopy(left, { nameIn, troubles }, async (from, key) => ({
       copy: from,
       manifest: await open(from, key, signal),
     }))
-    left = left.slice(left.indexOf(copy))
+    left = left.filter(other => other !== copy)
     try {
       for await (const group of behind(manifest.files, done)) {
         done += group.length
@@ -43,7 +43,7 @@ export async function* readManifestFiles(
       }
       return
     } catch (error) {
-      const next = left[1]
+      const [next] = left
       if (!next || !isRepositoryTrouble(error)) throw error
       troubles.add(troubleOf(copy, `${folderOfCopy(copy)}${nameIn(copy)}`, error, next))
     }

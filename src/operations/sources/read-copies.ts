@@ -9,21 +9,25 @@ export interface Wanted {
   readonly troubles: TroubleLog
 }
 
-/** `read` is asked for one copy after the other until it does not fail. */
+/** `read` is asked for one copy after the other until it does not fail; where there was an outage, last. */
 export async function fromFirstCopy<T>(
   copies: readonly BackupCopy[],
   { nameIn, troubles }: Wanted,
   read: (copy: BackupCopy, key: string) => Promise<T>,
 ): Promise<T> {
+  const out = troubles.unreachable()
+  const inOrder = copies.toSorted(
+    (a, b) => Number(out.includes(a.source.name)) - Number(out.includes(b.source.name)),
+  )
   const failures: { readonly repository: string; readonly fault: Fault }[] = []
-  for (const [i, copy] of copies.entries()) {
+  for (const [i, copy] of inOrder.entries()) {
     const key = `${folderOfCopy(copy)}${nameIn(copy)}`
     try {
       return await read(copy, key)
     } catch (error) {
       if (!isRepositoryTrouble(error)) throw error
       failures.push({ repository: copy.source.name, fault: error })
-      const next = copies[i + 1]
+      const next = inOrder[i + 1]
       if (next) troubles.add(troubleOf(copy, key, error, next))
     }
   }
