@@ -1,7 +1,9 @@
 /** Reads objects: one request for a small range, several at the same time for a large one; each is resumed where it broke off. */
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3'
+import { Readable } from 'node:stream'
+import { assert } from '../../../base/assert.ts'
 import { Fault } from '../../../base/fault.ts'
-import { limits } from '../../../base/limits.ts'
+import { KiB } from '../../../base/units.ts'
 import type { ByteRange } from '../../storage.ts'
 import { readAhead, type Fetched, type FetchRange } from '../object/read-ahead.ts'
 import type { Api } from './client.ts'
@@ -80,9 +82,7 @@ function meaningOfMissing({ place }: Api, key: string, error: unknown): unknown 
 class Filling {
   readonly #key: string
   readonly #range: ByteRange
-  readonly #pieces: Buffer[] = []
-  #piece: Buffer | undefined
-  #pieceBytes = 0
+  readonly #pieces: Uint8Array[] = []
   #filledBytes = 0
 
   constructor(key: string, range: ByteRange) {
@@ -97,39 +97,22 @@ class Filling {
   async fill(answer: GetObjectCommandOutput): Promise<Fetched> {
     const { startBytes, endBytes, objectSizeBytes } = this.#extentOf(answer)
     if (startBytes !== this.atBytes) throw this.#broken(`begins at byte ${String(startBytes)}`)
-    const wantedBytes = Math.min(endBytes, this.#range.endBytes) - startBytes
-    const doneBytes = this.#filledBytes
-    for await (const bytes of bodyOf(answer))
-      this.#take(bytes, wantedBytes - (this.#filledBytes - doneBytes), objectSizeBytes)
-    const gotBytes = this.#filledBytes - doneBytes
-    if (gotBytes < wantedBytes)
-      throw this.#broken(`ends after ${String(gotBytes)} of ${String(wantedBytes)} bytes`)
-    this.#closePiece()
-    return { pieces: this.#pieces, objectSizeBytes, version: answer.ETag }
+    const wantedBytes = Math.min(this.#range.endBytes, objectSizeBytes) - startBytes
+    await flow(answer, bytes => {
+      this.#filledBytes += bytes.length
+      this.#pieces.push(bytes)
+    })
+    const gotBytes = this.atBytes - startBytes
+    if (gotBytes > wantedBytes) this.#startAnew()
+    if (gotBytes !== wantedBytes || endBytes - startBytes !== wantedBytes)
+      throw this.#broken(`has ${String(gotBytes)} of ${String(wantedBytes)} bytes`)
+    return { pieces: merged(this.#pieces), objectSizeBytes, version: answer.ETag }
   }
 
-  #take(bytes: Uint8Array, roomBytes: number, objectSizeBytes: number): void {
-    if (bytes.length > roomBytes) throw this.#broken('is longer than what was asked for')
-    for (let done = 0; done < bytes.length;) {
-      const piece = (this.#piece ??= this.#newPiece(objectSizeBytes))
-      const count = Math.min(piece.length - this.#pieceBytes, bytes.length - done)
-      piece.set(bytes.subarray(done, done + count), this.#pieceBytes)
-      this.#pieceBytes += count
-      this.#filledBytes += count
-      done += count
-      if (this.#pieceBytes === piece.length) this.#closePiece()
-    }
-  }
-
-  #newPiece(objectSizeBytes: number): Buffer {
-    const leftBytes = Math.min(this.#range.endBytes, objectSizeBytes) - this.atBytes
-    return Buffer.allocUnsafeSlow(Math.min(leftBytes, limits.storagePieceSizeBytes))
-  }
-
-  #closePiece(): void {
-    if (this.#piece && this.#pieceBytes > 0) this.#pieces.push(this.#piece.subarray(0, this.#pieceBytes))
-    this.#piece = undefined
-    this.#pieceBytes = 0
+  /** What came can not be told apart from what is wrong about it. */
+  #startAnew(): void {
+    this.#pieces.length = 0
+    this.#filledBytes = 0
   }
 
   /** Which bytes of which whole the answer says it holds. */
@@ -153,8 +136,27 @@ class Filling {
   }
 }
 
-function bodyOf({ Body }: GetObjectCommandOutput): AsyncIterable<Uint8Array> {
-  if (!Body)
-    return { [Symbol.asyncIterator]: () => [][Symbol.iterator]() as unknown as AsyncIterator<Uint8Array> }
-  return Body as unknown as AsyncIterable<Uint8Array>
+/**
+ * By events: to iterate over the stream costs as much again as to receive it. Bytes are kept as they come from the
+ * socket, and are ours.
+ */
+function flow({ Body }: GetObjectCommandOutput, take: (bytes: Uint8Array) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    assert(Body instanceof Readable, 'the body of an answer is a stream')
+    Body.on('data', take)
+    Body.once('end', resolve)
+    Body.once('error', reject)
+    Body.once('close', () => {
+      reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' }))
+    })
+  })
 }
+
+/** Where bytes come in crumbs, as over slow lines, they are put together: each piece costs its way through the stages. */
+function merged(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
+  const sizeBytes = pieces.reduce((sum, { length }) => sum + length, 0)
+  if (pieces.length === 0 || sizeBytes / pieces.length >= crumbSizeBytes) return pieces
+  return [Buffer.concat(pieces, sizeBytes)]
+}
+
+const crumbSizeBytes = 16 * KiB
