@@ -19,7 +19,7 @@ export function openHoldfast(directory: string, place: Place): BackupTool {
   const configuration = join(directory, 'holdfast.yaml')
   const call = (args: readonly string[]): Command => ({
     program: holdfastProgram,
-    args: [...args, '--config', configuration],
+    args: ['--config', configuration, ...args],
   })
 
   return {
