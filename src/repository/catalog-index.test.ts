@@ -8,7 +8,7 @@ import { openMemoryStorage } from '../storage/drivers/memory.ts'
 import { bodyOf, type Storage } from '../storage/storage.ts'
 import { faultsAt, withFaults } from '../storage/with-faults.ts'
 import { deleteBackupFolder } from './backup-folders.ts'
-import { commitBackup, readCatalog, scanCatalog } from './catalog.ts'
+import { commitBackup, keepAwaitingWal, readCatalog, scanCatalog } from './catalog.ts'
 import { indexDeleted, readIndex, rebuildIndex, troublesOfIndex } from './catalog-index.ts'
 import { encodeBackupRecord } from './format/backup-json.ts'
 import type { BackupRecord } from './format/backup-record.ts'
@@ -125,6 +125,16 @@ describe('the index of the catalogue', () => {
     expect(await listed(repository)).toEqual(idsOf([daily(1), daily(3)]))
   })
 
+  test('has what waits for its WAL, also when a clock went back', async () => {
+    const { repository } = setUp()
+    await commit(repository, daily(5))
+    for (const record of [daily(3), daily(7)]) {
+      await putBackupObjects(repository.storage, record)
+      await keepAwaitingWal(repository, record, signal)
+    }
+    expect(idsOf((await readCatalog(repository, signal)).awaiting)).toEqual(idsOf([daily(3), daily(7)]))
+  })
+
   test('may miss an older backup whose host ended at the wrong moment; who looks at everything finds it, and the next ones mend it', async () => {
     const { repository } = setUp()
     await commit(repository, daily(5))
@@ -194,6 +204,30 @@ describe('the index of the catalogue', () => {
         const records = order.map(n => daily(n))
         await Promise.all(records.map(record => commit(repository, record)))
         expect(await listed(repository)).toEqual(idsOf(records).sort())
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test('has what is there when some commit and others delete at the same time', async () => {
+    const orders = fc.shuffledSubarray(
+      Array.from({ length: 10 }, (_, n) => n),
+      { minLength: 10 },
+    )
+    await fc.assert(
+      fc.asyncProperty(orders, fc.nat({ max: 10 }), async (order, goneCount) => {
+        const { repository } = setUp()
+        for (let n = 0; n < 10; n += 2) await commit(repository, daily(n))
+        await Promise.all(
+          order.map(async (n, i) => {
+            if (n % 2 === 1) return commit(repository, daily(n))
+            if (i >= goneCount) return
+            await deleteBackupFolder(repository, daily(n).id, signal)
+            await indexDeleted(repository, [daily(n).id], signal)
+          }),
+        )
+        const { backups } = await scanCatalog(repository, signal)
+        expect(await listed(repository)).toEqual(idsOf(backups))
       }),
       { numRuns: 30 },
     )

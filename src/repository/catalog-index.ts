@@ -111,6 +111,16 @@ export function indexCommitted(repository: Repository, id: string, signal: Abort
   return quietly(() => rewrite(repository, index => needFor(index, id), { come: [id], gone: [] }, signal))
 }
 
+/** A copy that waits for its WAL is looked at again by readers; behind the last known folder they find it anyway. */
+export function indexAwaiting(repository: Repository, id: string, signal: AbortSignal): Promise<void> {
+  const need = ({ others, through }: CatalogIndex): Need =>
+    through !== null && id <= through && !others.includes(id) ? 'now' : 'none'
+  return quietly(async () => {
+    if ((await readIndex(repository, signal)).index)
+      await rewrite(repository, need, { come: [id], gone: [] }, signal)
+  })
+}
+
 /** After backups were deleted: they are not offered any more. */
 export function indexDeleted(
   repository: Repository,

@@ -7,7 +7,7 @@
 import { Fault, isFault } from '../base/fault.ts'
 import { parseLsn } from '../wal/lsn.ts'
 import { listBackupFolders, type BackupFolder } from './backup-folders.ts'
-import { indexCommitted, knownBackups } from './catalog-index.ts'
+import { indexAwaiting, indexCommitted, knownBackups } from './catalog-index.ts'
 import type { FolderState } from './folder-states.ts'
 import { encodeBackupRecord } from './format/backup-json.ts'
 import type { BackupRecord } from './format/backup-record.ts'
@@ -124,6 +124,7 @@ export async function keepAwaitingWal(
 ): Promise<void> {
   await assertComplete(repository, record, signal)
   await writeRecord(repository, record, awaitingName, signal)
+  await indexAwaiting(repository, record.id, signal)
 }
 
 /** For a backup that awaited its WAL, which the caller has seen in the repository. Harmless when done twice. */
