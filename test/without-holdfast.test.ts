@@ -88,6 +88,32 @@ describe.each(['age', 'none'] as const)('a repository with encryption %s', encry
   })
 })
 
+test('a copy that was sealed to another key on the way is brought back by the same document', async () => {
+  const scene = await playScene('age')
+  await using lab = scene.lab
+  const key = join(lab.server.root, 'other-identity.txt')
+  const identity = execFileSync('age-keygen', { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  lab.write(key, identity)
+  const copy = join(lab.server.root, 'copy')
+  makeOwned(copy)
+  const encryption = { recipients: [/public key: (age1\S+)/.exec(identity)?.[1]] }
+  const config = lab.writeConfig('copy.yaml', {
+    repositories: {
+      ...lab.config.repositories,
+      copy: { url: `file://${copy}`, copy_of: 'main', encryption },
+    },
+  })
+  await lab.ok(['--config', config, 'copy'])
+  await using rescue = await followDocument(scene, { UNTIL: '', REPOSITORY: copy, KEY: key })
+  expect(rescue.output).not.toContain('STOP')
+  expect(rescue.output).toContain('backup successfully verified')
+  await expectLedger(
+    rescue.server,
+    scene.journal.filter(transfer => transfer.committed),
+    'all there is',
+  )
+})
+
 async function playScene(encryption: 'age' | 'none'): Promise<Scene> {
   const lab = await openLab({
     major: 15,
