@@ -53,7 +53,7 @@ function textReport({
     ].join('\n'),
     ...(keys ? [recoverySheet(loaded.config, keys, identityFile, nowMs)] : []),
     settingsText(settings),
-    nextSteps(settings),
+    nextSteps(settings, loaded),
   ]
   return parts.join('\n\n')
 }
@@ -74,7 +74,7 @@ function restartText(changes: readonly SettingChange[]): string {
     : `\n\nRESTART the server: ${names.join(' and ')} can not take effect before.`
 }
 
-function nextSteps({ changes, applied }: SettingsOutcome): string {
+function nextSteps({ changes, applied }: SettingsOutcome, { config }: LoadedConfig): string {
   const isSet = applied || changes.every(({ waiting }) => waiting)
   const first = isSet
     ? waitingForRestart(changes).length > 0
@@ -85,6 +85,11 @@ function nextSteps({ changes, applied }: SettingsOutcome): string {
     ...first,
     '`holdfast doctor` looks whether all is well',
     '`holdfast backup` takes the first backup',
+    ...(Object.values(config.repositories).some(({ url }) => !url.startsWith('file:'))
+      ? [
+          '`holdfast policy` prints policies: with them this host can neither delete nor read back what it stores',
+        ]
+      : []),
   ]
   return `Next:\n${steps.map((step, i) => `  ${String(i + 1)}. ${step}`).join('\n')}`
 }

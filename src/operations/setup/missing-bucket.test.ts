@@ -22,7 +22,7 @@ test.each([
   [
     'url: "s3://vault", endpoint: "https://s3.example.com"',
     'there is no bucket vault at https://s3.example.com',
-    'aws --endpoint-url https://s3.example.com s3api create-bucket --bucket vault && ',
+    'and run this again: aws --endpoint-url https://s3.example.com s3api create-bucket --bucket vault',
   ],
   [
     'url: "s3://vault", lock: { mode: compliance, keep: policy }',

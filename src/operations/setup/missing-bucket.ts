@@ -15,9 +15,12 @@ function whatOf({ kind, bucket, endpoint, region }: BucketPlace): string {
   return `${kind === 'az' ? 'container' : 'bucket'} ${bucket}${where === undefined ? '' : ` at ${where}`}`
 }
 
-/** Versions are turned on at once: they are what helps after a theft, and can not be had afterwards. */
+/**
+ * Versions are turned on at once: they are what helps after a theft, and can not be had afterwards. Not on servers of which
+ * we do not know whether they refuse a second write where they keep versions; there `doctor` advises it later.
+ */
 function commandOf(place: BucketPlace): string {
-  const { kind, bucket, region, lock } = place
+  const { kind, bucket, region, endpoint, lock } = place
   switch (kind) {
     case 's3': {
       // Amazon wants every region named but the first one.
@@ -27,7 +30,7 @@ function commandOf(place: BucketPlace): string {
           : ` --create-bucket-configuration LocationConstraint=${region}`
       const locked = lock === undefined ? '' : ' --object-lock-enabled-for-bucket'
       const made = `${aws(place)} create-bucket --bucket ${bucket}${constraint}${locked}`
-      return lock === undefined
+      return lock === undefined && endpoint === undefined
         ? `${made} && ${aws(place)} put-bucket-versioning --bucket ${bucket} --versioning-configuration Status=Enabled`
         : made
     }

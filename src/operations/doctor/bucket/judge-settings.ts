@@ -45,7 +45,12 @@ function versions(name: string, place: BucketPlace, versioned: boolean | undefin
     advice(
       'storage',
       `repository ${name} keeps no older versions: what somebody deletes or overwrites with stolen credentials is gone, and \`restore --as-of\` has nothing to read`,
-      `Turn versions on: ${versionCommand(place)}; and limit how long they stay: holdfast policy lifecycle --versions-after 90d.`,
+      `Turn versions on: ${versionCommand(place)}; ${
+        // Ceph 16 is one of them.
+        place.endpoint === undefined
+          ? ''
+          : 'then run holdfast doctor again, since some servers do not refuse a second write where they keep versions; '
+      }and limit how long they stay: holdfast policy lifecycle --versions-after 90d.`,
     ),
   ]
 }
