@@ -66,7 +66,7 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
     const trouble = plan(request)
     if (trouble === 'silence') return
     if (trouble && 'cut' in trouble && trouble.cut === 'before') {
-      message.destroy()
+      message.socket.destroy()
       return
     }
     const body = Buffer.concat(await Array.fromAsync(message as AsyncIterable<Buffer>))
@@ -76,7 +76,7 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
     }
     const reply = outcome(request, body, trouble && 'keepBytes' in trouble ? trouble.keepBytes : undefined)
     if (trouble && 'cut' in trouble) {
-      message.destroy()
+      message.socket.destroy()
       return
     }
     const cutAfter = trouble && 'cutBodyAfterBytes' in trouble ? trouble.cutBodyAfterBytes : undefined

@@ -97,10 +97,13 @@ async function placeOf(
   const folder = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
   if (url.host === '' || (folder !== '' && !isKey(folder))) throw badUrl(url)
   const location = `az://${url.host}${folder && `/${folder}`}`
+  const container = await openContainer(url.host, access)
+  if (access.serverSideEncryption?.kind === 'customer-key' && !container.url.startsWith('https:'))
+    throw keyInTheOpen(location)
   return {
     location,
     prefix: folder && `${folder}/`,
-    container: await openContainer(url.host, access),
+    container,
     send: openSend(location, world),
     retry: retryWith(world, { attemptsMax: 6, pauseMsFirst: 200, pauseMsMax: 10 * second }),
     world,
@@ -147,6 +150,12 @@ function readOnly({ location }: AzurePlace, asOfMs: number): Fault {
     `${location} is read as it was at ${formatTime(asOfMs)}: nothing can be written there`,
     { hint: 'Leave --as-of away to write.' },
   )
+}
+
+function keyInTheOpen(location: string): Fault {
+  return new Fault('CONFIG_INVALID', `the customer_key of ${location} would be sent without encryption`, {
+    hint: 'Use an endpoint with https://.',
+  })
 }
 
 function badUrl(url: URL): Fault {

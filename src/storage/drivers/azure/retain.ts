@@ -17,7 +17,7 @@ export async function retainBlob(
   if (!found) throw missingObject(place.location, key)
   if ((found.immutabilityPolicyExpiresOn?.getTime() ?? 0) >= until.untilMs) return
   // A lock that nobody can lift stays one, whatever the mode that is asked for now.
-  const mode = found.immutabilityPolicyMode === 'Locked' ? 'compliance' : until.mode
+  const mode = found.immutabilityPolicyMode?.toLowerCase() === 'locked' ? 'compliance' : until.mode
   try {
     await place.send(
       { what: `locking ${key} until ${formatTime(until.untilMs)}` },

@@ -12,6 +12,8 @@ export interface Chunk {
 
 export interface DeliveryWays {
   retry(work: () => Promise<GcsReply>): Promise<GcsReply>
+  /** How much of the upload is there? */
+  ask(contentRange: string): Promise<GcsReply>
   /** Sends these bytes to the upload, under this Content-Range. 308 is an answer. */
   put(contentRange: string, body: readonly Uint8Array[]): Promise<GcsReply>
   lost(how: string): Fault
@@ -49,7 +51,7 @@ export class Delivery {
 
   async #step(): Promise<GcsReply> {
     if (!this.#isSure) {
-      const status = await this.#ways.put(`bytes */${this.#total}`, [])
+      const status = await this.#ways.ask(`bytes */${this.#total}`)
       if (status.status !== 308) return status
       if (!this.#reached(status))
         throw this.#ways.lost(`has ${String(this.#atBytes)} bytes of it, and once had others`)

@@ -79,6 +79,7 @@ const byStatus: Readonly<Record<number, Explanation>> = {
   },
   408: broken,
   429: throttled,
+  501: unsupported,
   503: throttled,
 }
 

@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import { Fault } from '../../../base/fault.ts'
 import { formatTime } from '../../../base/units.ts'
 import type { Retention, StorageTraits } from '../../storage.ts'
-import { missingBucket, missingObject } from './faults.ts'
+import { missingBucket, missingObject, saysNoSuchBucket } from './faults.ts'
 import { lookAt } from './look.ts'
 import { parseAs, parseObject, type GcsObject } from './objects.ts'
 import { bucketPath, objectPath, type GcsPlace } from './place.ts'
@@ -78,12 +78,14 @@ export async function traitsOf(place: GcsPlace, signal: AbortSignal): Promise<St
   )
   const date = Date.parse(reply.headers.get('date') ?? '')
   const clockSkewMs = Number.isNaN(date) ? undefined : date - place.world.clock.now()
-  if (reply.status === 404 && /bucket/i.test(reply.text)) throw missingBucket(place.location)
-  if (reply.status >= 300) return { clockSkewMs }
+  if (saysNoSuchBucket(reply)) throw missingBucket(place.location)
+  // Each write names its CRC-32C, which the server compares with its own.
+  if (reply.status >= 300) return { checksWrites: true, clockSkewMs }
   const { versioning, objectRetention, encryption } = parseAs(bucketShape, reply.text, place.location)
   return {
     versioned: versioning?.enabled === true,
     lockable: objectRetention?.mode === 'Enabled',
+    checksWrites: true,
     encryption: encryption?.defaultKmsKeyName ?? "keys that Google manages, or the project's default",
     clockSkewMs,
   }

@@ -73,6 +73,7 @@ function sessionAt(place: GcsPlace, key: string, url: string, retry: Retry): Gcs
   const deliver = (chunk: Chunk, total: string, headers: Record<string, string>, signal: AbortSignal) =>
     new Delivery(chunk, total, {
       retry: work => retry(work, signal),
+      ask: range => put(range, {}, [], signal),
       put: (range, body) => put(range, headers, body, signal),
       lost: how => lost(place, key, how),
     }).run()

@@ -6,16 +6,16 @@ export function unreachable(error: unknown, location: string, what: string, sign
   if (signal.aborted) return signal.reason
   if (error instanceof Fault) return error
   const code = codeOf(error)
-  return new Fault(
-    'STORAGE_UNAVAILABLE',
-    `${location}: ${what} failed: ${wordsFor(code) ?? messageOf(error)}`,
-    {
-      hint: isAboutCertificates(code)
-        ? "Name the file with the authority's certificates in ca_file, or put them into the system's."
-        : 'Check the network between this host and the storage, and its address (endpoint).',
+  const message = `${location}: ${what} failed: ${wordsFor(code) ?? messageOf(error)}`
+  if (isAboutCertificates(code))
+    return new Fault('CONFIG_INVALID', message, {
+      hint: "Name the file with the authority's certificates in ca_file, or put them into the system's.",
       cause: error,
-    },
-  )
+    })
+  return new Fault('STORAGE_UNAVAILABLE', message, {
+    hint: 'Check the network between this host and the storage, and its address (endpoint).',
+    cause: error,
+  })
 }
 
 /** Of the error itself or of one of those that caused it. */
