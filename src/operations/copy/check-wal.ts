@@ -7,11 +7,11 @@ import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
 import { compareObject } from './copy-object.ts'
 import type { CopyRun } from './copy-run.ts'
-import { sameName, walJob } from './copy-wal.ts'
 import type { StoredWal } from './holdings.ts'
 import { openSource } from './object-source.ts'
 import { proveWal, type WalProof } from './prove-wal.ts'
 import { problemOf } from './report.ts'
+import { sameName, walJob } from './wal-job.ts'
 
 /** Names of the files that are not right go to `run.failedWal`. */
 export async function checkWal(
@@ -33,7 +33,12 @@ export async function checkWal(
   )
 }
 
-async function differenceOf(run: CopyRun, file: StoredWal, signal: AbortSignal): Promise<Fault | undefined> {
+/** What is wrong with the destination's; also of one that is there only since a moment ago. */
+export async function differenceOf(
+  run: CopyRun,
+  file: StoredWal,
+  signal: AbortSignal,
+): Promise<Fault | undefined> {
   const there = await sameName(run.to, file, signal)
   if (!there) return undefined
   const [original, copy] = await Promise.all([

@@ -2,15 +2,16 @@
 import { Fault, isFault } from '../../base/fault.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
-import { walKey } from '../../repository/layout.ts'
-import { copyObject, type CopiedObject, type ObjectCopy } from './copy-object.ts'
+import { differenceOf } from './check-wal.ts'
+import { copyObject, type CopiedObject } from './copy-object.ts'
 import type { CopyRun } from './copy-run.ts'
 import { takenElsewhere } from './faults.ts'
 import type { StoredWal } from './holdings.ts'
 import { openSource, type ObjectSource } from './object-source.ts'
 import { proveWal, type WalProof } from './prove-wal.ts'
 import { problemOf } from './report.ts'
-import { assertMayGo, rewrappingFor, type CopySide } from './sides.ts'
+import { assertMayGo, type CopySide } from './sides.ts'
+import { sameName, walJob } from './wal-job.ts'
 
 /** Names of the files that could not be copied go to `run.failedWal`. */
 export async function copyWal(run: CopyRun, files: readonly StoredWal[], signal: AbortSignal): Promise<void> {
@@ -55,20 +56,6 @@ async function bringUnseen(
   return undefined
 }
 
-export async function sameName(
-  side: CopySide,
-  { name, key }: StoredWal,
-  signal: AbortSignal,
-): Promise<StoredWal | undefined> {
-  const { storage, identity } = side.repository
-  const keys = [key, walKey(identity.cluster, name, key.endsWith('.age') ? '.zst' : '.zst.age')]
-  for (const candidate of keys) {
-    const info = await storage.stat(candidate, signal)
-    if (info) return { name, key: candidate, sizeBytes: info.sizeBytes, modifiedMs: info.modifiedMs }
-  }
-  return undefined
-}
-
 async function bringFrom(
   run: CopyRun,
   side: CopySide,
@@ -86,6 +73,8 @@ async function bringFrom(
     count(run, outcome, proof)
     return undefined
   } catch (error) {
+    // The archiver was faster, and sealed the same segment anew: its bytes are others, and what they hold is compared.
+    if (isFault(error, 'OBJECT_CONFLICT')) return differenceOf(run, file, signal)
     if (isFault(error, ...objectCodes)) return error
     throw error
   }
@@ -111,17 +100,6 @@ function count(
   if (outcome.outcome === 'there') return
   tally.walFiles++
   tally.wrote(outcome.stored.sizeBytes)
-}
-
-export function walJob(
-  run: CopyRun,
-  side: CopySide,
-  source: ObjectSource,
-  { isSealed }: WalProof,
-): ObjectCopy {
-  const rewrapping = isSealed ? rewrappingFor(side, run.to) : undefined
-  const { storage: to } = run.to.repository
-  return { source, expected: undefined, rewrapping, to, arrival: run.arrival }
 }
 
 function sealedToOthers({ key, location }: ObjectSource): Fault {

@@ -65,6 +65,29 @@ describe('a copy for the same recipients', () => {
     expect(report).toMatchObject({ problems: [], copied: { unproven: 9 } })
   })
 
+  test('finds what the archiver stored while it went on, sealed anew, and takes it for what it holds', async () => {
+    const from = await scene()
+    const to = await openMemorySide('second', mine)
+    const name = segment(3)
+    let isFirst = true
+    const raced: MemorySide = {
+      ...to,
+      storage: {
+        ...to.storage,
+        async create(key, stop) {
+          if (key.includes(name) && isFirst) {
+            isFirst = false
+            await putWal(to, [name])
+          }
+          return to.storage.create(key, stop)
+        },
+      },
+    }
+    const report = await copyRepository(copyDeps(from, raced), everything, signal)
+    expect(isFirst).toBe(false)
+    expect(report).toMatchObject({ problems: [], copied: { backups: [later, full, child], walFiles: 8 } })
+  })
+
   test('a dry run touches nothing and says what it would do', async () => {
     const from = await scene()
     const to = emptyPlace('second', mine)
