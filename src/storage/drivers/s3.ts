@@ -5,6 +5,15 @@
  * - s3/put.ts and s3/multipart.ts write, s3/writing.ts proves that it is there; s3/claim.ts keeps "written once" where
  *   the server does not.
  * - s3/read.ts, s3/list.ts, s3/look.ts read; s3/remove.ts deletes; s3/lock.ts locks; s3/versions.ts reads the past.
+ *
+ * What "written once" rests on:
+ * - An object of one request (up to 32 MiB of known size, or one part of unknown size: WAL, records, leases) is put
+ *   with `If-None-Match: *`. The server refuses the second one by itself, however many come at once.
+ * - An upload in parts is completed with the same condition, which Amazon heeds. Other servers are known to ignore it
+ *   there, so with them its key is claimed first (s3/claim.ts): of many uploads in parts one wins. An upload in parts and
+ *   a single request for the same key at the same moment are kept apart by nothing but the look before completing.
+ * - `writeOnce: 'check'` sends no condition at all: each write looks first, and a race has no single winner.
+ * - After each write the object is looked at once more, and known by the token that its writer wrote beside it.
  */
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'

@@ -38,8 +38,11 @@ export interface Api {
   readonly world: World
   /** For the requests that the driver itself has to repeat: parts. */
   readonly retry: Retry
-  /** Amazon's own servers keep every promise of their documentation; others are trusted less. */
-  readonly isAmazon: boolean
+  /**
+   * Amazon's own servers keep every promise of their documentation; others are trusted less. Told by who answered
+   * last: the endpoint may also come from the environment.
+   */
+  isAmazon(): boolean
   /** The server's clock minus ours, as of the last answer. */
   skewMs(): number
   /** `never`: they do not say that they do. Undefined: temporary ones that do not say when. */
@@ -73,10 +76,14 @@ export async function openApi(
 ): Promise<Api> {
   const agents = agentsOf(access)
   let skewMs = 0
+  let hostname: string | undefined
   const connect = async (): Promise<S3Client> => {
     const made = await connected(access, agents, silenceMsMax)
     addContentMd5(made)
-    onServerTime(made, timeMs => (skewMs = timeMs - world.clock.now()))
+    onAnswer(made, answer => {
+      hostname = answer.hostname
+      skewMs = answer.timeMs === undefined ? skewMs : answer.timeMs - world.clock.now()
+    })
     return made
   }
   let client = await connect()
@@ -107,7 +114,7 @@ export async function openApi(
     access,
     world,
     retry,
-    isAmazon: isAmazon(access),
+    isAmazon: () => hostname !== undefined && amazon.test(hostname),
     skewMs: () => skewMs,
     async credentialsEndMs() {
       const { expiration, sessionToken } = await client.config.credentials()
@@ -123,9 +130,7 @@ export async function openApi(
   }
 }
 
-function isAmazon({ endpoint }: ObjectStorageAccess): boolean {
-  return endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname)
-}
+const amazon = /\.amazonaws\.com(\.cn)?$/
 
 interface Agents {
   readonly http: HttpAgent
@@ -145,8 +150,8 @@ async function connected(
   silenceMsMax: number,
 ): Promise<S3Client> {
   const { endpoint, profile } = access
-  const roleEndpoint = isAmazon(access) ? undefined : endpoint
-  const credentials = await providerOf(access, { endpoint: roleEndpoint, agents })
+  const isElsewhere = endpoint !== undefined && !amazon.test(new URL(endpoint).hostname)
+  const credentials = await providerOf(access, { endpoint: isElsewhere ? endpoint : undefined, agents })
   return new S3Client({
     ...(endpoint === undefined ? { followRegionRedirects: true } : { endpoint }),
     ...(profile === undefined ? {} : { profile }),
@@ -167,20 +172,21 @@ async function connected(
   })
 }
 
-/** Every answer says when it was given, to the second. */
-function onServerTime(client: S3Client, tell: (timeMs: number) => void): void {
+/** Who answered, and when (to the second). */
+function onAnswer(
+  client: S3Client,
+  tell: (answer: { readonly hostname: string; readonly timeMs: number | undefined }) => void,
+): void {
   client.middlewareStack.add(
     next => async args => {
+      const { hostname } = args.request as { readonly hostname: string }
       const result = await next(args)
-      const { response } = result
-      const headers =
-        typeof response === 'object' && response && 'headers' in response ? response.headers : {}
-      const text = typeof headers === 'object' && headers && 'date' in headers ? headers.date : undefined
-      const timeMs = typeof text === 'string' ? Date.parse(text) : NaN
-      if (!Number.isNaN(timeMs)) tell(timeMs)
+      const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> }
+      const timeMs = Date.parse(headers['date'] ?? '')
+      tell({ hostname, timeMs: Number.isNaN(timeMs) ? undefined : timeMs })
       return result
     },
-    { step: 'deserialize', name: 'holdfastServerTime' },
+    { step: 'deserialize', name: 'holdfastAnswer' },
   )
 }
 

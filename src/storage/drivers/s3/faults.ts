@@ -22,7 +22,7 @@ const credentials: Meaning = {
 }
 const denied: Meaning = {
   code: 'STORAGE_DENIED',
-  hint: 'Give the credentials the rights that holdfast policy iam lists, and check the policy of the bucket.',
+  hint: 'Give the credentials the rights that holdfast policy iam lists, and check the policy of the bucket; where the storage gives no reason, the key itself may be wrong.',
 }
 const throttled: Meaning = {
   code: 'STORAGE_THROTTLED',

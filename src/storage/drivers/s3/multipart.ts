@@ -77,11 +77,11 @@ class Multipart implements PartSink {
     const expected = { sizeBytes, token: this.#token }
     const complete = (stop: AbortSignal): Promise<'written' | 'taken'> => this.#complete(expected, stop)
     const outcome =
-      api.isAmazon || api.access.writeOnce === 'check'
+      api.isAmazon() || api.access.writeOnce === 'check'
         ? await complete(signal)
         : await holdingClaim(this.#writing, this.#key, complete, signal)
     if (outcome === 'taken') await this.discard().catch(() => undefined)
-    else if (!api.isAmazon) await this.#complement(signal)
+    else if (!api.isAmazon()) await this.#complement(signal)
     return outcome
   }
 
@@ -122,7 +122,7 @@ class Multipart implements PartSink {
 
   async #complete(expected: Expected, signal: AbortSignal): Promise<'written' | 'taken'> {
     const { api, looker } = this.#writing
-    const mustLook = !api.isAmazon || api.access.writeOnce === 'check'
+    const mustLook = !api.isAmazon() || api.access.writeOnce === 'check'
     let tries = 0
     return api.retry(async () => {
       const isRepeated = tries++ > 0

@@ -17,7 +17,7 @@ export async function traitsOf(api: Api, signal: AbortSignal): Promise<StorageTr
   ])
   const versioned = versioning && versioning === 'Enabled'
   // Others are known to take a checksum and not to look at it.
-  return { versioned, lockable, encryption, checksWrites: api.isAmazon, clockSkewMs: api.skewMs() }
+  return { versioned, lockable, encryption, checksWrites: api.isAmazon(), clockSkewMs: api.skewMs() }
 }
 
 /** `Suspended`: older versions are kept, new ones are not made. */
