@@ -41,7 +41,10 @@ export async function askInTurn<Place, T>(
     asked++
     try {
       const value = await ask(place)
-      if (value !== undefined) result.resolve({ found: { place, value }, failures: [...failures] })
+      if (value !== undefined) {
+        ended.abort()
+        result.resolve({ found: { place, value }, failures: [...failures] })
+      }
     } catch (error) {
       if (isRepositoryTrouble(error)) failures.push({ place, fault: error })
       else result.reject(error)
