@@ -35,6 +35,8 @@ export const racersOfDoctor: Racers = { puts: 4, uploads: 2 }
 export const oneAfterAnother: Racers = { puts: 1, uploads: 1 }
 
 type Way = 'put' | 'upload'
+const waysOf: Readonly<Record<Way, string>> = { put: 'puts', upload: 'uploads in parts' }
+type Outcome = 'written' | 'taken' | 'overtaken'
 
 export async function proveWriteOnce(
   storage: Storage,
@@ -113,6 +115,8 @@ async function complaintAbout(
   const before = await readWhole(storage, key, probeSizeBytesMax, signal)
   const bodies = Array.from({ length: racers }, () => probeBytes(way, world))
   const outcomes = await Promise.all(bodies.map(bytes => write(way, storage, key, bytes, signal)))
+  if (outcomes.includes('overtaken'))
+    return `one of ${String(racers)} ${waysOf[way]} at the same time replaced another`
   const winners = bodies.filter((_, i) => outcomes[i] === 'written')
   const after = await readWhole(storage, key, probeSizeBytesMax, signal)
   const again = await write(way, storage, key, probeBytes(way, world), signal)
@@ -130,13 +134,13 @@ export interface RaceOutcome {
   readonly winners: readonly Uint8Array[]
   /** What was there after the race, and after one more write. */
   readonly after: Uint8Array | undefined
-  readonly again: 'written' | 'taken'
+  readonly again: Outcome
   readonly last: Uint8Array | undefined
 }
 
 /** Undefined when all is as it should be. No winner is fine: an answer may have been lost on its way, and the try repeated. */
 export function judgeRace(race: RaceOutcome): string | undefined {
-  const what = race.way === 'put' ? 'puts' : 'uploads in parts'
+  const what = waysOf[race.way]
   const { before, winners, after, last } = race
   if (winners.length > (before ? 0 : 1))
     return `of ${String(race.racers)} ${what} of one object at the same time, ${String(winners.length)} succeeded${before ? ', and it was there before' : ''}`
@@ -144,7 +148,7 @@ export function judgeRace(race: RaceOutcome): string | undefined {
   if (!after) return 'an object that was written is not there'
   const isOurs = expected ? same(after, expected) : race.bodies.some(bytes => same(after, bytes))
   if (!isOurs) return 'what was read is not what was written'
-  if (race.again === 'written' || !last || !same(last, after))
+  if (race.again !== 'taken' || !last || !same(last, after))
     return `an object that was there was replaced by ${race.way === 'put' ? 'a put' : 'an upload in parts'}`
   return undefined
 }
@@ -155,8 +159,24 @@ async function write(
   key: string,
   bytes: Uint8Array,
   signal: AbortSignal,
+): Promise<Outcome> {
+  try {
+    return await (way === 'put'
+      ? storage.put(key, bodyOf(bytes), signal)
+      : upload(storage, key, bytes, signal))
+  } catch (error) {
+    // A driver that looks at what it wrote finds by itself that somebody else's is there.
+    if (isFault(error, 'OBJECT_CONFLICT')) return 'overtaken'
+    throw error
+  }
+}
+
+async function upload(
+  storage: Storage,
+  key: string,
+  bytes: Uint8Array,
+  signal: AbortSignal,
 ): Promise<'written' | 'taken'> {
-  if (way === 'put') return storage.put(key, bodyOf(bytes), signal)
   const writer = await storage.create(key, signal)
   try {
     await writer.write(bytes)
