@@ -5,7 +5,15 @@
 import { Agent } from 'node:https'
 import { getCACertificates } from 'node:tls'
 import { Storage as GoogleStorage, type StorageOptions } from '@google-cloud/storage'
-import { PassThroughClient, type AuthClient, type GoogleAuth } from 'google-auth-library'
+import {
+  JWT,
+  PassThroughClient,
+  UserRefreshClient,
+  type AuthClient,
+  type GoogleAuth,
+  type JWTOptions,
+} from 'google-auth-library'
+import * as z from 'zod/mini'
 import { Fault } from '../../../base/fault.ts'
 import type { ObjectStorageAccess } from '../../open.ts'
 
@@ -18,51 +26,78 @@ export interface GoogleAccess {
 }
 
 export function openGoogle(access: ObjectStorageAccess): GoogleAccess {
-  const clientOptions = { transporterOptions: agentFor(access.certificates) }
+  const transporterOptions = agentFor(access.certificates)
+  const given = access.credentials && clientOf(keyFileOf(access.credentials), transporterOptions)
   const options: StorageOptions = {
     retryOptions: { autoRetry: false },
-    clientOptions,
+    clientOptions: { transporterOptions },
     ...(access.endpoint !== undefined && { apiEndpoint: access.endpoint }),
-    // The file is the operator's own, and of a kind that is checked.
-    // eslint-disable-next-line @typescript-eslint/no-deprecated
-    ...(access.credentials && { credentials: keyFileOf(access.credentials) }),
+    ...(given && { authClient: given }),
   }
   // The SDK looks at STORAGE_EMULATOR_HOST by itself.
   const sdk = new GoogleStorage(options)
   // A token is not shown to whoever listens on the way: without TLS only when credentials were given on purpose.
-  const anonymous = sdk.apiEndpoint.startsWith('http:') && !access.credentials
+  const anonymous = sdk.apiEndpoint.startsWith('http:') && !given
   return {
-    auth: anonymous ? new PassThroughClient(clientOptions) : sdk.authClient,
+    auth: anonymous ? new PassThroughClient({ transporterOptions }) : (given ?? sdk.authClient),
     endpoint: sdk.apiEndpoint.replace(/\/+$/, ''),
-    projectId: () => sdk.authClient.getProjectId(),
+    projectId: async () => given?.projectId ?? (await sdk.authClient.getProjectId()),
   }
 }
 
-function agentFor(certificates: string | undefined): { agent?: Agent } {
+type TransporterOptions = NonNullable<JWTOptions['transporterOptions']>
+
+function agentFor(certificates: string | undefined): TransporterOptions {
   if (certificates === undefined) return {}
   return { agent: new Agent({ keepAlive: true, ca: [...getCACertificates('default'), certificates] }) }
 }
 
+type KeyFile = z.infer<typeof keyFile>
+
 /** The kinds of key files that Google gives out; others could make the SDK run programs or ask servers of their choice. */
-const kinds: readonly unknown[] = [
-  'service_account',
-  'authorized_user',
-  'external_account',
-  'impersonated_service_account',
-]
+const keyFile = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('service_account'),
+    client_email: z.string(),
+    private_key: z.string(),
+    project_id: z.optional(z.string()),
+  }),
+  z.object({
+    type: z.literal('authorized_user'),
+    client_id: z.string(),
+    client_secret: z.string(),
+    refresh_token: z.string(),
+  }),
+])
 
 /** The text is never part of a message. */
-function keyFileOf(credentials: NonNullable<ObjectStorageAccess['credentials']>): object {
-  if (credentials.kind === 'text') {
-    try {
-      const value: unknown = JSON.parse(credentials.text)
-      if (typeof value === 'object' && value !== null && 'type' in value && kinds.includes(value.type))
-        return value
-    } catch {
-      // Said below, without the text.
-    }
-  }
-  throw new Fault('CONFIG_INVALID', 'credentials.key of a gs:// repository is not a key file (JSON)', {
-    hint: "Give the whole text of the service account's key file, for example as {file: /etc/holdfast/key.json}.",
-  })
+function keyFileOf(credentials: NonNullable<ObjectStorageAccess['credentials']>): KeyFile {
+  const read = z.safeParse(keyFile, credentials.kind === 'text' ? parsed(credentials.text) : undefined)
+  if (read.success) return read.data
+  throw new Fault(
+    'CONFIG_INVALID',
+    'credentials.key of a gs:// repository is not a key file (JSON) of a service account',
+    {
+      hint: 'Give the whole text of the key file, for example as {file: /etc/holdfast/key.json}. Other kinds, such as workload identity, are found by GOOGLE_APPLICATION_CREDENTIALS.',
+    },
+  )
 }
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function clientOf(file: KeyFile, transporterOptions: TransporterOptions): AuthClient {
+  if (file.type === 'authorized_user') {
+    const { client_id: clientId, client_secret: clientSecret, refresh_token: refreshToken } = file
+    return new UserRefreshClient({ clientId, clientSecret, refreshToken, transporterOptions })
+  }
+  const { client_email: email, private_key: key, project_id: projectId } = file
+  return new JWT({ email, key, scopes, transporterOptions, ...(projectId !== undefined && { projectId }) })
+}
+
+const scopes = ['https://www.googleapis.com/auth/devstorage.full_control']
