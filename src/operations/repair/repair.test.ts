@@ -73,11 +73,16 @@ describe.each([
   })
 
   test('a record alone is brought back', async () => {
-    const { main, copy } = await scene(keys)
-    const before = await objectsIn(copy.storage)
-    await damage(copy.storage, `${folder}/backup.json`)
-    expect(await run(copy, [main], everything)).toMatchObject({ unrepaired: [], mended: { length: 1 } })
-    expect(await objectsIn(copy.storage)).toEqual(before)
+    for (const isBack of [false, true]) {
+      const { main, copy } = await scene(keys)
+      const [hurt, whole] = isBack ? [main, copy] : [copy, main]
+      const before = await objectsIn(hurt.storage)
+      await damage(hurt.storage, `${folder}/backup.json`)
+      expect(await run(hurt, [whole], everything)).toMatchObject({ unrepaired: [], mended: { length: 1 } })
+      if (isBack && keys !== mine) await expectSameContent(hurt, before)
+      else expect(await objectsIn(hurt.storage)).toEqual(before)
+      expect(await run(hurt, [whole], everything)).toMatchObject({ mended: [], unrepaired: [] })
+    }
   })
 
   test('what is damaged in both is told, and nothing is touched', async () => {
