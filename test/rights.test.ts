@@ -240,6 +240,8 @@ describeWithCeph(
         await ok('auditor', 'list')
         await ok('auditor', 'show', backup.id)
         await ok('auditor', 'wal', 'status')
+        const status = await as('auditor', 'status', '--json')
+        expect(describeRun(status)).not.toMatch(/AccessDenied/)
       })
 
       test('reads no data, and writes and deletes nothing', async () => {
