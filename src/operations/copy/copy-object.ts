@@ -127,7 +127,8 @@ async function nextOf(
   }
 }
 
-function resealed(
+/** As it is written: byte by byte, or with its key wrapped anew. */
+export function resealed(
   stored: AsyncIterable<Uint8Array>,
   rewrapping: Rewrapping | undefined,
 ): AsyncIterable<Uint8Array> {

@@ -263,6 +263,18 @@ describe('what is wrong at the destination', () => {
     }
   })
 
+  test('WAL that an archiver sealed there by itself is right without a key, too; damage is still found', async () => {
+    const from = { ...(await scene()), identities: [] }
+    const to = await openMemorySide('second', mine)
+    await putWal(to, [segment(8), segment(9)])
+    const blind = { ...to, identities: [] }
+    const report = await copyRepository(copyDeps(from, blind), everything, signal)
+    expect(report.problems).toEqual([])
+    await damage(to.storage, walKeyOf(segment(7)), 0.9)
+    const again = await copyRepository(copyDeps(from, blind), everything, signal)
+    expect(again.problems).toMatchObject([{ what: walKeyOf(segment(7)), code: 'OBJECT_CORRUPT' }])
+  })
+
   test('another archive under the same names is a conflict, and nothing is changed', async () => {
     const from = await scene()
     const to = await openMemorySide('second', mine)
