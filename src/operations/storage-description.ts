@@ -8,6 +8,7 @@ import { readSecret, secretFilePath, type SecretSource } from '../config/secret-
 import type {
   ObjectStorageAccess,
   ObjectStorageCredentials,
+  Proxies,
   ServerSideEncryption,
   StorageDescription,
 } from '../storage/open.ts'
@@ -35,9 +36,25 @@ export async function describeStorage(
   const access = await accessOf(repository, name, folder, read)
   return {
     url,
-    access: url.startsWith('az:') ? withAzureEnvironment(access, environment) : access,
+    access: withEnvironment(url, access, environment),
     rules: storageRules(repository, lockRulesOf(config, name)),
   }
+}
+
+function withEnvironment(
+  url: string,
+  access: ObjectStorageAccess,
+  environment: Environment,
+): ObjectStorageAccess {
+  if (url.startsWith('az:')) return withAzureEnvironment(access, environment)
+  return url.startsWith('s3:') ? { ...access, proxies: proxiesOf(environment) } : access
+}
+
+/** In lower case first, as other programs do: `HTTP_PROXY` can be set from outside where a program is called by a web server. */
+function proxiesOf(environment: Environment): Proxies | undefined {
+  const of = (name: string): string | undefined => environment[name] ?? environment[name.toUpperCase()]
+  const [http, https, without] = [of('http_proxy'), of('https_proxy'), of('no_proxy')]
+  return http === undefined && https === undefined ? undefined : { http, https, without }
 }
 
 async function accessOf(

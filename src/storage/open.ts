@@ -34,12 +34,21 @@ export interface ObjectStorageAccess {
   /** Explicit ones, where the vendor's chain is not wanted. */
   readonly credentials?: ObjectStorageCredentials | undefined
   readonly requesterPays?: boolean | undefined
+  /** Who carries requests to other hosts than this one. S3 only. */
+  readonly proxies?: Proxies | undefined
   readonly serverSideEncryption?: ServerSideEncryption | undefined
   /**
    * `conditional`: the server refuses a second write of a key by itself. `check`: it can not; each write looks first, and
    * two writers at the same moment are kept apart by nothing but the lease. Chosen openly, see docs/object-storage.md.
    */
   readonly writeOnce?: 'conditional' | 'check' | undefined
+}
+
+/** As the usual variables of the environment name them: addresses, which may hold a password, and who is reached without. */
+export interface Proxies {
+  readonly http?: string | undefined
+  readonly https?: string | undefined
+  readonly without?: string | undefined
 }
 
 export type ObjectStorageCredentials =
@@ -79,10 +88,8 @@ const drivers: Readonly<Record<string, OpenDriver>> = {
     return openFsStorage(folderOf(url), { makeRoot: make, world })
   },
   's3:': async (...given) => (await import('./drivers/s3.ts')).openS3Storage(...given),
-  'gs:': async (url, description, world) =>
-    (await import('./drivers/gcs.ts')).openGcsStorage(url, description, world),
-  'az:': async (url, description, world) =>
-    (await import('./drivers/azure.ts')).openAzureStorage(url, description, world),
+  'gs:': async (...given) => (await import('./drivers/gcs.ts')).openGcsStorage(...given),
+  'az:': async (...given) => (await import('./drivers/azure.ts')).openAzureStorage(...given),
 }
 
 const retryRule = { attemptsMax: 7, pauseMsFirst: 200, pauseMsMax: 8 * second, totalMsMax: 2 * minute }

@@ -1,6 +1,6 @@
 /** Who may come in: credentials from everywhere they may be, wrong ones, rights, certificates; and what is said then. */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, request, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -38,6 +38,18 @@ async function open(
   return storage
 }
 
+/** Without trying again. */
+async function openOnce(
+  description: StorageDescription,
+  more: Partial<ObjectStorageAccess>,
+): Promise<Storage> {
+  const access = { ...description.access, ...more }
+  const surroundings = { world: systemWorld(), retry: attempt => attempt() } satisfies Surroundings
+  const storage = await openS3(new URL(description.url), { ...description, access }, surroundings)
+  opened.push(storage)
+  return storage
+}
+
 /** The fault that the work ends with; it and its hint hold none of the secrets. */
 async function faultOf(work: Promise<unknown>, ...secrets: readonly string[]): Promise<Fault> {
   const error = await work.then(
@@ -55,6 +67,7 @@ describeWithCeph('access to S3', server => {
   wrongCredentials(server)
   rights(server)
   chain(server)
+  proxies(server)
 })
 
 describeWithCeph('roles of S3', roles, {
@@ -97,10 +110,7 @@ function wrongCredentials(server: () => CephServer): void {
   test('what does not answer as S3 does can not say that an object is not there', async () => {
     const other = createServer((_request, response) => response.writeHead(404).end('<html>not found</html>'))
     await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))
-    const access = { ...server().description('bucket').access, endpoint: endpointOf(other) }
-    const surroundings = { world: systemWorld(), retry: attempt => attempt() } satisfies Surroundings
-    const storage = await openS3(new URL('s3://bucket'), { url: 's3://bucket', access }, surroundings)
-    opened.push(storage)
+    const storage = await openOnce(server().description('bucket'), { endpoint: endpointOf(other) })
     expect(await codeOf(storage.stat('a', signal))).toBe('REPOSITORY_MISSING')
     expect((await faultOf(read(storage, 'a'))).message).toContain('something else than S3')
     other.close()
@@ -196,6 +206,58 @@ function chain(server: () => CephServer): void {
   })
 }
 
+function proxies(server: () => CephServer): void {
+  test('requests go through the proxy that is named, but for hosts that are reached without', async () => {
+    const carried: string[] = []
+    const proxy = createServer((incoming, answer) => {
+      carried.push(`${incoming.method ?? ''} ${incoming.headers.host ?? ''}`)
+      const { pathname, search } = new URL(incoming.url ?? '')
+      const path = `${pathname}${search}`
+      const options = {
+        port: new URL(server().endpoint).port,
+        path,
+        method: incoming.method,
+        headers: incoming.headers,
+      }
+      const outgoing = request({ host: '127.0.0.1', ...options }, response => {
+        answer.writeHead(response.statusCode ?? 500, response.headers)
+        response.pipe(answer)
+      })
+      incoming.pipe(outgoing)
+    })
+    await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
+    const bucket = await server().makeBucket()
+    const description = server().description(bucket)
+    // Where nobody listens; the bucket goes into the host's name, which the server knows as its own.
+    const access = { endpoint: 'http://localhost:9', pathStyle: false, proxies: { http: endpointOf(proxy) } }
+    const storage = await open(description, access)
+    expect(await storage.put('a', text('x'), signal)).toBe('written')
+    expect(carried).toEqual([`PUT ${bucket}.localhost:9`, `HEAD ${bucket}.localhost:9`])
+    const near = await open(description, { proxies: { http: endpointOf(proxy) } })
+    expect((await read(near, 'a')).toString()).toBe('x')
+    const without = await openOnce(description, {
+      ...access,
+      proxies: { ...access.proxies, without: '.localhost' },
+    })
+    expect(await codeOf(without.stat('a', signal))).toBe('STORAGE_UNAVAILABLE')
+    expect(carried).toHaveLength(2)
+    proxy.close()
+  })
+
+  test('the password of a proxy is not repeated', async () => {
+    const proxy = createServer().on('connect', (_request, socket) =>
+      socket.end('HTTP/1.1 407 Who are you\r\n\r\n'),
+    )
+    await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
+    const https = endpointOf(proxy).replace('//', '//user:pass-word@')
+    const access = { endpoint: 'https://s3.invalid', proxies: { https } }
+    const storage = await openOnce(server().description('bucket'), access)
+    const fault = await faultOf(storage.stat('a', signal), 'pass-word')
+    expect(fault.code).toBe('STORAGE_UNAVAILABLE')
+    proxy.close()
+  })
+}
+
 function roles(server: () => CephServer): void {
   let role: string
   beforeAll(async () => {
@@ -254,8 +316,8 @@ function tls(server: () => CephServer): void {
 
 /** Lets in only who signs with this key; to all others it says that their token has expired. */
 async function openGate(key: string): Promise<Server> {
-  const gate = createServer((request, response) => {
-    const isIn = request.headers.authorization?.includes(`Credential=${key}/`) === true
+  const gate = createServer((incoming, response) => {
+    const isIn = incoming.headers.authorization?.includes(`Credential=${key}/`) === true
     response.writeHead(isIn ? 200 : 403, { 'content-type': 'application/xml' })
     response.end(
       isIn

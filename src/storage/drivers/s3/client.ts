@@ -12,7 +12,7 @@ import type { Retry } from '../../../base/retry.ts'
 import { formatDuration, second } from '../../../base/units.ts'
 import { version } from '../../../base/version.ts'
 import type { World } from '../../../base/world.ts'
-import type { ObjectStorageAccess } from '../../open.ts'
+import type { ObjectStorageAccess, Proxies } from '../../open.ts'
 import { openPace, type Pace } from '../object/pace.ts'
 import { hasExpired, providerOf } from './credentials.ts'
 import { faultOf } from './faults.ts'
@@ -137,11 +137,25 @@ interface Agents {
   readonly https: HttpsAgent
 }
 
-function agentsOf({ certificates }: ObjectStorageAccess): Agents {
+function agentsOf({ certificates, proxies }: ObjectStorageAccess): Agents {
   // The pace bounds how many are in flight; a connection that was used last is the least likely to be closed by now.
-  const options = { keepAlive: true, maxFreeSockets: limits.objectRequestsMax, scheduling: 'lifo' } as const
+  const connections = {
+    keepAlive: true,
+    maxFreeSockets: limits.objectRequestsMax,
+    scheduling: 'lifo',
+  } as const
+  const options = { ...connections, ...(proxies === undefined ? {} : { proxyEnv: environmentOf(proxies) }) }
   const ca = certificates === undefined ? {} : { ca: [...getCACertificates('default'), certificates] }
   return { http: new HttpAgent(options), https: new HttpsAgent({ ...options, ...ca }) }
+}
+
+/** What Node's agents read by themselves, but for this host: nobody else can carry requests to it. */
+function environmentOf({ http, https, without }: Proxies): Record<string, string> {
+  return {
+    ...(http === undefined ? {} : { http_proxy: http }),
+    ...(https === undefined ? {} : { https_proxy: https }),
+    no_proxy: ['localhost', '127.0.0.1', '::1', ...(without === undefined ? [] : [without])].join(','),
+  }
 }
 
 async function connected(

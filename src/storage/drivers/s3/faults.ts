@@ -221,7 +221,7 @@ function regionMissing(cause: Error): Fault {
 function explained(error: Error): string {
   const status = statusOf(error)
   const code = /^(Error|\d+|UnknownError|NotFound|Unknown)$/.test(error.name) ? undefined : error.name
-  const words = messageOf(error).replaceAll(/\s+/g, ' ').slice(0, 300)
+  const words = messageOf(error).replaceAll(/\s+/g, ' ').replaceAll(passwordInUrl, '//***@').slice(0, 300)
   const parts = [
     code,
     status === undefined ? undefined : `HTTP ${String(status)}`,
@@ -229,3 +229,6 @@ function explained(error: Error): string {
   ]
   return parts.filter(part => part !== undefined).join(', ')
 }
+
+/** Addresses of proxies may hold one. */
+const passwordInUrl = /\/\/[^/@\s]+@/g
