@@ -89,7 +89,7 @@ export const objectStorage = {
         ),
         keep: described(
           z.union([z.literal('policy'), duration()]),
-          'Until when objects are locked: as long as `retention` keeps them, or for a fixed time.',
+          'Until when backups and WAL are locked: as long as `retention` is sure to keep them, or for a fixed time; a day at least.',
         ),
       }),
     ),

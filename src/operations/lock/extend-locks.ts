@@ -121,25 +121,25 @@ class LockRun {
     const due = times.backups.filter(time => isDue(time, this.#backups.get(time.id), nowMs))
     if (due.length > 0) this.#deps.progress.phase('locking backups')
     for (const time of due) {
-      const keys = await this.#objectsOf(time, signal)
-      if (!keys) continue
-      await this.#lock(
-        keys.map(key => ({ key, untilMs: time.untilMs })),
-        signal,
-      )
+      const objects = await this.#objectsOf(time, signal)
+      if (!objects) continue
+      await this.#lock(objects, signal)
       this.#backups.set(time.id, time.untilMs)
     }
   }
 
   /** Undefined when the backup was deleted, and the index does not know that yet. */
-  async #objectsOf({ id }: BackupLockTime, signal: AbortSignal): Promise<readonly string[] | undefined> {
+  async #objectsOf(
+    { id, untilMs }: BackupLockTime,
+    signal: AbortSignal,
+  ): Promise<readonly DueObject[] | undefined> {
     const { repository } = this.#deps
     const folder = backupFolder(repository.identity.cluster, id)
     const [record] = await readBackups(repository, [id], signal)
     if (!record) return undefined
-    const { packs, manifest, backupManifest } = record
-    const names = [commitName, manifest.name, backupManifest.name, ...packs.map(({ name }) => name)]
-    return names.map(name => `${folder}/${name}`)
+    const commit = { name: commitName, sizeBytes: 0 }
+    const stored = [commit, record.manifest, record.backupManifest, ...record.packs]
+    return stored.map(({ name, sizeBytes }) => ({ key: `${folder}/${name}`, sizeBytes, untilMs }))
   }
 
   async lockWal(signal: AbortSignal): Promise<void> {
@@ -172,18 +172,19 @@ class LockRun {
       ...wanted.map(name => prefix + name),
     ]
     await this.#lock(
-      keys.map(key => ({ key, untilMs })),
+      keys.map(key => ({ key, sizeBytes: 0, untilMs })),
       signal,
     )
     for (const name of histories) this.#sharedLocked.add(name)
   }
 
   async #lock(objects: readonly DueObject[], signal: AbortSignal): Promise<void> {
-    const { repository, rules } = this.#deps
+    const { repository, rules, progress } = this.#deps
     const { mode } = rules
-    const lockOne = async ({ key, untilMs }: DueObject, stop: AbortSignal): Promise<void> => {
+    const lockOne = async ({ key, untilMs, sizeBytes }: DueObject, stop: AbortSignal): Promise<void> => {
       if (!this.#facts.dryRun) await lockIfThere(repository, key, { mode, untilMs }, stop)
       this.extended++
+      progress.advance(sizeBytes)
     }
     await inParallel(objects, limits.lockParallel, lockOne, signal)
   }

@@ -19,6 +19,8 @@ export interface WalToLock {
 
 export interface DueObject {
   readonly key: string
+  /** For showing how far it is. */
+  readonly sizeBytes: number
   readonly untilMs: number
 }
 
@@ -112,7 +114,7 @@ interface JudgedFile extends DueObject {
 
 function judge(
   { repository, times, known, nowMs }: WalToLock,
-  { key, name, modifiedMs }: ObjectInfo & { readonly name: string },
+  { key, name, sizeBytes, modifiedMs }: ObjectInfo & { readonly name: string },
   { histories }: WalOutcome,
 ): JudgedFile | undefined {
   if (classifyWalFile(name)?.kind === 'history') {
@@ -125,5 +127,6 @@ function judge(
   const range = rangeWith(known, timeline, number)
   const lockedUntilMs = range && modifiedMs < range.writtenBeforeMs ? range.untilMs : undefined
   const due = isDue(wanted, lockedUntilMs, nowMs)
-  return { key, timeline, number, isDue: due, untilMs: due ? wanted.untilMs : (lockedUntilMs ?? 0) }
+  const untilMs = due ? wanted.untilMs : (lockedUntilMs ?? 0)
+  return { key, sizeBytes, timeline, number, isDue: due, untilMs }
 }
