@@ -8,8 +8,8 @@ import { createHash } from 'node:crypto'
 import { Fault, isFault } from '../../base/fault.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
-import { retryWith } from '../../base/retry.ts'
-import { formatTime, second } from '../../base/units.ts'
+import { retryWith, type Retry } from '../../base/retry.ts'
+import { formatTime, minute, second } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
 import { assertKey, isKey } from '../key.ts'
 import type { ServerSideEncryption, StorageDescription } from '../open.ts'
@@ -30,8 +30,9 @@ export async function openAzureStorage(
   url: URL,
   description: StorageDescription,
   world: World,
+  retry: Retry = retryWith(world, retryRule),
 ): Promise<Storage> {
-  const place = await placeOf(url, description, world)
+  const place = await placeOf(url, description, world, retry)
   // A container has an owner, a region, a bill: `init` makes none, but says how.
   if (description.make === true) await assertContainer(place, AbortSignal.timeout(limits.storageRequestMsMax))
   const writable = (): void => {
@@ -89,10 +90,13 @@ export async function openAzureStorage(
   }
 }
 
+const retryRule = { attemptsMax: 6, pauseMsFirst: 200, pauseMsMax: 8 * second, totalMsMax: 2 * minute }
+
 async function placeOf(
   url: URL,
   { access = {}, rules, asOfMs }: StorageDescription,
   world: World,
+  retry: Retry,
 ): Promise<AzurePlace> {
   const folder = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
   if (url.host === '' || (folder !== '' && !isKey(folder))) throw badUrl(url)
@@ -105,7 +109,7 @@ async function placeOf(
     prefix: folder && `${folder}/`,
     container,
     send: openSend(location, world),
-    retry: retryWith(world, { attemptsMax: 6, pauseMsFirst: 200, pauseMsMax: 10 * second }),
+    retry,
     world,
     ruleFor: ruleMatcher(rules),
     writeOnce: access.writeOnce ?? 'conditional',

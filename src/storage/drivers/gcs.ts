@@ -5,11 +5,11 @@
  * ones: retries are those of with-retry.ts, and of the writer for its own parts. See docs/object-storage.md.
  */
 import { createHash } from 'node:crypto'
-import { assert } from '../../base/assert.ts'
 import { Fault } from '../../base/fault.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
-import { formatTime } from '../../base/units.ts'
+import { formatTime, minute, second } from '../../base/units.ts'
+import { retryWith, type Retry } from '../../base/retry.ts'
 import type { World } from '../../base/world.ts'
 import { assertKey, isKey, rangeOf } from '../key.ts'
 import type { ServerSideEncryption, StorageDescription } from '../open.ts'
@@ -25,14 +25,16 @@ import { retainObject, traitsOf } from './gcs/retain.ts'
 import { sentOf, uploadWhole, type Outcome } from './gcs/upload.ts'
 import { openWriter } from './gcs/writer.ts'
 import { ascending } from './object/ascending.ts'
+import { collectBody, writeBody } from './object/bodies.ts'
 import { ruleMatcher } from './object/rules.ts'
 
 export async function openGcsStorage(
   url: URL,
   description: StorageDescription,
   world: World,
+  retry: Retry = retryWith(world, retryRule),
 ): Promise<Storage> {
-  const place = placeOf(url, description, world)
+  const place = placeOf(url, description, world, retry)
   // A bucket has an owner, a region, a bill: `init` makes none, but says how.
   if (description.make === true) await assertBucket(place, AbortSignal.timeout(limits.storageRequestMsMax))
   const writable = (): void => {
@@ -46,7 +48,7 @@ export async function openGcsStorage(
       signal.throwIfAborted()
       return body.sizeBytes <= limits.objectWholeSizeBytesMax
         ? putWhole(place, key, body, signal)
-        : putStreamed(place, key, body, signal)
+        : writeBody(openWriter(place, key, signal), key, body)
     },
     async create(key, signal) {
       assertKey(key)
@@ -88,7 +90,14 @@ export async function openGcsStorage(
   }
 }
 
-function placeOf(url: URL, { access = {}, rules, asOfMs }: StorageDescription, world: World): GcsPlace {
+const retryRule = { attemptsMax: 6, pauseMsFirst: 200, pauseMsMax: 8 * second, totalMsMax: 2 * minute }
+
+function placeOf(
+  url: URL,
+  { access = {}, rules, asOfMs }: StorageDescription,
+  world: World,
+  retry: Retry,
+): GcsPlace {
   const folder = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
   if (url.host === '' || (folder !== '' && !isKey(folder))) throw badUrl(url)
   const location = `gs://${url.host}${folder && `/${folder}`}`
@@ -102,6 +111,7 @@ function placeOf(url: URL, { access = {}, rules, asOfMs }: StorageDescription, w
       requesterPays: access.requesterPays === true,
     }),
     world,
+    retry,
     ruleFor: ruleMatcher(rules),
     writeOnce: access.writeOnce ?? 'conditional',
     asOfMs,
@@ -125,27 +135,8 @@ function encryptionOf(given: ServerSideEncryption | undefined): Pick<GcsPlace, '
 }
 
 async function putWhole(place: GcsPlace, key: string, body: Body, signal: AbortSignal): Promise<Outcome> {
-  const pieces: Uint8Array[] = []
-  for await (const piece of body.open()) pieces.push(new Uint8Array(piece))
-  const sent = sentOf(pieces)
-  assert(sent.sizeBytes === body.sizeBytes, `the body of ${key} has the size it promised`)
-  return uploadWhole(place, key, pieces, sent, signal)
-}
-
-async function putStreamed(place: GcsPlace, key: string, body: Body, signal: AbortSignal): Promise<Outcome> {
-  const writer = openWriter(place, key, signal)
-  try {
-    let sizeBytes = 0
-    for await (const piece of body.open()) {
-      sizeBytes += piece.length
-      await writer.write(piece)
-    }
-    assert(sizeBytes === body.sizeBytes, `the body of ${key} has the size it promised`)
-    return await writer.commit()
-  } catch (error) {
-    await writer.abort()
-    throw error
-  }
+  const pieces = [await collectBody(key, body, signal)]
+  return uploadWhole(place, key, pieces, sentOf(pieces), signal)
 }
 
 async function* listObjects(

@@ -1,4 +1,5 @@
 /** Where a repository lies in Google Cloud Storage, and what every request there needs to know. */
+import type { Retry } from '../../../base/retry.ts'
 import type { World } from '../../../base/world.ts'
 import type { ObjectRule } from '../../open.ts'
 import type { GcsClient } from './client.ts'
@@ -10,6 +11,8 @@ export interface GcsPlace {
   readonly prefix: string
   readonly client: GcsClient
   readonly world: World
+  /** For what the driver itself has to repeat: ranges, chunks, and the look after a write. */
+  readonly retry: Retry
   readonly ruleFor: (key: string) => ObjectRule | undefined
   readonly writeOnce: 'conditional' | 'check'
   readonly asOfMs: number | undefined

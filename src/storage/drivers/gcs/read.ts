@@ -12,7 +12,6 @@ import { crc32c, encodeCrc32c } from './crc32c.ts'
 import { missingObject } from './faults.ts'
 import { assertObjectIsMissing, versionAt } from './look.ts'
 import { objectPath, type GcsPlace } from './place.ts'
-import { partRetry } from './upload.ts'
 
 export async function* readObject(
   place: GcsPlace,
@@ -20,7 +19,7 @@ export async function* readObject(
   range: ByteRange | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const retry = partRetry(place)
+  const retry = place.retry
   const generation = await retry(() => generationOf(place, key, signal), signal)
   // Who asks for no bytes still wants to know whether the object is there.
   if (range && range.endBytes <= range.startBytes) {

@@ -8,7 +8,7 @@ import { sizeOf, type GcsReply } from './client.ts'
 import { Delivery, type Chunk } from './delivery.ts'
 import { parseObject, type GcsObject } from './objects.ts'
 import { bucketPath, type GcsPlace } from './place.ts'
-import { descriptionOf, partRetry, writeQuery } from './upload.ts'
+import { descriptionOf, writeQuery } from './upload.ts'
 
 export interface GcsSession {
   /** The chunk is with the server for good. */
@@ -24,7 +24,7 @@ export async function openSession(
   key: string,
   signal: AbortSignal,
 ): Promise<GcsSession | 'refused'> {
-  const retry = partRetry(place)
+  const retry = place.retry
   const reply = await retry(
     () =>
       place.client.request(

@@ -1,6 +1,4 @@
 /** One object in one request: its description and its bytes, with the checksum that the server has to find. */
-import { retryWith, type Retry } from '../../../base/retry.ts'
-import { second } from '../../../base/units.ts'
 import { sizeOf } from './client.ts'
 import { crc32c, encodeCrc32c } from './crc32c.ts'
 import { lookAt } from './look.ts'
@@ -9,11 +7,6 @@ import { bucketPath, nameOf, type GcsPlace } from './place.ts'
 import { assertTaken, assertWritten, type Sent } from './written.ts'
 
 export type Outcome = 'written' | 'taken'
-
-/** Inside a writer each request is repeated by itself, since the writer as a whole can not be. */
-export function partRetry({ world }: GcsPlace): Retry {
-  return retryWith(world, { attemptsMax: 6, pauseMsFirst: 200, pauseMsMax: 10 * second })
-}
 
 export function sentOf(pieces: readonly Uint8Array[]): Sent {
   return {
@@ -52,12 +45,12 @@ export async function uploadWhole(
     signal,
   )
   if (reply.status === 412) {
-    await partRetry(place)(() => assertTaken(place, key, signal), signal)
+    await place.retry(() => assertTaken(place, key, signal), signal)
     return 'taken'
   }
   const replied = parseObject(reply.text, place.location)
   // What was written is not sent again because looking at it failed.
-  await partRetry(place)(() => assertWritten(place, key, replied, sent, signal), signal)
+  await place.retry(() => assertWritten(place, key, replied, sent, signal), signal)
   return 'written'
 }
 

@@ -9,7 +9,7 @@ import { crc32c, encodeCrc32c } from './crc32c.ts'
 import { sizeOf } from './client.ts'
 import type { GcsPlace } from './place.ts'
 import { openSession, type GcsSession } from './session.ts'
-import { isTaken, partRetry, sentOf, uploadWhole, type Outcome } from './upload.ts'
+import { isTaken, sentOf, uploadWhole, type Outcome } from './upload.ts'
 import { assertTaken, assertWritten, isSame } from './written.ts'
 
 export function openWriter(place: GcsPlace, key: string, signal: AbortSignal): ObjectWriter {
@@ -87,7 +87,7 @@ async function commitWhole(
 ): Promise<Outcome> {
   const sent = sentOf(pieces)
   let tries = 0
-  const outcome = await partRetry(place)(() => {
+  const outcome = await place.retry(() => {
     tries++
     return uploadWhole(place, key, pieces, sent, signal)
   }, signal)
@@ -109,9 +109,9 @@ async function commitSession(
       ? 'refused'
       : await session.finish(chunk, sent.crc32c, signal)
   if (made === 'refused') {
-    await partRetry(place)(() => assertTaken(place, key, signal), signal)
+    await place.retry(() => assertTaken(place, key, signal), signal)
     return 'taken'
   }
-  await partRetry(place)(() => assertWritten(place, key, made, sent, signal), signal)
+  await place.retry(() => assertWritten(place, key, made, sent, signal), signal)
   return 'written'
 }
