@@ -38,6 +38,8 @@ export type CopyOptions = Pick<CopyRequest, 'ids' | 'wal' | 'backups'> & {
   readonly dryRun: boolean
   /** For a copy that goes on: only WAL behind this key, and nothing is looked at twice. */
   readonly since?: WalScope | undefined
+  /** What failed a while ago, as problems name it: not tried again yet. */
+  readonly avoided?: ReadonlySet<string> | undefined
   /** What of the source the destination would not keep. */
   readonly unwantedOf?: ((source: Holdings) => Unwanted) | undefined
 }
@@ -114,17 +116,26 @@ export async function openDestination(
 async function makePlan(
   { from }: CopyDeps,
   { side, isVerbatim }: OpenDestination,
-  { since, unwantedOf, ...options }: CopyOptions,
+  { since, unwantedOf, avoided, ...options }: CopyOptions,
   signal: AbortSignal,
 ): Promise<CopyPlan> {
   const isQuick = since !== undefined
   // The destination first: what comes into the source meanwhile is then seen as missing; the other way round it would not be.
   const destination = side ? await readHeld(side.repository, { ...since, isQuick }, signal) : nothingHeld
-  const source = await readHoldings(from.repository, since ?? {}, signal)
+  const source = without(await readHoldings(from.repository, since ?? {}, signal), avoided)
   assertKnown(options.ids, source, from)
   const segmentSizeBytes = from.repository.identity.walSegmentSizeBytes
   const request = { source, destination, segmentSizeBytes, isVerbatim, recheck: !isQuick, ...options }
   return planCopy({ ...request, ...unwantedOf?.(source) })
+}
+
+function without(source: Holdings, avoided: ReadonlySet<string> | undefined): Holdings {
+  if (!avoided?.size) return source
+  return {
+    ...source,
+    backups: source.backups.filter(({ id }) => !avoided.has(`backup ${id}`)),
+    wal: new Map([...source.wal].filter(([, { key }]) => !avoided.has(key))),
+  }
 }
 
 function runOf(

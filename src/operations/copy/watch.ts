@@ -25,6 +25,8 @@ interface Watching {
   /** Looks go on behind this key of the WAL. */
   edge: string | undefined
   fullPassAtMs: number
+  /** What could not be copied is tried again with the next look at everything: each try reads it. */
+  failed: ReadonlySet<string>
 }
 
 /** Ends, without an error, when `signal` aborts; throws what waiting can not mend. */
@@ -57,13 +59,21 @@ async function look(
   const destination = isDue ? await openDestination(deps, false, signal) : known.destination
   const since = isDue ? undefined : { after: known.edge }
   const quiet = { ...deps, progress: silentProgress }
-  const request = { ...options, ids: undefined, dryRun: false, since }
+  const avoided = isDue ? undefined : known.failed
+  const request = { ...options, ids: undefined, dryRun: false, since, avoided }
   const report = await copyPass(quiet, destination, request, signal)
-  const isNews = isDue && report.problems.length > 0
-  if (report.copied.objects > 0 || isNews) deps.onCopied(report)
+  if (report.copied.objects + report.problems.length > 0) deps.onCopied(report)
+  const failed = new Set([...(avoided ?? []), ...lastingProblems(report)])
   const prefix = walPrefix(deps.from.repository.identity.cluster)
   const edge = await edgeBehind(deps.to.storage, { prefix, after: since?.after }, signal)
-  return { destination, edge: edge ?? since?.after, fullPassAtMs: isDue ? nowMs : known.fullPassAtMs }
+  return { destination, edge: edge ?? since?.after, failed, fullPassAtMs: isDue ? nowMs : known.fullPassAtMs }
+}
+
+/** Somebody who works there now is done soon. */
+function lastingProblems({ problems }: CopyReport): readonly string[] {
+  return problems
+    .filter(({ code }) => !['REPOSITORY_LOCKED', 'LEASE_LOST'].includes(code))
+    .map(({ what }) => what)
 }
 
 /** Some files before the newest one, since WAL may arrive out of order. What is older is seen by the next look at everything. */
