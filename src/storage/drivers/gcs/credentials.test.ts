@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { startStrictGcs, type StrictGcs } from '../../../../test/support/gcs-emulator-strict.ts'
 import { isFault } from '../../../base/fault.ts'
 import { systemWorld } from '../../../base/world.ts'
@@ -63,5 +63,14 @@ describe('credentials for Google', () => {
     const error: unknown = await storage.stat('a', signal).catch((thrown: unknown) => thrown)
     expect(isFault(error, 'STORAGE_CREDENTIALS')).toBe(true)
     expect(String(error)).not.toContain('secret')
+  })
+
+  test('where the requester pays, each request names the project that does', async () => {
+    const server = await start({ requesterPays: true })
+    vi.stubEnv('GOOGLE_CLOUD_PROJECT', 'gathr')
+    await (await open(server, undefined, true)).stat('a', signal)
+    expect(server.requests.map(({ query }) => query['userProject'])).toEqual(['gathr'])
+    await expect((await open(server)).stat('a', signal)).rejects.toThrow('requester pays')
+    vi.unstubAllEnvs()
   })
 })
