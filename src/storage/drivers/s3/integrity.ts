@@ -28,7 +28,7 @@ export function addContentMd5(client: S3Client): void {
         if (commandName !== undefined && needsMd5.includes(commandName)) setContentMd5(args.request)
         return next(args)
       },
-    { step: 'finalizeRequest', priority: 'high', name: 'holdfastContentMd5' },
+    { step: 'build', priority: 'low', name: 'holdfastContentMd5' },
   )
 }
 
