@@ -156,6 +156,8 @@ export const limits = {
   /** No new segment in the repository for so long, while waiting for a backup's WAL: give up. */
   walWaitStallMsMax: 5 * minute,
   walWaitPollMs: 250,
+  /** The pause grows to this: each look is a request. */
+  walWaitPollMsMax: 1 * second,
   walSegmentSizeBytesMin: 1 * MiB,
   walSegmentSizeBytesMax: 1 * GiB,
   /** History files (a line a timeline) and backup history files. */

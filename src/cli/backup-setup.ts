@@ -6,7 +6,6 @@ import { formatDuration } from '../base/units.ts'
 import type { BackupDeps, BackupRequest } from '../operations/backup/backup.ts'
 import type { MemberBehind } from '../operations/backup/members.ts'
 import { assertSameCluster } from '../repository/repository.ts'
-import { openWalStore } from '../repository/wal-store.ts'
 import { archiveCommandOf } from './archive-command.ts'
 import type { CommandContext, OpenRepository } from './context.ts'
 import { writtenRepositories } from './push-setup.ts'
@@ -43,7 +42,6 @@ export async function backupSetup(
       name,
       repository,
       storage: description,
-      wal: openWalStore(repository, { encoding, identities: [] }),
     })),
     encoding,
     connect,

@@ -45,9 +45,11 @@ export async function awaitWal(deps: WalWaitDeps, span: SegmentSpan, signal: Abo
   for (const name of segmentsOf(span)) {
     if (await deps.isStored(name, signal)) continue
     deps.progress.note(`waiting for WAL segment ${name}`)
+    let pauseMs: number = limits.walWaitPollMs
     while (!(await deps.isStored(name, signal))) {
       await stall.check(name, signal)
-      await deps.clock.sleep(limits.walWaitPollMs, signal)
+      await deps.clock.sleep(pauseMs, signal)
+      pauseMs = Math.min(limits.walWaitPollMsMax, pauseMs * 1.5)
     }
     stall.moved()
   }

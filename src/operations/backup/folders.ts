@@ -10,8 +10,9 @@ import { sweep } from '../../repository/sweep.ts'
 import { segmentsOf } from './await-wal.ts'
 import type { BackupDeps } from './backup.ts'
 import type { BackupMember, BackupMembers } from './members.ts'
+import { openWalPresence } from './wal-presence.ts'
 
-type FoldersDeps = Pick<BackupDeps, 'world' | 'progress' | 'log'> & Pick<BackupMember, 'repository' | 'wal'>
+type FoldersDeps = Pick<BackupDeps, 'world' | 'progress' | 'log'> & Pick<BackupMember, 'repository'>
 
 /** Copies whose WAL has arrived meanwhile become backups; folders that nobody will finish are removed. */
 export async function settleOldFolders(deps: FoldersDeps, lease: Lease, signal: AbortSignal): Promise<void> {
@@ -37,7 +38,7 @@ export async function settleOldFolders(deps: FoldersDeps, lease: Lease, signal: 
 }
 
 async function isWalComplete(
-  { wal }: FoldersDeps,
+  { repository }: FoldersDeps,
   record: BackupRecord,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -46,7 +47,8 @@ async function isWalComplete(
     last: record.stopWal,
     segmentSizeBytes: record.postgres.walSegmentSizeBytes,
   }
-  for (const name of segmentsOf(span)) if (!(await wal.head(name, signal))) return false
+  const wal = openWalPresence(repository)
+  for (const name of segmentsOf(span)) if (!(await wal.has(name, signal))) return false
   return true
 }
 

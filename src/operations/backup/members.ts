@@ -9,7 +9,6 @@ import type { Progress } from '../../base/progress.ts'
 import type { World } from '../../base/world.ts'
 import { acquireLease, leaseOwner, type Lease } from '../../repository/lease.ts'
 import type { Repository } from '../../repository/repository.ts'
-import type { WalStore } from '../../repository/wal-store.ts'
 import { mirrorFlags, openMirror, type Mirror } from '../../storage/mirror.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { CopyOutMirror } from '../workers/copy-out/copy-out.ts'
@@ -20,7 +19,6 @@ export interface BackupMember {
   readonly repository: Repository
   /** The same storage as the repository's, for the workers to open. */
   readonly storage: StorageDescription
-  readonly wal: Pick<WalStore, 'head'>
 }
 
 /** One that should have the backup and does not. */

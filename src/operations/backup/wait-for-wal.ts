@@ -8,32 +8,32 @@ import { serverFacts, type ServerFacts } from '../../postgres/server-facts.ts'
 import { keepAwaitingWal } from '../../repository/catalog.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import type { Repository } from '../../repository/repository.ts'
-import type { WalStore } from '../../repository/wal-store.ts'
 import { awaitWal } from './await-wal.ts'
 import type { BackupDeps, BackupRequest } from './backup.ts'
+import { openWalPresence } from './wal-presence.ts'
 
 export interface WaitDeps {
   readonly world: World
   readonly progress: Progress
   readonly repository: Repository
-  readonly wal: Pick<WalStore, 'head'>
 }
 
 /** A copy whose WAL did not come in time is kept: it becomes a backup when the WAL has arrived after all. */
 export async function waitForWal(
-  { world, progress, wal, repository }: WaitDeps,
+  { world, progress, repository }: WaitDeps,
   { walStallMsMax, archiveCommand }: Pick<BackupRequest, 'walStallMsMax' | 'archiveCommand'>,
   server: Server,
   record: BackupRecord,
   signal: AbortSignal,
 ): Promise<void> {
+  const wal = openWalPresence(repository)
   try {
     await awaitWal(
       {
         clock: world.clock,
         progress,
         stallMsMax: walStallMsMax,
-        isStored: async (name, waiting) => (await wal.head(name, waiting)) !== undefined,
+        isStored: (name, waiting) => wal.has(name, waiting),
         lastArchived: waiting => lastArchived(server, waiting),
         diagnose: async waiting =>
           explain(await serverFacts(server, waiting).catch(() => undefined), archiveCommand),
