@@ -18,7 +18,7 @@ const uses = {
   delta: 'kept where its files are right, the rest is written',
 } as const
 
-export function planListing({ deps, layout, recovery: recoveryWithout }: LaidOut): string {
+export function planListing({ deps, layout, closed, recovery: recoveryWithout }: LaidOut): string {
   const recovery = recoveryWithout([])
   const { plan, record, directory, tablespaces, space, expectedMs, use } = layout
   const { wal } = plan
@@ -26,7 +26,14 @@ export function planListing({ deps, layout, recovery: recoveryWithout }: LaidOut
     ['target', describeTarget(plan.target)],
     ['stops', describeStop(plan.stop)],
     ['backup', `${record.id}, ended ${record.endedAt}`],
-    ['from', sourcesText(deps.copies)],
+    ['from', sourcesText(deps.copies, closed.length)],
+    ...closed.map(
+      ({ name }) =>
+        [
+          'not read',
+          `${name}; restore_command leaves it out, so what only it holds is not brought back`,
+        ] as const,
+    ),
     ['timeline', String(plan.timeline)],
     ['WAL', walText(wal)],
     ['directory', `${directory} (${uses[use]})`],
@@ -57,11 +64,11 @@ export function closedLine({ name, fault }: ClosedSource): string {
 }
 
 /** Only where there is a choice. */
-function sourcesText(copies: LaidOut['deps']['copies']): string | undefined {
+function sourcesText(copies: LaidOut['deps']['copies'], closedCount: number): string | undefined {
   const names = copies.map(({ source }) => source.name)
   const [first, ...others] = names
-  if (first === undefined || others.length === 0) return undefined
-  return `${first}; what it does not have whole, from ${listed(others)}`
+  if (first === undefined || others.length + closedCount === 0) return undefined
+  return others.length === 0 ? first : `${first}; what it does not have whole, from ${listed(others)}`
 }
 
 export function planRecord({
@@ -133,7 +140,7 @@ export function restoreListing(report: RestoreReport, started: StartedServer | u
     ],
     ...report.passedOver.map(trouble => ['passed over', describeTrouble(trouble)] as const),
     ...(report.passedOver.length > 0
-      ? [['heal it', 'with `holdfast repair`, when the repository can be reached'] as const]
+      ? [['repair', '`holdfast repair` heals a repository from another one that has it whole'] as const]
       : []),
     ...(started
       ? startedLines(started)

@@ -26,7 +26,7 @@ export function verifyListing({ backups, wal, findings, notChecked, durationMs }
         ? 'everything is as it was written'
         : 'what could be checked is as it was written'
       : `DAMAGE: ${counted(findings.length, 'finding')}`
-  return `${table}${walLine}${notChecked.map(line => `${line}\n`).join('')}${findings.map(findingText).join('')}${verdict}; took ${formatDuration(durationMs)}\n`
+  return `${table}${walLine}${notChecked.map(line => `${line}\n`).join('')}${findingTexts(findings)}${verdict}; took ${formatDuration(durationMs)}\n`
 }
 
 /** Repository by repository. */
@@ -45,6 +45,22 @@ function restorableText({ isRestorable, depth }: VerifiedBackup): string {
   return depth === 'content' ? 'yes' : 'by its hashes'
 }
 
-function findingText({ object, path, message, cost }: Finding): string {
-  return `\n${object}${path === undefined ? '' : `, file ${path}`}\n  found: ${message}\n  costs: ${cost}\n`
+/** Files that are hurt in the same way stand together: one damaged chunk may hold hundreds of them. */
+function findingTexts(findings: readonly Finding[]): string {
+  const alike = Map.groupBy(findings, ({ object, message, cost, path }) =>
+    [object, message, cost, path === undefined].join('\n'),
+  )
+  return Array.from(alike.values(), findingText).join('')
+}
+
+const pathsShownMax = 5
+
+function findingText(alike: readonly Finding[]): string {
+  const [first] = alike
+  if (!first) return ''
+  const paths = alike.flatMap(({ path }) => path ?? [])
+  const more = paths.length - pathsShownMax
+  const shown = [...paths.slice(0, pathsShownMax), ...(more > 0 ? [`and ${counted(more, 'other')}`] : [])]
+  const files = paths.length === 0 ? '' : `, ${paths.length === 1 ? 'file' : 'files'} ${shown.join(', ')}`
+  return `\n${first.object}${files}\n  found: ${first.message}\n  costs: ${first.cost}\n`
 }

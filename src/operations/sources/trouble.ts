@@ -70,13 +70,24 @@ export interface Failure {
   readonly fault: Fault
 }
 
-/** When no repository could give it. Where only one was asked, its own fault says all there is to say. */
-export function nowhere(what: string, failures: readonly Failure[], askedCount: number): Fault {
+/**
+ * When no repository could give it. Where only one was asked, its own fault says all there is to say. `lacking` are those
+ * that answered, and do not have it.
+ */
+export function nowhere(
+  what: string,
+  failures: readonly Failure[],
+  askedCount: number,
+  lacking: readonly string[] = [],
+): Fault {
   const [first] = failures
   if (first && askedCount === 1) return first.fault
   const outages = failures.filter(({ fault }) => isOutage(fault))
   const lost = outages.map(({ repository }) => repository)
-  const reasons = failures.map(({ repository, fault }) => `${repository}: ${fault.message}`)
+  const reasons = [
+    ...failures.map(({ repository, fault }) => `${repository}: ${fault.message}`),
+    ...lacking.map(repository => `${repository}: it is not there`),
+  ]
   return new Fault(
     outages[0]?.fault.code ?? first?.fault.code ?? 'OBJECT_MISSING',
     `no repository could give ${what}; ${reasons.join('; ')}`,

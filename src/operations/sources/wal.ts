@@ -47,7 +47,15 @@ export function fromFirstWal<Store>(
       { clock, hedgeMs },
       signal,
     )
-    if (!found && failures.length > 0) throw nowhere(what, failures.map(named), places.length)
+    if (!found && failures.length > 0) {
+      const lacking = places.filter(place => !failures.some(failure => failure.place === place))
+      throw nowhere(
+        what,
+        failures.map(named),
+        places.length,
+        lacking.map(({ name }) => name),
+      )
+    }
     for (const { place, fault } of found ? failures : []) {
       const { code, message } = fault
       troubles.add({ repository: place.name, object: what, code, message, instead: found?.place.name })
