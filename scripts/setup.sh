@@ -4,7 +4,7 @@
 #   sh scripts/setup.sh            npm packages and the build
 #   sh scripts/setup.sh --tests    also PostgreSQL 15 with its client programs, age, zstd and Ceph (Debian packages),
 #                                  and the npm packages of test/servers
-#   sh scripts/setup.sh --bench    also pgBackRest, to measure against
+#   sh scripts/setup.sh --bench    also pgBackRest, to measure against, and Ceph, an S3 server for both
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,6 +12,14 @@ packages_missing=""
 
 need() { # need PROGRAM PACKAGE
   [ -x "$1" ] || command -v "$1" >/dev/null 2>&1 || packages_missing="$packages_missing $2"
+}
+
+need_ceph() {
+  need openssl openssl
+  need ceph ceph-common
+  need ceph-mon ceph-mon
+  need ceph-osd ceph-osd
+  need radosgw radosgw
 }
 
 say() { echo "setup: $1" >&2; }
@@ -58,14 +66,13 @@ for wanted in "$@"; do
       need /usr/lib/postgresql/15/bin/pg_ctl postgresql-15
       need age age
       need zstd zstd
-      need openssl openssl
-      need ceph ceph-common
-      need ceph-mon ceph-mon
-      need ceph-osd ceph-osd
-      need radosgw radosgw
+      need_ceph
       install_test_servers
       ;;
-    --bench) need pgbackrest pgbackrest ;;
+    --bench)
+      need pgbackrest pgbackrest
+      need_ceph
+      ;;
     *)
       say "unknown option $wanted (known: --tests, --bench)"
       exit 2
