@@ -70,7 +70,7 @@ describe('the index of the catalogue', () => {
     await rebuildIndex(repository, signal)
     const counted = countRequests(storage)
     expect(await listed({ ...repository, storage: counted.storage })).toEqual(idsOf(records))
-    expect(counted.requests).toEqual({ put: 0, get: 1, list: 2, stat: 0, delete: 0, retain: 0 })
+    expect(counted.requests).toEqual({ put: 0, get: 1, list: 3, stat: 0, delete: 0, retain: 0 })
 
     const scanned = countRequests(storage)
     await scanCatalog({ ...repository, storage: scanned.storage }, signal)
@@ -84,7 +84,7 @@ describe('the index of the catalogue', () => {
     for (const record of newer) await commitWithoutIndex(repository, record)
     const counted = countRequests(storage)
     expect(await listed({ ...repository, storage: counted.storage })).toEqual(idsOf([daily(0), ...newer]))
-    expect(counted.requests).toMatchObject({ get: 4, list: 4 })
+    expect(counted.requests).toMatchObject({ get: 4, list: 5 })
   })
 
   test('is written after each commit, and only the last two are kept', async () => {
@@ -153,6 +153,7 @@ describe('the index of the catalogue', () => {
     const { repository } = setUp()
     for (let n = 0; n < 3; n++) await commit(repository, daily(n))
     await deleteBackupFolder(repository, daily(1).id, signal)
+    expect(await listed(repository)).toEqual(idsOf([daily(0), daily(1), daily(2)]))
     const { backups } = await scanCatalog(repository, signal)
     expect((await troublesOfIndex(repository, backups, signal)).notes).toEqual([
       `it names the backup ${daily(1).id}, which is not there`,
@@ -160,6 +161,17 @@ describe('the index of the catalogue', () => {
     await indexDeleted(repository, [daily(1).id], signal)
     expect(await listed(repository)).toEqual(idsOf([daily(0), daily(2)]))
     expect((await troublesOfIndex(repository, backups, signal)).notes).toEqual([])
+  })
+
+  test('is not believed when the newest backup was taken away behind its back', async () => {
+    const { repository } = setUp()
+    for (let n = 0; n < 4; n++) await commit(repository, daily(n))
+    for (const n of [1, 3]) await deleteBackupFolder(repository, daily(n).id, signal)
+    expect(await listed(repository)).toEqual(idsOf([daily(0), daily(2)]))
+    await commit(repository, daily(4))
+    expect((await readIndex(repository, signal)).index?.backups.map(({ id }) => id)).toEqual(
+      idsOf([daily(0), daily(2), daily(4)]),
+    )
   })
 
   test.each([

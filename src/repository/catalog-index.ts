@@ -71,7 +71,19 @@ export async function knownBackups(
   signal: AbortSignal,
 ): Promise<KnownBackups | undefined> {
   const { index } = await readIndex(repository, signal)
-  return index && withNewer(repository, index, await statesSince(repository, index, [], signal), signal)
+  if (!index) return undefined
+  const last = lastOf(index)
+  const states = await statesSince(repository, index, last, signal)
+  return areThere(last, states) ? withNewer(repository, index, states, signal) : undefined
+}
+
+/** The newest backup is looked at itself: when it was taken away behind our back, the index is not to be trusted. */
+function lastOf({ backups }: CatalogIndex): readonly string[] {
+  return idsOf(backups.slice(-1))
+}
+
+function areThere(ids: readonly string[], states: readonly FolderState[]): boolean {
+  return ids.every(id => states.some(folder => folder.id === id && folder.state === 'committed'))
 }
 
 /** Of the folders that the index does not name, only those behind its last one are seen, and those that are asked for. */
@@ -156,10 +168,12 @@ function needFor({ backups, through }: CatalogIndex, id: string): Need {
 
 /**
  * Each index is a whole one, so with many backups not every commit writes one: where old ones can not be deleted, their
- * sizes add up.
+ * sizes add up. What is gone does not wait.
  */
-function newerMax({ backups }: CatalogIndex): number {
-  return Math.min(limits.catalogNewerMax, Math.floor(backups.length / 64))
+function canWait({ backups }: CatalogIndex, next: CatalogIndex): boolean {
+  const [old, fresh] = [new Set(idsOf(backups)), new Set(idsOf(next.backups))]
+  const newerMax = Math.min(limits.catalogNewerMax, Math.floor(backups.length / 64))
+  return old.isSubsetOf(fresh) && fresh.size - old.size <= newerMax
 }
 
 /**
@@ -177,8 +191,7 @@ async function rewrite(
     const need = index ? needOf(index) : 'now'
     if (need === 'none') return
     const next = await nextIndex(repository, { number, index }, change, signal)
-    const added = next.backups.length - (index?.backups.length ?? 0)
-    if (need === 'when many are newer' && index && added <= newerMax(index)) return
+    if (need === 'when many are newer' && index && canWait(index, next)) return
     await write(repository, next, signal)
   }
 }
@@ -214,10 +227,11 @@ async function nextIndex(
   { come, gone }: Change,
   signal: AbortSignal,
 ): Promise<CatalogIndex> {
-  const isAnew = index === undefined || (number + 1) % rebuiltEach === 0
-  const states = isAnew
-    ? await Array.fromAsync(listBackupFolders(repository, signal))
-    : await statesSince(repository, index, come, signal)
+  const last = index ? lastOf(index).filter(id => !gone.includes(id)) : []
+  const isTurn = index === undefined || (number + 1) % rebuiltEach === 0
+  const since = isTurn ? undefined : await statesSince(repository, index, [...come, ...last], signal)
+  const isAnew = since === undefined || !areThere(last, since)
+  const states = isAnew ? await Array.fromAsync(listBackupFolders(repository, signal)) : since
   const there = new Set(idsOf(states.filter(({ state }) => state === 'committed')))
   const kept = (index?.backups ?? []).filter(({ id }) => !gone.includes(id) && (!isAnew || there.has(id)))
   const present = states.filter(({ id }) => !gone.includes(id))
