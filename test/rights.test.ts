@@ -3,20 +3,13 @@
  * nothing else, with the very keys that a thief would have.
  */
 import {
-  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
-  ListMultipartUploadsCommand,
   ListObjectsV2Command,
-  ListObjectVersionsCommand,
   PutObjectCommand,
-  UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { stringify } from 'yaml'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemWorld } from '../src/base/world.ts'
 import { roles, type Role } from '../src/policy/rights/roles.ts'
@@ -24,374 +17,227 @@ import { deleteBackupFolder } from '../src/repository/backup-folders.ts'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
 import { openRepository } from '../src/repository/repository.ts'
 import { openStorage } from '../src/storage/open.ts'
-import type { CephServer, CephUser } from './support/ceph-server.ts'
 import { describeWithCeph } from './support/describe-with-ceph.ts'
-import { describeRun, jsonOf, startHoldfast, type Run } from './support/holdfast.ts'
+import { describeRun, jsonOf, type Run } from './support/holdfast.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
-import { until } from './support/until.ts'
+import {
+  grant,
+  makeUsers,
+  outcome,
+  repositoryOf,
+  writePolicyConfig,
+  type Users,
+} from './support/role-users.ts'
 
 const world = systemWorld()
 const { signal } = new AbortController()
 
-type Users = Readonly<Record<Role, CephUser>>
+describeWithCeph('rights, enforced by a server', server => {
+  let bucket: string
+  let users: Users
+  let lab: Lab
+  let backup: BackupRecord
+  const configs = new Map<Role, string>()
+  let keys: readonly string[]
+  const keyLike = (pattern: RegExp): string => keys.find(key => pattern.test(key)) ?? ''
 
-async function makeUsers(ceph: CephServer): Promise<Users> {
-  await ceph.admin('caps', 'add', '--uid', 'owner', '--caps', 'user-policy=*')
-  const users = await Promise.all(roles.map(role => ceph.makeUser({ uid: role })))
-  return Object.fromEntries(roles.map((role, i) => [role, users[i]])) as unknown as Users
-}
-
-/** Gives each user exactly the policy that is printed for the role. */
-async function grant(ceph: CephServer, config: string, bucket: string): Promise<void> {
-  for (const role of roles) {
-    const policy = await printed(config, 'iam', '--role', role)
-    const what = ['--user-name', role, '--policy-name', bucket, '--policy-document', 'file:///dev/stdin']
-    aws(ceph, policy, 'iam', 'put-user-policy', ...what)
+  const as = (role: Role, ...args: readonly string[]): Promise<Run> =>
+    lab.run(['--config', configs.get(role) ?? '', ...args])
+  const ok = async (role: Role, ...args: readonly string[]): Promise<Run> => {
+    const run = await as(role, ...args)
+    expect(run.status, describeRun(run)).toBe(0)
+    return run
   }
-}
+  const listKeys = async (): Promise<readonly string[]> => {
+    const { Contents = [] } = await server()
+      .client()
+      .send(new ListObjectsV2Command({ Bucket: bucket }))
+    return Contents.map(({ Key = '' }) => Key)
+  }
+  const get = (role: Role, Key: string): Promise<string> =>
+    outcome(() =>
+      server()
+        .client(users[role])
+        .send(new GetObjectCommand({ Bucket: bucket, Key })),
+    )
+  const put = (role: Role, Key: string): Promise<string> =>
+    outcome(() =>
+      server()
+        .client(users[role])
+        .send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'x' })),
+    )
+  const remove = (role: Role, Key: string): Promise<string> =>
+    outcome(() =>
+      server()
+        .client(users[role])
+        .send(new DeleteObjectCommand({ Bucket: bucket, Key })),
+    )
 
-/** Only for `holdfast policy`. */
-function writePolicyConfig(ceph: CephServer, bucket: string, rest: object = {}): string {
-  const path = join(ceph.root, `${bucket}.yaml`)
-  const postgres = { connection: 'host=/nowhere' }
-  const repositories = { main: repositoryOf(ceph, bucket, ceph, rest) }
-  writeFileSync(path, stringify({ cluster: 'lab', postgres, repositories }))
-  execFileSync('chmod', ['a+rx', ceph.root])
-  return path
-}
+  /** What it comes to to put and to delete each object that there is, and new ones. */
+  const tried = async (role: Role): Promise<readonly string[]> => {
+    const all = [...keys, 'pg/lab/backups/new', 'pg/lab/probes/new', 'pg/lab/leases/new']
+    return [...new Set(await Promise.all(all.flatMap(key => [put(role, key), remove(role, key)])))]
+  }
 
-async function printed(config: string, ...args: readonly string[]): Promise<string> {
-  const run = await startHoldfast(['--config', config, 'policy', ...args]).ended
-  expect(run.status, describeRun(run)).toBe(0)
-  return run.out
-}
-
-/** As the owner of the bucket, with the vendor's own program. */
-function aws(ceph: CephServer, input: string, ...args: readonly string[]): string {
-  const words = ['/usr/bin/aws', '--endpoint-url', ceph.endpoint, ...args]
-  return execFileSync('/bin/sh', ['-c', 'cat | "$0" "$@"', ...words], {
-    input,
-    encoding: 'utf8',
-    env: {
-      PATH: process.env['PATH'],
-      AWS_ACCESS_KEY_ID: ceph.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: ceph.secretAccessKey,
-      AWS_DEFAULT_REGION: ceph.region,
-    },
+  beforeAll(async () => {
+    const ceph = server()
+    bucket = await ceph.makeBucket()
+    users = await makeUsers(ceph)
+    await grant(ceph, writePolicyConfig(ceph, bucket), bucket)
+    const repository = repositoryOf(ceph, bucket, users.writer, { rights: 'writer' })
+    lab = await openLab({ major: 17, encryption: 'none', config: { repositories: { main: repository } } })
+    for (const role of roles)
+      configs.set(
+        role,
+        lab.writeConfig(`${role}.yaml`, {
+          repositories: { main: repositoryOf(ceph, bucket, users[role], { rights: role }) },
+        }),
+      )
+    await lab.server.query('CREATE TABLE accounts AS SELECT generate_series(1, 1000) AS id')
+    backup = await lab.backup()
+    await lab.server.query('INSERT INTO accounts VALUES (0)')
+    await lab.archiveAll()
+    keys = await listKeys()
   })
-}
+  afterAll(() => lab[Symbol.asyncDispose]())
 
-function repositoryOf(
-  ceph: CephServer,
-  bucket: string,
-  user: Pick<CephUser, 'accessKeyId' | 'secretAccessKey'>,
-  rest: object = {},
-): object {
-  return {
-    url: `s3://${bucket}/pg`,
-    endpoint: ceph.endpoint,
-    region: ceph.region,
-    credentials: { access_key_id: user.accessKeyId, secret_access_key: user.secretAccessKey },
-    encryption: 'none',
-    ...rest,
-  }
-}
+  describe('the writer', () => {
+    test('has made the repository, a backup, and archives WAL', async () => {
+      expect(keys).toContain(`pg/lab/backups/${backup.id}/backup.json`)
+      expect(await lab.server.value('SELECT failed_count FROM pg_stat_archiver')).toBe('0')
+    })
 
-/** What a raw request with these keys comes to: `done`, or the server's word for why not. */
-async function outcome(work: () => Promise<unknown>): Promise<string> {
-  try {
-    await work()
-    return 'done'
-  } catch (error) {
-    return error instanceof Error ? error.name : String(error)
-  }
-}
+    test('pushes a segment again, and makes a second backup', async () => {
+      const name = await lab.server.value('SELECT last_archived_wal FROM pg_stat_archiver')
+      const path = join(lab.server.dataDirectory, 'pg_wal', name)
+      await ok('writer', 'wal', 'push', path)
+      await ok('writer', 'backup')
+    })
 
-describeWithCeph(
-  'rights, enforced by a server',
-  server => {
-    let bucket: string
-    let users: Users
-    let lab: Lab
-    let backup: BackupRecord
-    const configs = new Map<Role, string>()
-    let keys: readonly string[]
-    const keyLike = (pattern: RegExp): string => keys.find(key => pattern.test(key)) ?? ''
+    test('neither deletes nor reads what it wrote', async () => {
+      const pack = keyLike(/data\/00001/)
+      expect(await get('writer', pack)).toBe('AccessDenied')
+      expect(await get('writer', keyLike(/manifest\.json/))).toBe('AccessDenied')
+      expect(await get('writer', keyLike(/backup_manifest/))).toBe('AccessDenied')
+      expect(await Promise.all(keys.map(key => remove('writer', key)))).toEqual(
+        keys.map(() => 'AccessDenied'),
+      )
+      const all = { Bucket: bucket, Delete: { Objects: keys.map(Key => ({ Key })) } }
+      const atOnce = (): Promise<unknown> => server().client(users.writer).send(new DeleteObjectsCommand(all))
+      expect(await outcome(atOnce)).toBe('AccessDenied')
+      expect((await listKeys()).filter(key => keys.includes(key))).toEqual(keys)
+    })
 
-    const as = (role: Role, ...args: readonly string[]): Promise<Run> =>
-      lab.run(['--config', configs.get(role) ?? '', ...args])
-    const ok = async (role: Role, ...args: readonly string[]): Promise<Run> => {
-      const run = await as(role, ...args)
-      expect(run.status, describeRun(run)).toBe(0)
-      return run
+    test('writes nowhere but where backups belong', async () => {
+      expect(await put('writer', 'pg/other/backups/x')).toBe('AccessDenied')
+      expect(await put('writer', 'elsewhere')).toBe('AccessDenied')
+      expect(await put('writer', 'pg/lab/holds/none.json')).toBe('AccessDenied')
+    })
+
+    test('leaves few probes, however often init and doctor run', async () => {
+      await ok('writer', 'init', '--yes')
+      await as('writer', 'doctor')
+      await as('writer', 'doctor')
+      const probes = (await listKeys()).filter(key => key.includes('/probes/'))
+      expect(probes.length).toBeLessThanOrEqual(2)
+    })
+  })
+
+  describe('the restorer', () => {
+    test('lists, shows, verifies and restores', async () => {
+      await ok('restorer', 'list')
+      await ok('restorer', 'show', backup.id)
+      await ok('restorer', 'wal', 'status')
+      await ok('restorer', 'verify', backup.id)
+      await ok('restorer', 'restore', '--target-dir', join(lab.server.root, 'restored'))
+    })
+
+    test('writes and deletes nothing', async () => {
+      expect(await tried('restorer')).toEqual(['AccessDenied'])
+    })
+  })
+
+  describe('the auditor', () => {
+    test('lists, shows and asks for the state', async () => {
+      await ok('auditor', 'list')
+      await ok('auditor', 'show', backup.id)
+      await ok('auditor', 'wal', 'status')
+      const status = await as('auditor', 'status', '--json')
+      expect(describeRun(status)).not.toMatch(/AccessDenied/)
+    })
+
+    test('reads no data, and writes and deletes nothing', async () => {
+      for (const pattern of [/data\/00001/, /manifest\.json/, /\/wal\/\d{8}\/.*\.zst$/])
+        expect(await get('auditor', keyLike(pattern)), String(pattern)).toBe('AccessDenied')
+      expect(await tried('auditor')).toEqual(['AccessDenied'])
+    })
+  })
+
+  describe('the doctor', () => {
+    const rightsAs = async (role: Role, rights: string = role): Promise<readonly string[]> => {
+      const repository = repositoryOf(server(), bucket, users[role], { rights })
+      const config = lab.writeConfig('rights.yaml', { repositories: { main: repository } })
+      const run = await lab.run(['--config', config, 'doctor', '--json'])
+      const { findings } = jsonOf<{
+        findings: readonly { area: string; state: string; message: string }[]
+      }>(run)
+      return findings
+        .filter(({ area }) => area === 'rights')
+        .map(({ state, message }) => `${state}: ${message}`)
     }
-    const listKeys = async (): Promise<readonly string[]> => {
-      const { Contents = [] } = await server()
-        .client()
-        .send(new ListObjectsV2Command({ Bucket: bucket }))
-      return Contents.map(({ Key = '' }) => Key)
-    }
-    const get = (role: Role, Key: string): Promise<string> =>
-      outcome(() =>
-        server()
-          .client(users[role])
-          .send(new GetObjectCommand({ Bucket: bucket, Key })),
+
+    test.each(['restorer', 'keeper', 'auditor'] as const)('finds the %s as it should be', async role => {
+      expect(await rightsAs(role)).toEqual([
+        `ok: the credentials for main can do what a ${role} needs, and nothing beyond it`,
+      ])
+    })
+
+    test('finds of the writer only what this server can not refuse', async () => {
+      expect(await rightsAs('writer')).toEqual([
+        expect.stringMatching(/^problem: .* can overwrite what is there.*no older version stays/),
+      ])
+    })
+
+    test('says what is beyond a role, and what is missing', async () => {
+      expect(await rightsAs('keeper', 'writer')).toEqual([
+        expect.stringMatching(/^problem: .* meant for a writer, and can not write backups/),
+        expect.stringMatching(/^problem: .* meant for a writer, and can also delete backups, delete WAL/),
+      ])
+    })
+
+    test('says what somebody who may do everything can do, and what that means', async () => {
+      const bucket = await server().makeBucket()
+      const repository = repositoryOf(server(), bucket, server())
+      const config = lab.writeConfig('owner.yaml', { repositories: { main: repository } })
+      const { err, status } = await lab.run(['--config', config, 'init', '--yes'])
+      expect(status, err).toBe(0)
+      const run = await lab.run(['--config', config, 'doctor'])
+      expect(run.out).toMatch(
+        /the credentials for main can write backups, overwrite what is there, delete backups/,
       )
-    const put = (role: Role, Key: string): Promise<string> =>
-      outcome(() =>
-        server()
-          .client(users[role])
-          .send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'x' })),
+      expect(run.out).toMatch(
+        /whoever steals the credentials for main from this host can delete every backup/,
       )
-    const remove = (role: Role, Key: string): Promise<string> =>
-      outcome(() =>
-        server()
-          .client(users[role])
-          .send(new DeleteObjectCommand({ Bucket: bucket, Key })),
-      )
-
-    /** What it comes to to put and to delete each object that there is, and new ones. */
-    const tried = async (role: Role): Promise<readonly string[]> => {
-      const all = [...keys, 'pg/lab/backups/new', 'pg/lab/probes/new', 'pg/lab/leases/new']
-      return [...new Set(await Promise.all(all.flatMap(key => [put(role, key), remove(role, key)])))]
-    }
-
-    beforeAll(async () => {
-      const ceph = server()
-      bucket = await ceph.makeBucket()
-      users = await makeUsers(ceph)
-      await grant(ceph, writePolicyConfig(ceph, bucket), bucket)
-      const repository = repositoryOf(ceph, bucket, users.writer, { rights: 'writer' })
-      lab = await openLab({ major: 17, encryption: 'none', config: { repositories: { main: repository } } })
-      for (const role of roles)
-        configs.set(
-          role,
-          lab.writeConfig(`${role}.yaml`, {
-            repositories: { main: repositoryOf(ceph, bucket, users[role], { rights: role }) },
-          }),
-        )
-      await lab.server.query('CREATE TABLE accounts AS SELECT generate_series(1, 1000) AS id')
-      backup = await lab.backup()
-      await lab.server.query('INSERT INTO accounts VALUES (0)')
-      await lab.archiveAll()
-      keys = await listKeys()
+      expect(run.out).toMatch(/keeps no older versions/)
+      expect(run.out).toMatch(/no lifecycle rule gives up unfinished uploads/)
     })
-    afterAll(() => lab[Symbol.asyncDispose]())
+  })
 
-    describe('the writer', () => {
-      test('has made the repository, a backup, and archives WAL', async () => {
-        expect(keys).toContain(`pg/lab/backups/${backup.id}/backup.json`)
-        expect(await lab.server.value('SELECT failed_count FROM pg_stat_archiver')).toBe('0')
-      })
-
-      test('pushes a segment again, and makes a second backup', async () => {
-        const name = await lab.server.value('SELECT last_archived_wal FROM pg_stat_archiver')
-        const path = join(lab.server.dataDirectory, 'pg_wal', name)
-        await ok('writer', 'wal', 'push', path)
-        await ok('writer', 'backup')
-      })
-
-      test('neither deletes nor reads what it wrote', async () => {
-        const pack = keyLike(/data\/00001/)
-        expect(await get('writer', pack)).toBe('AccessDenied')
-        expect(await get('writer', keyLike(/manifest\.json/))).toBe('AccessDenied')
-        expect(await get('writer', keyLike(/backup_manifest/))).toBe('AccessDenied')
-        expect(await Promise.all(keys.map(key => remove('writer', key)))).toEqual(
-          keys.map(() => 'AccessDenied'),
-        )
-        const all = { Bucket: bucket, Delete: { Objects: keys.map(Key => ({ Key })) } }
-        const atOnce = (): Promise<unknown> =>
-          server().client(users.writer).send(new DeleteObjectsCommand(all))
-        expect(await outcome(atOnce)).toBe('AccessDenied')
-        expect((await listKeys()).filter(key => keys.includes(key))).toEqual(keys)
-      })
-
-      test('writes nowhere but where backups belong', async () => {
-        expect(await put('writer', 'pg/other/backups/x')).toBe('AccessDenied')
-        expect(await put('writer', 'elsewhere')).toBe('AccessDenied')
-        expect(await put('writer', 'pg/lab/holds/none.json')).toBe('AccessDenied')
-      })
-
-      test('leaves few probes, however often init and doctor run', async () => {
-        await ok('writer', 'init', '--yes')
-        await as('writer', 'doctor')
-        await as('writer', 'doctor')
-        const probes = (await listKeys()).filter(key => key.includes('/probes/'))
-        expect(probes.length).toBeLessThanOrEqual(2)
-      })
+  describe('the keeper', () => {
+    test('reads no backup and writes none', async () => {
+      expect(await get('keeper', keyLike(/data\/00001/))).toBe('AccessDenied')
+      for (const name of ['data/00009.tar.zst', 'backup.json'])
+        expect(await put('keeper', `pg/lab/backups/20260101T000000Z-full/${name}`)).toBe('AccessDenied')
+      expect(await put('keeper', 'pg/lab/wal/00000001/00000000/x.zst')).toBe('AccessDenied')
     })
 
-    describe('the restorer', () => {
-      test('lists, shows, verifies and restores', async () => {
-        await ok('restorer', 'list')
-        await ok('restorer', 'show', backup.id)
-        await ok('restorer', 'wal', 'status')
-        await ok('restorer', 'verify', backup.id)
-        await ok('restorer', 'restore', '--target-dir', join(lab.server.root, 'restored'))
-      })
-
-      test('writes and deletes nothing', async () => {
-        expect(await tried('restorer')).toEqual(['AccessDenied'])
-      })
+    test('deletes a backup, as retention has it done', async () => {
+      const { url, access } = server().description(bucket, 'pg', users.keeper)
+      const storage = await openStorage({ url, access }, world)
+      const repository = await openRepository(storage, 'lab', signal)
+      await deleteBackupFolder(repository, backup.id, signal)
+      await storage.close()
+      expect((await listKeys()).filter(key => key.includes(backup.id))).toEqual([])
     })
-
-    describe('the auditor', () => {
-      test('lists, shows and asks for the state', async () => {
-        await ok('auditor', 'list')
-        await ok('auditor', 'show', backup.id)
-        await ok('auditor', 'wal', 'status')
-        const status = await as('auditor', 'status', '--json')
-        expect(describeRun(status)).not.toMatch(/AccessDenied/)
-      })
-
-      test('reads no data, and writes and deletes nothing', async () => {
-        for (const pattern of [/data\/00001/, /manifest\.json/, /\/wal\/\d{8}\/.*\.zst$/])
-          expect(await get('auditor', keyLike(pattern)), String(pattern)).toBe('AccessDenied')
-        expect(await tried('auditor')).toEqual(['AccessDenied'])
-      })
-    })
-
-    describe('the doctor', () => {
-      const rightsAs = async (role: Role, rights: string = role): Promise<readonly string[]> => {
-        const repository = repositoryOf(server(), bucket, users[role], { rights })
-        const config = lab.writeConfig('rights.yaml', { repositories: { main: repository } })
-        const run = await lab.run(['--config', config, 'doctor', '--json'])
-        const { findings } = jsonOf<{
-          findings: readonly { area: string; state: string; message: string }[]
-        }>(run)
-        return findings
-          .filter(({ area }) => area === 'rights')
-          .map(({ state, message }) => `${state}: ${message}`)
-      }
-
-      test.each(['restorer', 'keeper', 'auditor'] as const)('finds the %s as it should be', async role => {
-        expect(await rightsAs(role)).toEqual([
-          `ok: the credentials for main can do what a ${role} needs, and nothing beyond it`,
-        ])
-      })
-
-      test('finds of the writer only what this server can not refuse', async () => {
-        expect(await rightsAs('writer')).toEqual([
-          expect.stringMatching(/^problem: .* can overwrite what is there.*no older version stays/),
-        ])
-      })
-
-      test('says what is beyond a role, and what is missing', async () => {
-        expect(await rightsAs('keeper', 'writer')).toEqual([
-          expect.stringMatching(/^problem: .* meant for a writer, and can not write backups/),
-          expect.stringMatching(/^problem: .* meant for a writer, and can also delete backups, delete WAL/),
-        ])
-      })
-
-      test('says what somebody who may do everything can do, and what that means', async () => {
-        const bucket = await server().makeBucket()
-        const repository = repositoryOf(server(), bucket, server())
-        const config = lab.writeConfig('owner.yaml', { repositories: { main: repository } })
-        const { err, status } = await lab.run(['--config', config, 'init', '--yes'])
-        expect(status, err).toBe(0)
-        const run = await lab.run(['--config', config, 'doctor'])
-        expect(run.out).toMatch(
-          /the credentials for main can write backups, overwrite what is there, delete backups/,
-        )
-        expect(run.out).toMatch(
-          /whoever steals the credentials for main from this host can delete every backup/,
-        )
-        expect(run.out).toMatch(/keeps no older versions/)
-        expect(run.out).toMatch(/no lifecycle rule gives up unfinished uploads/)
-      })
-    })
-
-    describe('the keeper', () => {
-      test('reads no backup and writes none', async () => {
-        expect(await get('keeper', keyLike(/data\/00001/))).toBe('AccessDenied')
-        for (const name of ['data/00009.tar.zst', 'backup.json'])
-          expect(await put('keeper', `pg/lab/backups/20260101T000000Z-full/${name}`)).toBe('AccessDenied')
-        expect(await put('keeper', 'pg/lab/wal/00000001/00000000/x.zst')).toBe('AccessDenied')
-      })
-
-      test('deletes a backup, as retention has it done', async () => {
-        const { url, access } = server().description(bucket, 'pg', users.keeper)
-        const storage = await openStorage({ url, access }, world)
-        const repository = await openRepository(storage, 'lab', signal)
-        await deleteBackupFolder(repository, backup.id, signal)
-        await storage.close()
-        expect((await listKeys()).filter(key => key.includes(backup.id))).toEqual([])
-      })
-    })
-
-    test('in a bucket with versions nobody destroys: what is overwritten stays, and only the restorer reads it', async () => {
-      const ceph = server()
-      const bucket = await ceph.makeBucket({ versioned: true })
-      await grant(ceph, writePolicyConfig(ceph, bucket, { write_once: 'check' }), bucket)
-      const Key = 'pg/lab/backups/20260301T020000Z-full/data/00001.tar.zst'
-      const write = (Body: string): Promise<unknown> =>
-        ceph.client(users.writer).send(new PutObjectCommand({ Bucket: bucket, Key, Body }))
-      await write('what was backed up')
-      await write('what a thief writes')
-      const { Versions = [] } = await ceph.client().send(new ListObjectVersionsCommand({ Bucket: bucket }))
-      const old = Versions.find(({ IsLatest }) => IsLatest !== true)?.VersionId
-      const read = async (role: Role): Promise<string> => {
-        const command = new GetObjectCommand({ Bucket: bucket, Key, VersionId: old })
-        const { Body } = await ceph.client(users[role]).send(command)
-        return (await Body?.transformToString()) ?? ''
-      }
-      expect(await read('restorer')).toBe('what was backed up')
-      for (const role of ['writer', 'keeper', 'auditor'] as const)
-        expect(await outcome(() => read(role))).toBe('AccessDenied')
-      for (const role of roles) {
-        const command = new DeleteObjectCommand({ Bucket: bucket, Key, VersionId: old })
-        expect(await outcome(() => ceph.client(users[role]).send(command)), role).toBe('AccessDenied')
-      }
-    })
-
-    test('lifecycle rules are accepted, give up an unfinished upload, and leave every object', async () => {
-      const ceph = server()
-      const bucket = await ceph.makeBucket()
-      const client = ceph.client()
-      const object = { Bucket: bucket, Key: 'pg/lab/backups/20260301T020000Z-full/data/00001.tar.zst' }
-      await client.send(new PutObjectCommand({ ...object, Body: 'a pack' }))
-      await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'pg/.claims/ab/1', Body: 'a claim' }))
-      const { UploadId } = await client.send(new CreateMultipartUploadCommand(object))
-      await client.send(new UploadPartCommand({ ...object, UploadId, PartNumber: 1, Body: 'a part' }))
-      const config = writePolicyConfig(ceph, bucket)
-      const rules = await printed(config, 'lifecycle', '--uploads-after', '1d', '--versions-after', '30d')
-      aws(
-        ceph,
-        rules,
-        's3api',
-        'put-bucket-lifecycle-configuration',
-        '--bucket',
-        bucket,
-        '--lifecycle-configuration',
-        'file:///dev/stdin',
-      )
-      await until('the upload is given up', async () => {
-        const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))
-        return Uploads.length === 0
-      })
-      await until('the claim is gone', async () => {
-        const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }))
-        return Contents.map(({ Key }) => Key).join(' ') === object.Key
-      })
-    })
-
-    test('the policy of a bucket is accepted, and refuses what it should', async () => {
-      const ceph = server()
-      const bucket = await ceph.makeBucket()
-      const writer = await ceph.makeUser()
-      const config = writePolicyConfig(ceph, bucket)
-      const principal = `writer=arn:aws:iam:::user/${writer.uid}`
-      const policy = await printed(config, 'bucket', '--principal', principal)
-      aws(ceph, policy, 's3api', 'put-bucket-policy', '--bucket', bucket, '--policy', 'file:///dev/stdin')
-      const Key = 'pg/lab/backups/20260301T020000Z-full/data/00001.tar.zst'
-      const client = ceph.client(writer)
-      const object = { Bucket: bucket, Key }
-      expect(await outcome(() => client.send(new PutObjectCommand({ ...object, Body: 'x' })))).toBe('done')
-      expect(await outcome(() => client.send(new GetObjectCommand(object)))).toBe('AccessDenied')
-      expect(await outcome(() => client.send(new DeleteObjectCommand(object)))).toBe('AccessDenied')
-      const elsewhere = { Bucket: bucket, Key: 'elsewhere', Body: 'x' }
-      expect(await outcome(() => client.send(new PutObjectCommand(elsewhere)))).toBe('AccessDenied')
-    })
-  },
-  { gatewayConf: ['rgw lc debug interval = 2'] },
-)
+  })
+})

@@ -1,6 +1,6 @@
 /** Object locks: until when an object can not be deleted. */
-import { PutObjectRetentionCommand } from '@aws-sdk/client-s3'
-import { Fault } from '../../../base/fault.ts'
+import { GetObjectRetentionCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3'
+import { Fault, isFault } from '../../../base/fault.ts'
 import { formatTime } from '../../../base/units.ts'
 import type { Retention } from '../../storage.ts'
 import type { Api } from './client.ts'
@@ -8,19 +8,20 @@ import { isCode, isStatus, objectMissingFault } from './faults.ts'
 import type { Looker } from './look.ts'
 import { lockDate, lockModeOf, type Parameters } from './parameters.ts'
 
+interface Locking {
+  readonly api: Api
+  readonly parameters: Parameters
+  readonly looker: Looker
+}
+
 export async function retainObject(
-  {
-    api,
-    parameters,
-    looker,
-  }: { readonly api: Api; readonly parameters: Parameters; readonly looker: Looker },
+  locking: Locking,
   key: string,
   { mode, untilMs }: Retention,
   signal: AbortSignal,
 ): Promise<void> {
-  const looked = await looker.look(key, signal)
-  if (!looked) throw objectMissingFault(api.place.location, key)
-  if ((looked.info.retainedUntilMs ?? 0) >= untilMs) return
+  const { api, parameters } = locking
+  if ((await retainedUntilMs(locking, key, signal)) >= untilMs) return
   const command = new PutObjectRetentionCommand({
     Bucket: api.place.bucket,
     Key: api.place.full(key),
@@ -32,6 +33,43 @@ export async function retainObject(
   } catch (error) {
     if (isStatus(error, 404)) throw objectMissingFault(api.place.location, key, error)
     throw isCode(error, 'InvalidRequest') || isStatus(error, 501) ? withoutLocks(api, key, error) : error
+  }
+}
+
+/** Who locks often may not read what is locked: then only the lock is asked for, which is a right of its own. */
+async function retainedUntilMs(
+  { api, parameters, looker }: Locking,
+  key: string,
+  signal: AbortSignal,
+): Promise<number> {
+  try {
+    const looked = await looker.look(key, signal)
+    if (looked) return looked.info.retainedUntilMs ?? 0
+  } catch (error) {
+    if (isFault(error, 'STORAGE_DENIED')) return lockOfUnread(api, parameters, key, signal)
+    throw error
+  }
+  throw objectMissingFault(api.place.location, key)
+}
+
+async function lockOfUnread(
+  api: Api,
+  { common }: Parameters,
+  key: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const command = new GetObjectRetentionCommand({
+    Bucket: api.place.bucket,
+    Key: api.place.full(key),
+    ...common,
+  })
+  try {
+    const answer = await api.send({ doing: `asking until when ${key} is locked` }, command, signal)
+    return answer.Retention?.RetainUntilDate?.getTime() ?? 0
+  } catch (error) {
+    // Amazon's word for an object without a lock, and Ceph's.
+    if (isCode(error, 'NoSuchObjectLockConfiguration', 'ObjectLockConfigurationNotFoundError')) return 0
+    throw error
   }
 }
 
