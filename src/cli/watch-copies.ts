@@ -5,6 +5,7 @@ import type { CommandContext } from './context.ts'
 import type { CopyPair } from './copy-pairs.ts'
 import { keptBy, openCopy } from './copy-setup.ts'
 import { copyText } from './describe-copy.ts'
+import { lockAfter } from './lock-after.ts'
 
 /** Being told to stop is how it ends: no failure. What can not be mended by waiting ends all of them. */
 export async function watchCopies(
@@ -22,8 +23,10 @@ export async function watchCopies(
       await watchCopy(
         {
           ...deps,
-          onCopied: report => {
+          async onCopied(report) {
             output.result(report, () => copyText(report))
+            // WAL is locked as it is written; what a new backup changes for what is older is done here.
+            if (report.copied.backups.length > 0) await lockAfter(context, pair.to, { allWal: true })
           },
           onTrouble: fault => {
             output.warn(`${pair.from} → ${pair.to}: ${fault.message}; trying again`)

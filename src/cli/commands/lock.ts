@@ -11,7 +11,7 @@ export const lock = defineCommand({
   summary: 'Lock what is kept against deletion, and show until when and why.',
   description:
     'For repositories whose configuration has `lock`. Backups, what they are based on and the WAL they need are locked by the storage ' +
-    'itself for as long as the rules of retention are sure to keep them. `backup` and `copy` (but not `copy --watch`) do this at their end; run it ' +
+    'itself for as long as the rules of retention are sure to keep them. `backup` and `copy` do this at their end; run it ' +
     'each day where neither runs. Locks are never shortened. Without --repository: all that have `lock`.',
   arguments: {},
   options: {

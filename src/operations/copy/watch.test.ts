@@ -21,10 +21,7 @@ const full = '20260301T020000Z-full'
 
 /** What happens between one look and the next; then it is told to stop. */
 async function watch(
-  {
-    storage = undefined,
-    ...scene
-  }: Awaited<ReturnType<typeof openScene>> & { storage?: Storage | undefined },
+  { storage, ...scene }: Awaited<ReturnType<typeof openScene>> & { storage?: Storage | undefined },
   ...between: readonly (() => Promise<unknown>)[]
 ): Promise<{ reports: CopyReport[]; troubles: Fault[]; pausesMs: number[] }> {
   const stop = new AbortController()
@@ -44,8 +41,8 @@ async function watch(
   const deps = {
     ...copyDeps(scene.from, { ...scene.to, storage: storage ?? scene.to.storage }),
     world: { ...labWorld, clock },
-    onCopied: (report: CopyReport) => reports.push(report),
-    onTrouble: (fault: Fault) => troubles.push(fault),
+    onCopied: (report: CopyReport) => void reports.push(report),
+    onTrouble: (fault: Fault) => void troubles.push(fault),
   }
   await watchCopy(deps, { wal: true, backups: true }, stop.signal)
   return { reports, troubles, pausesMs }

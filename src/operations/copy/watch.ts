@@ -11,8 +11,8 @@ import { copyPass, openDestination, type CopyDeps, type CopyOptions, type OpenDe
 import type { CopyReport } from './report.ts'
 
 export interface WatchDeps extends CopyDeps {
-  /** What one look brought; not called when there was nothing new. */
-  readonly onCopied: (report: CopyReport) => void
+  /** What one look brought; not called when there was nothing new. The next look waits for it. */
+  readonly onCopied: (report: CopyReport) => void | Promise<void>
   /** The storage can not be reached, or somebody else is at work there: it is tried again. */
   readonly onTrouble: (fault: Fault) => void
 }
@@ -62,7 +62,7 @@ async function look(
   const avoided = isDue ? undefined : known.failed
   const request = { ...options, ids: undefined, dryRun: false, since, avoided }
   const report = await copyPass(quiet, destination, request, signal)
-  if (report.copied.objects + report.problems.length > 0) deps.onCopied(report)
+  if (report.copied.objects + report.problems.length > 0) await deps.onCopied(report)
   const failed = new Set([...(avoided ?? []), ...lastingProblems(report)])
   const prefix = walPrefix(deps.from.repository.identity.cluster)
   const edge = await edgeBehind(deps.to.storage, { prefix, after: since?.after }, signal)
