@@ -1,5 +1,6 @@
 /** From the command line to a laid-out restore: target, plan, directory, recovery settings. */
 import { resolve } from 'node:path'
+import { isFault } from '../base/fault.ts'
 import { layOutRestore, type RestoreDeps, type RestoreLayout } from '../operations/restore/layout.ts'
 import { planRestore } from '../operations/resolve-target.ts'
 import type { RestorePlan } from '../policy/restore-plan.ts'
@@ -66,32 +67,36 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
   const troubles = new TroubleLog(trouble => {
     progress.note(describeTrouble(trouble))
   })
+  const { config, path } = await context.config()
   const sources = await openSources(context, { ...words, asOfMs: words.asOf }, { keys: true })
-  const catalog = await readCatalogs(sources.open, { full: false }, signal)
-  const closed = [...sources.closed, ...catalog.closed]
   const wal = unitedWal(sources, { clock: world.clock, troubles })
   progress.phase('planning')
-  const plan = await planRestore(
-    {
-      backups: catalog.backups.map(({ summary }) => summary),
-      wal,
-      walSegmentSizeBytes: sources.open[0]?.repository.identity.walSegmentSizeBytes ?? 0,
-    },
-    { target, timeline: words.timeline ?? 'latest', backupId: idOf(catalog, words.backup) },
-    signal,
-  )
-  const known = catalog.backups.find(({ summary }) => summary.id === plan.backup.id)
-  if (!known) throw new Error('assertion failed: the plan names a backup of the catalogue')
-  const copies = await readCopies(known, troubles, signal)
+  const choose = async (full: boolean): Promise<ChosenBackup> => {
+    const catalog = await readCatalogs(sources.open, { full }, signal)
+    const plan = await planRestore(
+      {
+        backups: catalog.backups.map(({ summary }) => summary),
+        wal,
+        walSegmentSizeBytes: sources.open[0]?.repository.identity.walSegmentSizeBytes ?? 0,
+      },
+      { target, timeline: words.timeline ?? 'latest', backupId: idOf(catalog, words.backup) },
+      signal,
+    )
+    const known = catalog.backups.find(({ summary }) => summary.id === plan.backup.id)
+    if (!known) throw new Error('assertion failed: the plan names a backup of the catalogue')
+    return { catalog, plan, copies: await readCopies(known, troubles, signal) }
+  }
+  const { catalog, plan, copies } = await chooseSurely(choose)
+  const closed = [...sources.closed, ...catalog.closed]
   const deps = { world, progress, worker: program.worker, copies, troubles }
   const request = {
     ...words,
     tablespaces: words.tablespace,
     targetDirectory: resolve(terminal.workingDirectory, words.targetDir),
+    repositoryUrls: Object.values(config.repositories).map(({ url }) => url),
     account: accountOfProcess(),
   }
   const layout = await layOutRestore(deps, request, plan, copies, signal)
-  const { path } = await context.config()
   const without = [...words.without, ...closed.map(({ name }) => name)]
   return {
     deps,
@@ -105,6 +110,22 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
   function hasAllWithout(lost: readonly string[]): boolean {
     const { segments, partial, histories } = plan.wal
     return wal.areElsewhere([...segments, ...(partial === undefined ? [] : [partial]), ...histories], lost)
+  }
+}
+
+interface ChosenBackup {
+  readonly catalog: UnitedCatalog
+  readonly plan: RestorePlan
+  readonly copies: Awaited<ReturnType<typeof readCopies>>
+}
+
+/** The index of a catalogue may name a backup that is gone, or miss one: then everything is looked at. */
+async function chooseSurely(choose: (full: boolean) => Promise<ChosenBackup>): Promise<ChosenBackup> {
+  try {
+    return await choose(false)
+  } catch (error) {
+    if (!isFault(error, 'BACKUP_NOT_FOUND')) throw error
+    return choose(true)
   }
 }
 

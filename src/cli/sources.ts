@@ -62,6 +62,11 @@ export function sourceNames(
   if (stray !== undefined)
     throw usageFault(`no repository "${stray}" in ${path}`, `Give one of: ${known.join(', ')}.`)
   if (repository !== undefined && only) return [repository]
+  if (repository !== undefined && without.includes(repository))
+    throw usageFault(
+      `--repository ${repository} and --without ${repository} exclude one another`,
+      'Leave one of them out.',
+    )
   const left = known.filter(name => !without.includes(name))
   if (left.length === 0)
     throw usageFault('no repository is left to read from', 'Leave out one of the --without.')

@@ -35,12 +35,13 @@ export async function openWalSource(context: Opening, choice: SourceChoice): Pro
     )
   const notes: string[] = []
   const troubles = new TroubleLog(trouble => notes.push(describeTrouble(trouble)))
+  // One that is slow to open is asked after those that are open.
   const opened = [found.place, ...places.filter(place => place !== found.place)]
   for (const { place, fault } of failures) {
     const { code, message } = fault
     troubles.add({ repository: place.name, object: undefined, code, message, instead: found.place.name })
   }
-  const fromFirst = fromFirstWal(failures.length > 0 ? opened : places, { clock, troubles })
+  const fromFirst = fromFirstWal(opened, { clock, troubles })
   return {
     identity: found.value.identity,
     store: {

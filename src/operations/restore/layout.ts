@@ -8,7 +8,6 @@ import { refuseIfInUse } from '../../postgres/data-directory-lock.ts'
 import type { RestorePlan } from '../../policy/restore-plan.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import type { ManifestDirectory } from '../../repository/format/manifest.ts'
-import type { StorageDescription } from '../../storage/open.ts'
 import type { WorkerHost } from '../workers/crew.ts'
 import type { FileOwner } from '../workers/messages.ts'
 import { readManifestHead } from '../sources/manifest.ts'
@@ -35,6 +34,8 @@ export interface RestoreDeps extends WorkerHost {
 
 export interface LayoutRequest {
   readonly targetDirectory: string
+  /** All of the configuration: nothing is ever written into one. */
+  readonly repositoryUrls: readonly string[]
   readonly tablespaces: readonly TablespaceMapping[]
   readonly delta: boolean
   readonly force: boolean
@@ -71,7 +72,7 @@ export async function layOutRestore(
   assert(first !== undefined, 'a backup is restored from where it is')
   const { record } = first
   const { directories } = await readManifestHead(deps.copies, deps.troubles, signal)
-  for (const { source } of deps.copies) assertApart(directory, folderOf(source.storage))
+  for (const url of request.repositoryUrls) assertApart(directory, folderOf(url))
   await refuseIfInUse(directory)
   const use = judgeTarget(directory, await inspectTarget(directory), request)
   const tablespaces = placeTablespaces(record.tablespaces, request.tablespaces)
@@ -118,6 +119,6 @@ function modeOf(directories: readonly ManifestDirectory[]): number {
   return mode & 0o050 ? 0o750 : 0o700
 }
 
-function folderOf({ url }: StorageDescription): string | undefined {
+function folderOf(url: string): string | undefined {
   return url.startsWith('file:') ? fileURLToPath(url) : undefined
 }

@@ -3,8 +3,11 @@
  * then the next copy's is read from where the first one's broke off, which is right because all copies hold the same text.
  */
 import { Fault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
 import type { ManifestFile, ManifestHead } from '../../repository/format/manifest.ts'
 import { openManifest, type ManifestReader } from '../../repository/packs/manifest-reader.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { withReadAhead } from '../../storage/with-read-ahead.ts'
 import { fromFirstCopy, troubleOf } from './read-copies.ts'
 import { folderOfCopy, type BackupCopy } from './source.ts'
 import { isRepositoryTrouble, type TroubleLog } from './trouble.ts'
@@ -33,7 +36,7 @@ export async function* readManifestFiles(
   for (let left = copies; ;) {
     const { copy, manifest } = await fromFirstCopy(left, { nameIn, troubles }, async (from, key) => ({
       copy: from,
-      manifest: await open(from, key, signal),
+      manifest: await open(from, key, signal, storageOf(from)),
     }))
     left = left.filter(other => other !== copy)
     try {
@@ -50,15 +53,33 @@ export async function* readManifestFiles(
   }
 }
 
-async function open(copy: BackupCopy, key: string, signal: AbortSignal): Promise<ManifestReader> {
-  const { repository, identities } = copy.source
-  const manifest = await openManifest({ storage: repository.storage, key, identities }, signal)
+async function open(
+  copy: BackupCopy,
+  key: string,
+  signal: AbortSignal,
+  storage: Storage = copy.source.repository.storage,
+): Promise<ManifestReader> {
+  const { identities } = copy.source
+  const manifest = await openManifest({ storage, key, identities }, signal)
   const { backup } = manifest.head
   if (backup === copy.record.id) return manifest
   await manifest.close()
   throw new Fault('OBJECT_CORRUPT', `the manifest of ${copy.record.id} is that of ${backup}`, {
     hint: 'Find out who moved objects inside the repository; restore from another backup meanwhile (--backup ID).',
   })
+}
+
+/** The manifest of a million files is read as packs are: in parts, ahead of who reads it. */
+function storageOf({ source, record }: BackupCopy): Storage {
+  const { storage } = source.repository
+  const { sizeBytes } = record.manifest
+  const { readAheadPartSizeBytesMax: partSizeBytes, readAheadParts: partsMax } = limits
+  if (sizeBytes <= partSizeBytes) return storage
+  const ahead = withReadAhead(storage, { partSizeBytes, partsMax })
+  return {
+    ...storage,
+    get: (key, _range, signal) => ahead.get(key, { startBytes: 0, endBytes: sizeBytes }, signal),
+  }
 }
 
 /** The stream without its first files. */
