@@ -6,7 +6,7 @@ import { open, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises
 import { dirname, join } from 'node:path'
 import { errnoOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
-import type { World } from '../base/world.ts'
+import type { Clock, World } from '../base/world.ts'
 import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import { classifyWalFile, parseSegmentName, segmentName } from '../wal/segment.ts'
 import type { WalSource } from './wal-get.ts'
@@ -59,21 +59,19 @@ async function fillUntilIdle(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock } = world
-  const fetches = openFetches(source, folder, signal)
+  const fetches = openFetches(source, folder, new ArchiveEnd(clock), signal)
   let lastWanted: string | undefined
   let askedAt = clock.monotonicMs()
-  let pausedUntil = 0
   try {
     while (clock.monotonicMs() - askedAt < limits.walFetchAheadIdleMs) {
       const now = new Date(clock.now())
       await utimes(join(folder, 'lock'), now, now)
       const wanted = await readWanted(folder)
-      if (wanted !== lastWanted) [lastWanted, askedAt, pausedUntil] = [wanted, clock.monotonicMs(), 0]
+      if (wanted !== lastWanted) [lastWanted, askedAt] = [wanted, clock.monotonicMs()]
       const names = namesAfter(wanted, source.identity.walSegmentSizeBytes)
       // The one that is wanted may be here, and on its way to being taken.
       await fetches.keepOnly(wanted === undefined ? names : [wanted, ...names])
-      if (fetches.takeEndMet()) pausedUntil = clock.monotonicMs() + limits.walFetchAheadEndPauseMs
-      if (clock.monotonicMs() >= pausedUntil) await fetches.start(names)
+      await fetches.start(names)
       await clock.sleep(limits.walFetchAheadPollMs, signal)
     }
   } finally {
@@ -99,18 +97,48 @@ interface Fetches {
   keepOnly(names: readonly string[]): Promise<void>
   /** Starts as many as may run side by side. Throws what made one of the last ones fail. */
   start(names: readonly string[]): Promise<void>
-  /** Whether a segment was not there since this was last asked. */
-  takeEndMet(): boolean
   end(): Promise<void>
 }
 
-function openFetches(source: WalSource, folder: string, signal: AbortSignal): Fetches {
+/**
+ * Where the archive ended when it was last looked at. Beyond it nothing is asked for, and it itself only once in a while:
+ * each look at what is not there is a request or three.
+ */
+class ArchiveEnd {
+  readonly #clock: Pick<Clock, 'monotonicMs'>
+  #end: { readonly name: string; readonly againMs: number } | undefined
+
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    this.#clock = clock
+  }
+
+  missed(name: string): void {
+    if (this.#end && this.#end.name < name) return
+    this.#end = { name, againMs: this.#clock.monotonicMs() + limits.walFetchAheadEndPauseMs }
+  }
+
+  found(name: string): void {
+    if (this.#end && this.#end.name <= name) this.#end = undefined
+  }
+
+  worthAsking(names: readonly string[]): readonly string[] {
+    // The server has come past it, or left this timeline.
+    if (this.#end && !names.includes(this.#end.name)) this.#end = undefined
+    const end = this.#end
+    if (!end) return names
+    return names.filter(
+      name => name < end.name || (name === end.name && this.#clock.monotonicMs() >= end.againMs),
+    )
+  }
+}
+
+function openFetches(source: WalSource, folder: string, archive: ArchiveEnd, signal: AbortSignal): Fetches {
   const underWay = new Map<string, Promise<void>>()
   let failure: { readonly error: unknown } | undefined
-  let endMet = false
   const fetchNow = async (name: string): Promise<void> => {
     try {
-      if (!(await fetchOne(source, folder, name, signal))) endMet = true
+      if (await fetchOne(source, folder, name, signal)) archive.found(name)
+      else archive.missed(name)
     } catch (error) {
       failure ??= { error }
     } finally {
@@ -126,14 +154,9 @@ function openFetches(source: WalSource, folder: string, signal: AbortSignal): Fe
     async start(names) {
       if (failure) throw failure.error
       const ready = new Set(await readdir(folder))
-      const missing = names.filter(name => !ready.has(name) && !underWay.has(name))
+      const missing = archive.worthAsking(names).filter(name => !ready.has(name) && !underWay.has(name))
       const room = limits.walFetchAheadParallel - underWay.size
       for (const name of missing.slice(0, Math.max(0, room))) underWay.set(name, fetchNow(name))
-    },
-    takeEndMet() {
-      const met = endMet
-      endMet = false
-      return met
     },
     async end() {
       await Promise.all(underWay.values())

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { makeArchive, type FakeArchive } from '../../test/fakes/wal-archive.ts'
 import { WalWriter } from '../../test/fakes/wal-writer.ts'
 import { Fault, isFault, type FaultCode } from '../base/fault.ts'
+import { limits } from '../base/limits.ts'
 import { simWorld, systemWorld } from '../base/world.ts'
 import { generateIdentity } from '../pipeline/age.ts'
 import { fetchAhead } from './wal-fetch-ahead.ts'
@@ -197,6 +198,26 @@ describe('fetching ahead', () => {
     await world.clock.sleep(3_600_000, signal)
     await Promise.all([1, 2, 3].map(() => fetchAhead({ world, source }, spool.folder, signal)))
     expect(readdirSync(archive.wal)).toEqual([])
+  })
+
+  test('beyond the end of the archive next to nothing is asked for', async () => {
+    using archive = await setUp(3)
+    const world = simWorld({ startMs: Date.now() })
+    const asked: string[] = []
+    const store = {
+      get: (name: string, stop: AbortSignal) => {
+        asked.push(name)
+        return archive.store.get(name, stop)
+      },
+    }
+    const spool = openSpool(archive.wal, 'memory gathr', world)
+    await spool.keepFilling(archive.names[0] ?? '', () => undefined)
+    await fetchAhead({ world, source: { identity: archive.identity, store } }, spool.folder, signal)
+    const missing = asked.filter(name => !archive.names.includes(name))
+    expect(asked.length - missing.length).toBe(2)
+    const looks = limits.walFetchAheadIdleMs / limits.walFetchAheadEndPauseMs
+    expect(missing.length).toBeLessThanOrEqual(limits.walFetchAheadParallel + looks)
+    expect(missing.filter(name => name !== missing[0]).length).toBeLessThan(limits.walFetchAheadParallel)
   })
 
   test('a spool whose process is gone, or of another source, is not used and is removed', async () => {
