@@ -184,6 +184,9 @@ export const limits = {
   /** Once as many repositories have a file as must, the others get so much longer; then it is owed to them. */
   walPushGraceMs: 500,
   walPushPollMs: 20,
+  /** A call waits so long for the pushing process that it has started, and so long for one that lives to begin with its file. */
+  walPushStartMsMax: 10 * second,
+  walPushClaimMsMax: 200,
   /** The pushing process ends when nothing was to be done for so long. */
   walPushAheadIdleMs: 3 * second,
   /** It shows that it lives far more often than this. */

@@ -1,7 +1,7 @@
 /** What one call of `wal push` works with. Loaded for every segment, so it imports little. */
 import { spawn } from 'node:child_process'
 import { dirname, resolve } from 'node:path'
-import type { PushCallDeps } from '../operations/wal-push/call.ts'
+import type { Helper, PushCallDeps } from '../operations/wal-push/call.ts'
 import { openOwedBook } from '../operations/wal-push/owed.ts'
 import { openPushedSpool } from '../operations/wal-push/pushed-spool.ts'
 import { openTargets } from '../operations/wal-push/target.ts'
@@ -33,17 +33,22 @@ export async function openPushCall(
     durableIn: plan.durableIn,
     book: openOwedBook(walFolder, clock),
     parallel: config.wal.pushAhead,
-    startPushAhead: busy => {
-      startHelper(program.launcher, ['--config', configPath, 'wal', 'push-ahead', walFolder, '--busy', busy])
-    },
+    startPushAhead: () =>
+      startHelper(program.launcher, ['--config', configPath, 'wal', 'push-ahead', walFolder]),
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   }
 }
 
 /** This program once more, in a session of its own: it outlives this command, and serves those that follow. */
-function startHelper(launcher: string, words: readonly string[]): void {
+function startHelper(launcher: string, words: readonly string[]): Helper {
+  let ended = false
   const child = spawn(launcher, words, { detached: true, stdio: 'ignore' })
+  const onEnd = (): void => {
+    ended = true
+  }
   // Pushing ahead is a help, not a need.
-  child.on('error', () => undefined)
+  child.on('error', onEnd)
+  child.on('exit', onEnd)
   child.unref()
+  return { hasEnded: () => ended }
 }

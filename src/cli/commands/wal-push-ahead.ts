@@ -1,13 +1,12 @@
 /** `holdfast wal push-ahead FOLDER`: the helper that `wal push` starts. Not for people. */
-import { argument, defineCommand, value } from '../command.ts'
-import { asText } from '../usage.ts'
+import { argument, defineCommand } from '../command.ts'
 
 export const walPushAhead = defineCommand({
   words: ['wal', 'push-ahead'],
   hidden: true,
   summary: 'Push the WAL files that wait, before PostgreSQL asks. Started by `wal push`; ends by itself.',
   arguments: { folder: argument('FOLDER', 'The pg_wal of the server.') },
-  options: { busy: value('NAME', asText, 'A file that is being pushed already.') },
+  options: {},
   examples: [],
   async run(context, given) {
     const [{ pushAhead }, { openOwedBook }, { openPushedSpool }, { openTargets }, { openStorage }, setup] =
@@ -28,7 +27,7 @@ export const walPushAhead = defineCommand({
     const book = openOwedBook(given.folder, world.clock)
     await pushAhead(
       { world, progress, worker: program.worker, spool, book, opened: opened.all },
-      { ...plan, walFolder: given.folder, parallel: config.wal.pushAhead, busy: given.busy },
+      { ...plan, walFolder: given.folder, parallel: config.wal.pushAhead },
       signal,
     )
     return undefined

@@ -18,7 +18,11 @@ export interface PushCallDeps extends PushDeps {
   readonly book: OwedBook
   readonly parallel: number
   /** Starts `pushAhead` in a process of its own. */
-  readonly startPushAhead: (busy: string) => void
+  readonly startPushAhead: () => Helper
+}
+
+export interface Helper {
+  readonly hasEnded: () => boolean
 }
 
 export interface PushCall {
@@ -34,31 +38,48 @@ export async function pushOnCall(deps: PushCallDeps, path: string, signal: Abort
   const ready = await listReady(walFolder)
   // Only what PostgreSQL has listed itself is somebody else's business.
   const waiting = spool && ready.includes(name) ? spool : undefined
-  if (waiting && (await isPushedAhead(waiting, path, name, world, signal)))
-    return { name, result: 'ahead', lacking: [] }
   const mayStart = waiting !== undefined && !(await waiting.isPusherAlive())
   const isMore = mayStart && deps.parallel > 0 && ready.length > 1
-  if (isMore) deps.startPushAhead(name)
+  // It takes this file first. Two that load all that reaching object storage needs would be in each other's way.
+  const helper = isMore ? deps.startPushAhead() : undefined
+  if (waiting && (await isPushedAhead(waiting, { path, name, helper }, world, signal)))
+    return { name, result: 'ahead', lacking: [] }
 
   const skip = targets.length > 1 ? await openCircuits(book, targets, world.clock) : []
   const pushed = await pushToAll(deps, { path, skip }, signal)
   await settlePush(book, targets, pushed)
-  if (mayStart && !isMore && (await isAnyBehind(deps))) deps.startPushAhead(name)
+  if (mayStart && !isMore && (await isAnyBehind(deps))) deps.startPushAhead()
   return pushed
 }
 
-/** Waits for a file that is on its way, as long as whoever brings it lives. */
+interface Awaited {
+  readonly path: string
+  readonly name: string
+  /** Just started, if so: it may take a while until it can be seen. */
+  readonly helper: Helper | undefined
+}
+
+/** Waits for a file that is on its way, or soon will be, as long as whoever brings it lives. */
 async function isPushedAhead(
   spool: PushedSpool,
-  path: string,
-  name: string,
+  { path, name, helper }: Awaited,
   { clock }: World,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const endMs = clock.monotonicMs() + limits.walPushMsMax
-  while ((await spool.isUnderWay(name)) && (await spool.isPusherAlive()) && clock.monotonicMs() < endMs)
+  const beganMs = clock.monotonicMs()
+  const isWorthWaiting = async (): Promise<boolean> => {
+    const waitedMs = clock.monotonicMs() - beganMs
+    const isAlive = await spool.isPusherAlive()
+    if (isAlive && (await spool.isUnderWay(name))) return waitedMs < limits.walPushMsMax
+    if (await spool.hasFailed(name)) return false
+    if (helper) return !helper.hasEnded() && waitedMs < limits.walPushStartMsMax
+    return isAlive && waitedMs < limits.walPushClaimMsMax
+  }
+  while (!(await spool.isPushed(path, name))) {
+    if (!(await isWorthWaiting())) return spool.isPushed(path, name)
     await clock.sleep(limits.walPushPollMs, signal)
-  return spool.isPushed(path, name)
+  }
+  return true
 }
 
 /** Somebody has to bring what is owed; not while it is known that nobody takes it. */

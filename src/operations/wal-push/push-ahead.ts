@@ -33,8 +33,6 @@ export interface PushAheadRequest {
   readonly durableIn: number
   /** How many files at a time; 0: only catch up. */
   readonly parallel: number
-  /** A file that the call which started this is pushing. */
-  readonly busy: string | undefined
 }
 
 /** Returns when there is nothing left to do, or another process does it. */
@@ -138,7 +136,6 @@ class Pusher {
     this.#deps = deps
     this.#request = request
     this.#workedAtMs = deps.world.clock.monotonicMs()
-    if (request.busy !== undefined) this.#done.add(request.busy)
   }
 
   /** More than one may be ready while a repository that is behind is waited for. */
@@ -178,15 +175,15 @@ class Pusher {
     const name = basename(path)
     const stamp = this.#underWay.get(name)
     this.#workedAtMs = this.#deps.world.clock.monotonicMs()
+    let failed = true
     try {
-      if (await this.#isDurable(name, outcome)) {
-        this.#failuresInARow = 0
-        if (stamp !== undefined) await spool.writePushed(path, name, stamp)
-      } else this.#failuresInARow++
+      failed = !(await this.#isDurable(name, outcome))
+      this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0
+      if (!failed && stamp !== undefined) await spool.writePushed(path, name, stamp)
     } finally {
       this.#underWay.delete(name)
       this.#done.add(name)
-      await spool.release(name)
+      await spool.release(name, failed ? 'failed' : undefined)
     }
   }
 

@@ -4,6 +4,7 @@
  *     pg_wal/holdfast-pushed/<configuration>/lock         who pushes, touched as long as it lives
  *                                            <file>.pushing   on its way
  *                                            <file>.pushed    durable where it must be; what exactly, see `proofOf`
+ *                                            <file>.failed    could not be pushed: left to the call for it
  *
  * bin/holdfast reads `.pushed` files by itself, without starting Node: what it compares is written down here and
  * there, and test/push-ahead.test.ts holds the two together. Whatever is wrong with the spool, `wal push` stores its
@@ -32,8 +33,9 @@ export interface PushedSpool {
   /** `stamp` as it was before the file was read; nothing is written when it has changed since. */
   writePushed(path: string, name: string, stamp: string): Promise<void>
   isUnderWay(name: string): Promise<boolean>
+  hasFailed(name: string): Promise<boolean>
   claim(name: string): Promise<void>
-  release(name: string): Promise<void>
+  release(name: string, how?: 'failed'): Promise<void>
   isPusherAlive(): Promise<boolean>
   /** False: another process is pushing. */
   takeLock(): Promise<boolean>
@@ -100,6 +102,7 @@ interface SpoolPlace {
 function spoolIn(folder: string, { context, configPath, clock }: SpoolPlace): PushedSpool {
   const pushedPath = (name: string): string => join(folder, `${name}.pushed`)
   const claimPath = (name: string): string => join(folder, `${name}.pushing`)
+  const failedPath = (name: string): string => join(folder, `${name}.failed`)
   const lockPath = join(folder, 'lock')
   const proofOf = (stamp: string): string => [stamp, ...context, ''].join('\n')
   return {
@@ -114,9 +117,16 @@ function spoolIn(folder: string, { context, configPath, clock }: SpoolPlace): Pu
       if ((await stampOf(path)) !== stamp) return
       await replaceFile(pushedPath(name), proofOf(stamp))
     },
-    isUnderWay: async name => (await stat(claimPath(name)).catch(() => undefined)) !== undefined,
-    claim: name => writeFile(claimPath(name), ''),
-    release: name => rm(claimPath(name), { force: true }),
+    isUnderWay: name => isThere(claimPath(name)),
+    hasFailed: name => isThere(failedPath(name)),
+    async claim(name) {
+      await rm(failedPath(name), { force: true })
+      await writeFile(claimPath(name), '')
+    },
+    async release(name, how) {
+      if (how === 'failed') await writeFile(failedPath(name), '')
+      await rm(claimPath(name), { force: true })
+    },
     isPusherAlive: () => isHeld(lockPath, clock),
     takeLock: () => takeLock(folder, lockPath, clock),
     async touchLock() {
@@ -124,7 +134,7 @@ function spoolIn(folder: string, { context, configPath, clock }: SpoolPlace): Pu
       await utimes(lockPath, now, now)
     },
     async releaseLock() {
-      await rm(lockPath, { force: true })
+      await removeTraces(folder)
       for (const path of [folder, dirname(folder)]) await rmdir(path).catch(() => undefined)
     },
     sweep: waiting => sweep(folder, waiting),
@@ -174,16 +184,21 @@ async function removeDead(spoolsFolder: string, clock: Clock): Promise<void> {
   for (const spool of await readdir(spoolsFolder)) {
     const folder = join(spoolsFolder, spool)
     if (await isHeld(join(folder, 'lock'), clock)) continue
-    const names = await readdir(folder).catch(() => [])
-    for (const name of names.filter(each => !each.endsWith('.pushed')))
-      await rm(join(folder, name), { force: true })
+    await removeTraces(folder)
     await rmdir(folder).catch(() => undefined)
   }
 }
 
+/** All but what stays true. */
+async function removeTraces(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => [])
+  for (const name of names.filter(each => !each.endsWith('.pushed')))
+    await rm(join(folder, name), { force: true })
+}
+
 async function sweep(folder: string, waiting: ReadonlySet<string>): Promise<void> {
   for (const entry of await readdir(folder)) {
-    const name = /^(.+)\.pushed$/.exec(entry)?.[1]
+    const name = /^(.+)\.(?:pushed|failed)$/.exec(entry)?.[1]
     if (name !== undefined && !waiting.has(name)) await rm(join(folder, entry), { force: true })
   }
 }
@@ -202,5 +217,11 @@ async function replaceFile(path: string, text: string): Promise<void> {
   await writeFile(unfinished, text, { mode: 0o600 })
   await rename(unfinished, path)
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
 
 const readText = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined)
