@@ -120,7 +120,9 @@ async function report(
     facts: [
       ...tools.map(tool => `${tool.name} ${tool.version}: ${tool.settings}`),
       ...(options.storage === 's3'
-        ? ['Both in buckets of one Ceph on this machine, by TLS and in path style; it keeps objects in memory']
+        ? [
+            'Both in buckets of one Ceph on this machine, by TLS and in path style; it keeps objects in memory',
+          ]
         : []),
       `Data: ${formatBytes(size.sizeBytes)} in ${String(size.files)} files: ${JSON.stringify(data.shape)}`,
       `${String(options.runs)} alternating runs of each; before each \`sync\`, then ${options.caches === 'warm' ? 'the source is read once (warm page cache)' : 'the page cache is emptied'}`,
