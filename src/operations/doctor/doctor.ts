@@ -16,6 +16,7 @@ import { checkBucket } from './bucket/check-bucket.ts'
 import { checkFolder, type FolderSurroundings } from './check-folder.ts'
 import { checkConfigFile, checkLauncher, checkReadable, checkTools } from './check-host.ts'
 import { checkKeys } from './check-keys.ts'
+import { checkOwed } from './check-owed.ts'
 import { checkClock, checkServer } from './check-server.ts'
 import { tryStorage } from './check-storage.ts'
 import { findingsOf, ok, type Finding } from './finding.ts'
@@ -53,6 +54,8 @@ export async function examine(
   for (const name of repositories) {
     progress.phase(`trying repository ${name}`)
     places.push(...(await lookAtPlace(deps, name, facts, signal)))
+    const dataDirectory = loaded.config.postgres.dataDirectory ?? facts?.dataDirectory
+    places.push(...(await checkOwed(loaded.config, name, dataDirectory, deps.world.clock)))
   }
   return [...config, ...server, ...host, ...places]
 }
