@@ -274,7 +274,8 @@ function media(
   if (first === undefined) return { status: 200, headers, body: bytes }
   if (Number(first) >= bytes.length) throw new StrictError(416, 'The requested range cannot be satisfied.')
   const end = Math.min(bytes.length, last === '' ? bytes.length : Number(last) + 1)
-  const contentRange = `bytes ${first}-${String(end - 1)}/${String(bytes.length)}`
+  // As Google's own testbench has it: the end that was asked for, be it past that of the object.
+  const contentRange = `bytes ${first}-${last === '' ? String(end - 1) : String(last)}/${String(bytes.length)}`
   return {
     status: 206,
     headers: { ...headers, 'content-range': contentRange },

@@ -231,6 +231,7 @@ describe('trouble', () => {
   test.each([
     ['a bucket that does not exist', 'The specified bucket does not exist.', 'REPOSITORY_MISSING'],
     ['an object that does not', 'No such object: bucket/p/a', 'OBJECT_MISSING'],
+    ['one in a bucket of an odd name', 'No such object: the-bucket-does not exist/p/a', 'OBJECT_MISSING'],
   ] as const)('%s is told as that', async (_, text, code) => {
     const server = await start()
     const storage = await open(server)

@@ -20,11 +20,12 @@ export function refused(location: string, what: string, reply: ErrorReply): Faul
 
 /** The storage itself says that there is no such object, and not that something before it was not found. */
 export function saysNoSuchObject({ status, text }: ErrorReply): boolean {
-  return status === 404 && /no such object/i.test(wordsOf({ status, text }))
+  return status === 404 && /^no such object: /i.test(wordsOf({ status, text }))
 }
 
+/** In exactly these words: names of objects and buckets may have any of them in it. */
 export function saysNoSuchBucket({ status, text }: ErrorReply): boolean {
-  return status === 404 && /bucket\b.*\b(?:does not|doesn't) exist/i.test(wordsOf({ status, text }))
+  return status === 404 && /^the specified bucket does not exist/i.test(wordsOf({ status, text }))
 }
 
 export function missingObject(location: string, key: string): Fault {

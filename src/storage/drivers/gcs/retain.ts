@@ -20,23 +20,31 @@ export async function retainObject(
   if ((object.retention?.untilMs ?? 0) >= until.untilMs) return
   // A lock that nobody can lift stays one, whatever the mode that is asked for now.
   const mode = object.retention?.mode === 'compliance' ? 'compliance' : until.mode
+  try {
+    await setRetention(place, key, object, { ...until, mode }, signal)
+  } catch (error) {
+    // How a bucket without locks refuses differs; it says itself that it has none.
+    const { lockable } = await traitsOf(place, signal)
+    throw lockable === false ? withoutLocks(place, error) : error
+  }
+}
+
+async function setRetention(
+  place: GcsPlace,
+  key: string,
+  object: GcsObject,
+  { mode, untilMs }: Retention,
+  signal: AbortSignal,
+): Promise<void> {
+  const retention = { mode: retentionModes[mode], retainUntilTime: new Date(untilMs).toISOString() }
   const reply = await place.client.request(
     {
-      what: `locking ${key} until ${formatTime(until.untilMs)}`,
+      what: `locking ${key} until ${formatTime(untilMs)}`,
       method: 'PATCH',
       path: objectPath(place, key),
       query: conditionsFor(object, mode),
       headers: { 'content-type': 'application/json; charset=UTF-8' },
-      body: [
-        Buffer.from(
-          JSON.stringify({
-            retention: {
-              mode: retentionModes[mode],
-              retainUntilTime: new Date(until.untilMs).toISOString(),
-            },
-          }),
-        ),
-      ],
+      body: [Buffer.from(JSON.stringify({ retention }))],
       expects: [400, 412],
     },
     signal,
@@ -44,8 +52,8 @@ export async function retainObject(
   if (reply.status === 412) throw changedMeanwhile(place, key)
   // Servers that know no retention leave the field out.
   const isLocked =
-    reply.status < 300 && (parseObject(reply.text, place.location).retention?.untilMs ?? 0) >= until.untilMs
-  if (!isLocked) throw withoutLocks(place)
+    reply.status < 300 && (parseObject(reply.text, place.location).retention?.untilMs ?? 0) >= untilMs
+  if (!isLocked) throw withoutLocks(place, undefined)
 }
 
 function conditionsFor(
@@ -91,9 +99,10 @@ export async function traitsOf(place: GcsPlace, signal: AbortSignal): Promise<St
   }
 }
 
-function withoutLocks({ location }: GcsPlace): Fault {
+function withoutLocks({ location }: GcsPlace, cause: unknown): Fault {
   return new Fault('STORAGE_UNSUPPORTED', `the bucket of ${location} does not lock objects`, {
     hint: 'Turn object retention on: `gcloud storage buckets update gs://NAME --enable-per-object-retention`; it can not be turned off again.',
+    cause,
   })
 }
 

@@ -12,7 +12,9 @@ import { openSession, type GcsSession } from './session.ts'
 import { isTaken, sentOf, uploadWhole, type Outcome } from './upload.ts'
 import { assertTaken, assertWritten, isSame } from './written.ts'
 
-export function openWriter(place: GcsPlace, key: string, signal: AbortSignal): ObjectWriter {
+export function openWriter(place: GcsPlace, key: string, given: AbortSignal): ObjectWriter {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([given, stop.signal])
   let state: 'open' | 'committed' | 'aborted' = 'open'
   let session: GcsSession | 'refused' | undefined
   let pieces: Uint8Array[] = []
@@ -71,6 +73,7 @@ export function openWriter(place: GcsPlace, key: string, signal: AbortSignal): O
       if (state !== 'open') return
       state = 'aborted'
       pieces = []
+      stop.abort(new Error(`the writer of ${key} was given up`))
       await underWay.catch(() => undefined)
       if (session === undefined || session === 'refused') return
       // The storage forgets an upload that is not ended after a week, and nobody pays for it.
