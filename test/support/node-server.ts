@@ -25,8 +25,11 @@ export function serverMissing(name: string): string | undefined {
     : `${name} is not installed: run npm ci in test/servers`
 }
 
-const prelude = `
-  process.stdin.on('data', () => undefined).on('end', () => process.exit())
+const preludeFor = (folder: string): string => `
+  process.stdin.on('data', () => undefined).on('end', () => {
+    process.getBuiltinModule('node:fs').rmSync(${JSON.stringify(folder)}, { recursive: true, force: true })
+    process.exit()
+  })
   setTimeout(() => process.exit(), 20 * 60_000).unref()
   const require = process.getBuiltinModule('node:module').createRequire(${JSON.stringify(join(servers, 'package.json'))})
 `
@@ -38,7 +41,7 @@ export async function startNodeServer(
 ): Promise<NodeServer> {
   const folder = mkdtempSync(join(tmpdir(), `hf-${name}-`))
   const port = await freePort()
-  const child = spawn(process.execPath, ['-e', prelude + codeFor(port, folder)], {
+  const child = spawn(process.execPath, ['-e', preludeFor(folder) + codeFor(port, folder)], {
     cwd: folder,
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: folder, NODE_NO_WARNINGS: '1' },
