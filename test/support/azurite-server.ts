@@ -1,6 +1,6 @@
 /** Throw-away Azure Blob storage: Microsoft's azurite, which keeps everything in memory here. */
 import { BlobServiceClient } from '@azure/storage-blob'
-import { serverMissing, startNodeServer } from './node-server.ts'
+import { startNodeServer } from './node-server.ts'
 
 export interface AzuriteServer {
   /** With the account in the path, as azurite has it. */
@@ -16,11 +16,6 @@ export interface AzuriteServer {
 /** azurite's well-known account; its key is in the documentation of every Azure SDK. */
 const account = 'devstoreaccount1'
 const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
-
-/** Undefined: it can be started. */
-export function azuriteMissing(): string | undefined {
-  return serverMissing('azurite')
-}
 
 export async function startAzurite(): Promise<AzuriteServer> {
   const server = await startNodeServer(

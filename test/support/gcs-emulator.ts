@@ -5,21 +5,16 @@
  * It ignores generation conditions and knows uploads in one chunk only. What depends on either is tested against
  * gcs-emulator-strict.ts.
  */
-import { serverMissing, startNodeServer, type NodeServer } from './node-server.ts'
+import { startNodeServer, type NodeServer } from './node-server.ts'
 
 export interface GcsEmulator {
   readonly endpoint: string
   stop(): Promise<void>
 }
 
-/** Undefined: it can be started. */
-export function gcsEmulatorMissing(): string | undefined {
-  return serverMissing('firebase-tools')
-}
-
 export async function startGcsEmulator(): Promise<GcsEmulator> {
   const server: NodeServer = await startNodeServer(
-    'gcs',
+    'firebase-tools',
     port => `
       process.env.FIREBASE_TOOLS_UPGRADE_CHECK = '0'
       const { EmulatorRegistry } = require('firebase-tools/lib/emulator/registry')

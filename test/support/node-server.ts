@@ -18,13 +18,6 @@ const startMsMax = 60_000
 
 const servers = fileURLToPath(new URL('../servers/', import.meta.url))
 
-/** Undefined: the package is there. */
-export function serverMissing(name: string): string | undefined {
-  return existsSync(join(servers, 'node_modules', name))
-    ? undefined
-    : `${name} is not installed: run npm ci in test/servers`
-}
-
 const preludeFor = (folder: string): string => `
   process.stdin.on('data', () => undefined).on('end', () => {
     process.getBuiltinModule('node:fs').rmSync(${JSON.stringify(folder)}, { recursive: true, force: true })
@@ -39,6 +32,8 @@ export async function startNodeServer(
   name: string,
   codeFor: (port: number, folder: string) => string,
 ): Promise<NodeServer> {
+  if (!existsSync(join(servers, 'node_modules')))
+    throw new Error('the test servers are not installed: run npm ci in test/servers')
   const folder = mkdtempSync(join(tmpdir(), `hf-${name}-`))
   const port = await freePort()
   const child = spawn(process.execPath, ['-e', preludeFor(folder) + codeFor(port, folder)], {
