@@ -80,7 +80,8 @@ async function backupDuring(meddle: () => void): Promise<Run> {
     'a pack is being written',
     () =>
       readdirSync(staging).some(
-        name => (statSync(join(staging, name), { throwIfNoEntry: false })?.size ?? 0) > 100_000,
+        // More than a whole segment has: the archiver writes there, too.
+        name => (statSync(join(staging, name), { throwIfNoEntry: false })?.size ?? 0) > 1_200_000,
       ),
     { everyMs: 1 },
   )

@@ -18,7 +18,10 @@ export const limits = {
   batchFilesMax: 256,
   batchSizeBytesTarget: 4 * MiB,
   /** A restore gives a worker so many raw bytes of a pack at a time, or so many files. Each has one task ahead. */
-  restoreTaskSizeBytesTarget: 64 * MiB,
+  restoreTaskSizeBytesMin: 64 * MiB,
+  restoreTaskSizeBytesMax: 192 * MiB,
+  /** So many tasks for each worker, where the bounds allow it: fewer leave one worker alone at the end, more cost requests. */
+  restoreTasksPerWorker: 16,
   restoreTaskFilesMax: 4096,
   /** Told to stop, a worker may clean up for so long before it is ended. */
   workerStopMsMax: 10 * second,
@@ -53,7 +56,7 @@ export const limits = {
   sourceOutageMs: 30 * second,
   /** A restore has so many requests on their way for each worker; all of them together hold so many bytes. */
   readAheadParts: 3,
-  readAheadSizeBytesMax: 96 * MiB,
+  readAheadSizeBytesMax: 64 * MiB,
   /** Large, since each is paid for; small enough for many workers. */
   readAheadPartSizeBytesMin: 2 * MiB,
   readAheadPartSizeBytesMax: 16 * MiB,

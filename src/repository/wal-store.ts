@@ -16,6 +16,7 @@ import { decodeWalHead, encodeWalHead, type WalHead } from './format/wal-head.ts
 import { clusterKey, walKey, walNameOf, walPrefix } from './layout.ts'
 import { readWhole } from './objects.ts'
 import type { Repository } from './repository.ts'
+import { openTwins } from './wal-twins.ts'
 
 export interface WalStore {
   /** `already`: the same bytes are there. OBJECT_CONFLICT when others are. Durable either way. */
@@ -81,10 +82,13 @@ export function openWalStore(repository: Repository, { encoding, identities }: W
   const keysOf = (name: string): readonly string[] =>
     [suffix, ...suffixes.filter(other => other !== suffix)].map(each => walKey(identity.cluster, name, each))
 
+  const mayHaveTwin = openTwins(storage)
   const putEncoded: WalStore['putEncoded'] = async ({ head, pieces }, signal) => {
     assertOwn(repository, head)
     const [key = '', otherKey = ''] = keysOf(head.name)
-    const twin = await readHead(repository, otherKey, signal)
+    const twin = (await mayHaveTwin(otherKey, signal))
+      ? await readHead(repository, otherKey, signal)
+      : undefined
     if (twin) return assertSame(repository, twin, head, otherKey)
     if ((await storage.put(key, bodyOfPieces(pieces), signal)) === 'written') return 'stored'
     const there = await readHead(repository, key, signal)

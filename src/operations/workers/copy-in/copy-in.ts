@@ -8,7 +8,7 @@ import { runCrew, type WorkerHost } from '../crew.ts'
 import type { BackupPlace, CopyInReport, CopyInSetup, FileOwner } from '../messages.ts'
 import { makeDirectories } from './make-directories.ts'
 import { syncTrees } from './sync-trees.ts'
-import { copiesByNumber, tasksOf } from './tasks.ts'
+import { copiesByNumber, taskSizeFor, tasksOf } from './tasks.ts'
 
 export interface CopyInRequest {
   /** The id, for messages. */
@@ -45,11 +45,10 @@ export async function copyIn(
   signal: AbortSignal,
 ): Promise<CopyInReport> {
   await makeDirectories(request.targetDirectory, request.directories, request.owner)
-  const tasks = tasksOf(
-    request.files,
-    copiesByNumber(request.copies.map(({ packs }) => packs)),
-    request.select ?? (() => true),
-  )
+  const tasks = tasksOf(request.files, copiesByNumber(request.copies.map(({ packs }) => packs)), {
+    select: request.select ?? (() => true),
+    sizeBytesTarget: taskSizeFor(rawBytesOf(request), request.workers),
+  })
   let report: CopyInReport = { files: 0, bytes: 0, filesKept: 0, bytesKept: 0 }
   await runCrew(
     host,
@@ -70,6 +69,10 @@ export async function copyIn(
   await syncTrees([request.targetDirectory, ...request.otherTrees], signal)
   return report
 }
+
+/** All copies of a backup hold the same files. */
+const rawBytesOf = ({ copies }: CopyInRequest): number =>
+  (copies[0]?.packs ?? []).reduce((sum, { rawBytes }) => sum + rawBytes, 0)
 
 function setupsOf(request: CopyInRequest): readonly CopyInSetup[] {
   const { backup, copies, targetDirectory, owner, delta } = request

@@ -31,11 +31,23 @@ export function copiesByNumber(copies: readonly (readonly PackRecord[])[]): Read
   )
 }
 
+export interface TaskRule {
+  readonly select: (file: ManifestFile) => boolean
+  /** Raw. */
+  readonly sizeBytesTarget: number
+}
+
+/** Each task costs a request or two, so they grow with what there is to do. */
+export function taskSizeFor(rawBytes: number, workers: number): number {
+  const { restoreTasksPerWorker, restoreTaskSizeBytesMin: least, restoreTaskSizeBytesMax: most } = limits
+  return Math.max(least, Math.min(most, Math.ceil(rawBytes / workers / restoreTasksPerWorker)))
+}
+
 /** The files that `select` chooses. Nothing is gathered beyond one task. */
 export async function* tasksOf(
   files: AsyncIterable<readonly ManifestFile[]>,
   packs: ReadonlyMap<number, PackCopies>,
-  select: (file: ManifestFile) => boolean,
+  { select, sizeBytesTarget }: TaskRule,
 ): AsyncGenerator<CopyInTask, void, undefined> {
   let chosen: ManifestFile[] = []
   let chosenBytes = 0
@@ -43,8 +55,7 @@ export async function* tasksOf(
     for (const file of group) {
       if (!select(file)) continue
       const isFull =
-        chosenBytes + file.sizeBytes > limits.restoreTaskSizeBytesTarget ||
-        chosen.length >= limits.restoreTaskFilesMax
+        chosenBytes + file.sizeBytes > sizeBytesTarget || chosen.length >= limits.restoreTaskFilesMax
       if (chosen.length > 0 && (isFull || chosen[0]?.pack !== file.pack)) {
         yield taskOf(chosen, packs)
         chosen = []
