@@ -9,7 +9,7 @@
 import type { Storage } from '../storage/storage.ts'
 
 /** One list serves so many files. */
-const filesPerList = 64
+const filesPerList = 256
 
 const segmentFolder = /\/[0-9A-F]{8}\/[0-9A-F]{8}\/$/
 

@@ -1,4 +1,4 @@
-/** A worker that pushes: one WAL file after the other, each to all repositories. A file that fails does not end it. */
+/** A worker that pushes: WAL files, two of them under way, each to all repositories. A file that fails does not end it. */
 import { openTargets } from '../../wal-push/target.ts'
 import { pushToAll } from '../../wal-push/push-to-all.ts'
 import { encodeFailure, type PushOutcome, type PushSetup } from '../messages.ts'
@@ -10,11 +10,20 @@ export async function runPush(
   signal: AbortSignal,
 ): Promise<void> {
   await using opened = openTargets(targets, { cluster, world, openStorage: open })
+  // While one is on its way to the repositories, the next is read and compressed.
+  let last: Promise<void> = Promise.resolve()
   for (let task = await nextTask(); task; task = await nextTask()) {
     if (task.kind !== 'push') throw new Error('assertion failed: a pushing worker is told what to push')
-    const outcome = await pushOne({ targets: opened.all, durableIn, world }, task, signal)
-    post({ kind: 'pushed', path: task.path, outcome })
+    const { path } = task
+    const current = pushOne({ targets: opened.all, durableIn, world }, task, signal).then(outcome => {
+      post({ kind: 'pushed', path, outcome })
+    })
+    // Waited for below; until then a failure of its own must not end the process.
+    current.catch(() => undefined)
+    await last
+    last = current
   }
+  await last
 }
 
 async function pushOne(

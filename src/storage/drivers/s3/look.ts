@@ -44,11 +44,18 @@ export function openLooker(api: Api, { common, customerKey }: Parameters): Looke
       seenMs = now()
       return { info: infoOf(key, answer), token: answer.Metadata?.[tokenName] }
     } catch (error) {
+      if (isStatus(error, 400)) await findReason(key, signal)
       if (!isStatus(error, 404)) throw error
       // To HEAD, a bucket that is gone looks like an object that is not there.
       if (now() - seenMs > 1 * minute) await assertBucket(signal)
       return undefined
     }
+  }
+
+  /** HEAD has no body, so nothing says why it was refused; expired credentials, most of the time. A list says it. */
+  const findReason = async (key: string, signal: AbortSignal): Promise<void> => {
+    const command = new ListObjectsV2Command({ Bucket, Prefix: full(key), MaxKeys: 1, ...common })
+    await api.send({ doing: `looking at ${key}` }, command, signal)
   }
 
   const assertBucket: Looker['assertBucket'] = async signal => {
