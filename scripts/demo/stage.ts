@@ -43,8 +43,11 @@ export function openStage(account: Account, orders: number): Stage {
       at: (...names) => join(folder, ...names),
       keep: () => void watchdog.kill('SIGKILL'),
       remove() {
-        // A helper of Holdfast that is just ending may still write something.
-        rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+        // A helper of Holdfast that is just ending may still write something, also into what was looked through already.
+        for (let tries = 0; existsSync(folder) && tries < 50; tries++) {
+          rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+        }
         watchdog.kill('SIGKILL')
       },
     }
