@@ -13,7 +13,6 @@ const CHECKSUM_AT: usize = 8
 /** Offset of pd_upper, which is zero in a page that was never written. */
 const UPPER_AT: usize = 14
 
-// @ts-ignore: decorator
 @inline
 function mix(sum: v128, words: v128): v128 {
   const mixed = v128.xor(sum, words)

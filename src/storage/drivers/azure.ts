@@ -9,7 +9,7 @@ import { Fault, isFault } from '../../base/fault.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
 import { retryWith, type Retry } from '../../base/retry.ts'
-import { formatTime, minute, second } from '../../base/units.ts'
+import { minute, second } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
 import { assertKey, isKey } from '../key.ts'
 import type { ServerSideEncryption, StorageDescription } from '../open.ts'
@@ -24,6 +24,7 @@ import { openSend } from './azure/send.ts'
 import { openBlocks, putWhole } from './azure/write.ts'
 import { collectBody, writeBody } from './object/bodies.ts'
 import { openPartWriter } from './object/part-writer.ts'
+import { readOnlyAsOf } from './object/read-only.ts'
 import { ruleMatcher } from './object/rules.ts'
 
 export async function openAzureStorage(
@@ -35,15 +36,11 @@ export async function openAzureStorage(
   const place = await placeOf(url, description, world, retry)
   // A container has an owner, a region, a bill: `init` makes none, but says how.
   if (description.make === true) await assertContainer(place, AbortSignal.timeout(limits.storageRequestMsMax))
-  const writable = (): void => {
-    if (place.asOfMs !== undefined) throw readOnly(place, place.asOfMs)
-  }
   const writerOf = (key: string, signal: AbortSignal) => openPartWriter(key, openBlocks(place, key), signal)
-  return {
+  const storage: Storage = {
     location: place.location,
     async put(key, body, signal) {
       assertKey(key)
-      writable()
       signal.throwIfAborted()
       return body.sizeBytes <= limits.objectWholeSizeBytesMax
         ? putWhole(place, key, await collectBody(key, body, signal), signal)
@@ -51,7 +48,6 @@ export async function openAzureStorage(
     },
     async create(key, signal) {
       assertKey(key)
-      writable()
       signal.throwIfAborted()
       return writerOf(key, signal)
     },
@@ -72,7 +68,6 @@ export async function openAzureStorage(
     list: (what, signal) => listBlobs(place, what, signal),
     async delete(keys, signal) {
       keys.forEach(assertKey)
-      writable()
       await inParallel(
         keys,
         limits.objectDeletesParallel,
@@ -82,12 +77,12 @@ export async function openAzureStorage(
     },
     async retain(key, until, signal) {
       assertKey(key)
-      writable()
       await retainBlob(place, key, until, signal)
     },
     traits: signal => traitsOf(place, signal),
     close: () => Promise.resolve(),
   }
+  return place.asOfMs === undefined ? storage : readOnlyAsOf(storage, place.asOfMs)
 }
 
 const retryRule = { attemptsMax: 6, pauseMsFirst: 200, pauseMsMax: 8 * second, totalMsMax: 2 * minute }
@@ -146,14 +141,6 @@ async function deleteBlob(place: AzurePlace, key: string, signal: AbortSignal): 
     if (isFault(error, 'OBJECT_MISSING') || (await isMissing(place, error, signal))) return
     throw error
   }
-}
-
-function readOnly({ location }: AzurePlace, asOfMs: number): Fault {
-  return new Fault(
-    'STORAGE_UNSUPPORTED',
-    `${location} is read as it was at ${formatTime(asOfMs)}: nothing can be written there`,
-    { hint: 'Leave --as-of away to write.' },
-  )
 }
 
 function keyInTheOpen(location: string): Fault {

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { Fault } from '../../base/fault.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
-import { formatTime, minute, second } from '../../base/units.ts'
+import { minute, second } from '../../base/units.ts'
 import { retryWith, type Retry } from '../../base/retry.ts'
 import type { World } from '../../base/world.ts'
 import { assertKey, isKey, rangeOf } from '../key.ts'
@@ -26,6 +26,7 @@ import { sentOf, uploadWhole, type Outcome } from './gcs/upload.ts'
 import { openWriter } from './gcs/writer.ts'
 import { ascending } from './object/ascending.ts'
 import { collectBody, writeBody } from './object/bodies.ts'
+import { readOnlyAsOf } from './object/read-only.ts'
 import { ruleMatcher } from './object/rules.ts'
 
 export async function openGcsStorage(
@@ -37,14 +38,10 @@ export async function openGcsStorage(
   const place = placeOf(url, description, world, retry)
   // A bucket has an owner, a region, a bill: `init` makes none, but says how.
   if (description.make === true) await assertBucket(place, AbortSignal.timeout(limits.storageRequestMsMax))
-  const writable = (): void => {
-    if (place.asOfMs !== undefined) throw readOnly(place, place.asOfMs)
-  }
-  return {
+  const storage: Storage = {
     location: place.location,
     async put(key, body, signal) {
       assertKey(key)
-      writable()
       signal.throwIfAborted()
       return body.sizeBytes <= limits.objectWholeSizeBytesMax
         ? putWhole(place, key, body, signal)
@@ -52,7 +49,6 @@ export async function openGcsStorage(
     },
     async create(key, signal) {
       assertKey(key)
-      writable()
       signal.throwIfAborted()
       return openWriter(place, key, signal)
     },
@@ -72,7 +68,6 @@ export async function openGcsStorage(
     list: (what, signal) => listObjects(place, what, signal),
     async delete(keys, signal) {
       keys.forEach(assertKey)
-      writable()
       await inParallel(
         keys,
         limits.objectDeletesParallel,
@@ -82,12 +77,12 @@ export async function openGcsStorage(
     },
     async retain(key, until, signal) {
       assertKey(key)
-      writable()
       await retainObject(place, key, until, signal)
     },
     traits: signal => traitsOf(place, signal),
     close: () => Promise.resolve(),
   }
+  return place.asOfMs === undefined ? storage : readOnlyAsOf(storage, place.asOfMs)
 }
 
 const retryRule = { attemptsMax: 6, pauseMsFirst: 200, pauseMsMax: 8 * second, totalMsMax: 2 * minute }
@@ -171,16 +166,6 @@ async function deleteObject(place: GcsPlace, key: string, signal: AbortSignal): 
     signal,
   )
   if (saysNoSuchBucket(reply)) throw missingBucket(place.location)
-}
-
-function readOnly({ location }: GcsPlace, asOfMs: number): Fault {
-  return new Fault(
-    'STORAGE_UNSUPPORTED',
-    `${location} is read as it was at ${formatTime(asOfMs)}: nothing can be written there`,
-    {
-      hint: 'Leave --as-of away to write.',
-    },
-  )
 }
 
 function badUrl(url: URL): Fault {

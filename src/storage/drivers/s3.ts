@@ -15,16 +15,15 @@
  * - `writeOnce: 'check'` sends no condition at all: each write looks first, and a race has no single winner.
  * - After each write the object is looked at once more, and known by the token that its writer wrote beside it.
  */
-import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Retry } from '../../base/retry.ts'
-import { formatTime } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
 import { assertKey } from '../key.ts'
 import type { StorageDescription } from '../open.ts'
 import type { Body, Storage } from '../storage.ts'
 import { collectBody, writeBody } from './object/bodies.ts'
 import { openPartWriter } from './object/part-writer.ts'
+import { readOnlyAsOf } from './object/read-only.ts'
 import { openApi, type Surroundings } from './s3/client.ts'
 import { listObjects } from './s3/list.ts'
 import { retainObject } from './s3/lock.ts'
@@ -105,13 +104,8 @@ function presentOf(deps: Writing): Storage {
 
 /** What is read is the past; nothing can be written. */
 function pastOf(present: Storage, past: Past, asOfMs: number): Storage {
-  const refuse = (): Promise<never> => Promise.reject(readOnly(present.location, asOfMs))
   return {
-    ...present,
-    put: refuse,
-    create: refuse,
-    delete: refuse,
-    retain: refuse,
+    ...readOnlyAsOf(present, asOfMs),
     list: (what, signal) => past.list(what, signal),
     async *get(key, range, signal) {
       assertKey(key)
@@ -122,14 +116,6 @@ function pastOf(present: Storage, past: Past, asOfMs: number): Storage {
       return past.stat(key, signal)
     },
   }
-}
-
-function readOnly(location: string, asOfMs: number): Fault {
-  return new Fault(
-    'STORAGE_UNSUPPORTED',
-    `${location} is read as it was at ${formatTime(asOfMs)}: nothing can be written there`,
-    { hint: 'Leave --as-of away to write.' },
-  )
 }
 
 async function putBody(
