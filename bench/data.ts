@@ -58,6 +58,17 @@ export const manyFilesShape: DataShape = {
 }
 export const quickManyFilesShape: DataShape = { ...manyFilesShape, smallTables: 500 }
 
+/** 10 GB, of which one table of 100 MB is wanted back; that is made anew for every run. */
+export const tableShape: DataShape = {
+  version: 1,
+  pgbenchScale: 600,
+  documents: 150_000,
+  smallTables: 100,
+  smallTablesCopies: 1,
+  walSegments: 0,
+}
+export const quickTableShape: DataShape = { ...tableShape, pgbenchScale: 40, documents: 20_000 }
+
 /** Enough WAL to tell apart what a push costs from what starting to push costs. */
 export const walShape: DataShape = {
   version: 2,

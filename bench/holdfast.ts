@@ -14,8 +14,16 @@ export const holdfastProgram = fileURLToPath(new URL('../bin/holdfast', import.m
 
 const clusterName = 'bench'
 
+/** What only Holdfast has, of the two. */
+export interface HoldfastTool extends BackupTool {
+  dump(args: readonly string[]): Command
+  restoreDump(args: readonly string[]): Command
+  command(args: readonly string[]): Command
+  readonly dumpsPrefix: string
+}
+
 /** `directory` is the tool's own: configuration, key. */
-export function openHoldfast(directory: string, place: Place): BackupTool {
+export function openHoldfast(directory: string, place: Place): HoldfastTool {
   const configuration = join(directory, 'holdfast.yaml')
   const call = (args: readonly string[]): Command => ({
     program: holdfastProgram,
@@ -53,6 +61,10 @@ export function openHoldfast(directory: string, place: Place): BackupTool {
       await place.clear()
       remove(directory)
     },
+    dumpsPrefix: `${clusterName}/dumps/`,
+    dump: args => call(['dump', ...args]),
+    restoreDump: args => call(['restore-dump', ...args]),
+    command: call,
     backup: () => call(['backup']),
     restore: target => call(['restore', '--target-dir', target]),
     walPush: (_mode, server, name) => call(['wal', 'push', join(server, 'pg_wal', name)]),

@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MiB, formatDuration, minute } from '../src/base/units.ts'
+import { fileURLToPath } from 'node:url'
 import { isUsed, readProc, watchMemory } from './memory.ts'
 import { parseChildCpuTicks } from './proc.ts'
 
@@ -72,6 +73,32 @@ export async function run(command: Command, as: RunAs): Promise<string> {
   return (await measure(command, as, { sampleMemory: false })).output
 }
 
+/** A command, and what is done with a file when it has succeeded, as the server does. */
+export interface Call {
+  readonly command: Command
+  readonly then: { readonly rename: string; readonly to: string } | { readonly remove: string }
+}
+
+const archiver = fileURLToPath(new URL('archiver.pl', import.meta.url))
+
+/** One after another; see archiver.pl. Throws, with what was said, when one fails. */
+export async function callInTurn(
+  calls: readonly Call[],
+  as: RunAs,
+): Promise<{ readonly wallMs: number; readonly callMs: readonly number[] }> {
+  const lines = calls.map(({ command: { program, args }, then }) =>
+    [...('remove' in then ? [then.remove, ''] : [then.rename, then.to]), program, ...args].join('\t'),
+  )
+  const startedAt = performance.now()
+  const child = start({ program: 'perl', args: [archiver] }, as, `${lines.join('\n')}\n`)
+  const output = collect(child)
+  const wallMs = (await ended(child)) - startedAt
+  const text = output()
+  if (child.exitCode !== 0)
+    throw new Error(`a call ended with ${String(child.exitCode ?? child.signalCode)}:\n${text}`)
+  return { wallMs, callMs: [...text.matchAll(/^\d+\.\d{3}$/gm)].map(Number) }
+}
+
 const backgroundMsMax = 2 * minute
 
 /** Waits for what tools leave running in the background: it would cost the next one time. */
@@ -85,15 +112,13 @@ export async function untilNobodyUses(directory: string): Promise<void> {
 
 type Child = ReturnType<typeof start>
 
-function start(command: Command, { uid, gid, directory }: RunAs) {
+function start(command: Command, { uid, gid, directory }: RunAs, input = '') {
   const env = { PATH: process.env['PATH'], HOME: directory, LANG: 'C.UTF-8', ...command.env }
-  return spawn(command.program, [...command.args], {
-    uid,
-    gid,
-    cwd: directory,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(command.program, [...command.args], { uid, gid, cwd: directory, env, stdio: 'pipe' })
+  // One that ends without reading it says itself why.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(input)
+  return child
 }
 
 /** The end is when the process is gone, not when its output is: a child left behind may hold the pipe. */

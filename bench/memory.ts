@@ -1,5 +1,5 @@
 /**
- * What a tool takes of memory: all its processes together, a page that several share counted once (PSS), ten times a
+ * What a tool takes of memory: all its processes together, a page that several share counted once (PSS), five times a
  * second. `processBytes` is what the kernel itself keeps of the largest single process (VmHWM, which counts pages shared
  * with others in full): for a tool of one process it is the stricter figure.
  */
@@ -18,8 +18,8 @@ export interface Watched {
   readonly directory?: string | undefined
 }
 
-/** Often enough for peaks that last, seldom enough to cost nothing: one look at 500 MiB takes about a millisecond. */
-const sampleEveryMs = 100
+/** Often enough for peaks that last; one look through all processes takes some milliseconds from what is measured. */
+const sampleEveryMs = 200
 
 /** Looks until it is told to stop, and says what the most was. */
 export function watchMemory(watched: Watched): () => PeakMemory {

@@ -1,7 +1,17 @@
 /** The command line of the bench, as typed values. */
 import { parseArgs } from 'node:util'
 
-export const suites = ['backup', 'restore', 'wal', 'startup', 'many-files', 'far'] as const
+export const suites = [
+  'backup',
+  'restore',
+  'wal',
+  'startup',
+  'dump',
+  'restore-dump',
+  'table',
+  'many-files',
+  'far',
+] as const
 export type Suite = (typeof suites)[number]
 
 /** Whether the source is in the page cache when a run begins. Both tools get the same. */
@@ -27,7 +37,7 @@ export const usage = `npm run bench -- [options]
   --quick            small data: shows that everything works, its figures mean little
   --runs N           alternating runs of each tool (5; 2 with --quick)
   --storage s3       in buckets of a local S3 server (Ceph) that speaks TLS, instead of folders
-  --only LIST        of ${suites.join(',')} (all but many-files;
+  --only LIST        of ${suites.join(',')} (all but dump, restore-dump, table and many-files;
                      far, with 40 ms of added round trip, and not startup with --storage s3)
   --many-files       the same with 200,000 small files, too
   --caches warm|cold whether the source is in the page cache when a run begins (warm)
@@ -75,6 +85,8 @@ const usual: Readonly<Record<StorageKind, readonly Suite[]>> = {
 function parseSuites(only: string | undefined, manyFiles: boolean, storage: StorageKind): ReadonlySet<Suite> {
   const chosen = only === undefined ? usual[storage] : only.split(',').map(parseSuite)
   if (storage === 'file' && chosen.includes('far')) throw new Error('far goes with --storage s3')
+  if (storage === 's3' && chosen.some(suite => ['dump', 'restore-dump', 'table'].includes(suite)))
+    throw new Error('dumps and tables are measured in folders only')
   return new Set(manyFiles ? [...chosen, 'many-files' as const] : chosen)
 }
 

@@ -17,11 +17,15 @@ import {
   prepareData,
   quickManyFilesShape,
   quickShape,
+  quickTableShape,
+  tableShape,
   type BenchData,
 } from './data.ts'
 import { canDropCaches, remove, treeSize } from './disk.ts'
 import { baseBackupRows, folderTargets, startupRows, walRows, type Row } from './figures.ts'
-import { openHoldfast } from './holdfast.ts'
+import { dumpRows, runDumps } from './dump.ts'
+import { dumpRestoreRows, runDumpRestores } from './dump-restore.ts'
+import { openHoldfast, type HoldfastTool } from './holdfast.ts'
 import { describeMachine, measureLimits } from './machine.ts'
 import { parseOptions, usage, type BenchOptions, type StorageKind } from './options.ts'
 import { startBenchServer } from './object-storage/server.ts'
@@ -29,6 +33,7 @@ import { openBucketTools, runBucketSuites, type BucketBench } from './object-sto
 import { openPgBackRest } from './pgbackrest.ts'
 import { folderPlace } from './place.ts'
 import { renderLimits, renderReport, renderTable } from './report.ts'
+import { runTable, tableRows } from './table.ts'
 import { runStartup } from './startup.ts'
 import type { BackupTool } from './tool.ts'
 import { runWal } from './wal.ts'
@@ -77,15 +82,14 @@ async function benchInFolders(
 ): Promise<void> {
   const { scratch, pgBackRestProgram } = common
   const [ours, theirs] = [join(scratch, 'holdfast'), join(scratch, 'pgbackrest')]
-  const tools = [
-    openHoldfast(ours, folderPlace(join(ours, 'repository'))),
-    openPgBackRest(pgBackRestProgram, theirs, folderPlace(join(theirs, 'repository'))),
-  ]
+  const holdfast = openHoldfast(ours, folderPlace(join(ours, 'repository')))
+  const tools = [holdfast, openPgBackRest(pgBackRestProgram, theirs, folderPlace(join(theirs, 'repository')))]
   const bench = { ...common, tools }
   const data = await mainData(bench)
-  const rows = await withServer(data.cluster, runSettings, () => runSuites(bench, data))
+  const rows = await withServer(data.cluster, runSettings, () => runSuites(bench, data, holdfast))
   const manyFiles = bench.options.suites.has('many-files') ? await runManyFiles(bench) : []
-  await report(bench, data, [...rows, ...manyFiles], args, log)
+  const tables = bench.options.suites.has('table') ? await runTables(bench, holdfast) : []
+  await report(bench, data, [...rows, ...manyFiles, ...tables], args, log)
 }
 
 async function benchInBuckets(
@@ -139,7 +143,7 @@ async function report(
     writeReport(options.storage === 's3' ? `${page.date}-s3` : page.date, renderReport(page))
 }
 
-async function runSuites(bench: Bench, data: BenchData): Promise<Row[]> {
+async function runSuites(bench: Bench, data: BenchData, holdfast: HoldfastTool): Promise<Row[]> {
   const { options, scratch, tools, say } = bench
   const { suites, runs, caches } = options
   const rows: Row[] = []
@@ -153,6 +157,12 @@ async function runSuites(bench: Bench, data: BenchData): Promise<Row[]> {
     rows.push(
       ...walRows(await runWal(data.cluster, tools, runs, { scratch, segments: data.walSegments }, say)),
     )
+  if (suites.has('dump'))
+    rows.push(...dumpRows(await runDumps(data.cluster, holdfast, { runs: Math.min(runs, 3), scratch }, say)))
+  if (suites.has('restore-dump')) {
+    const settings = { runs: Math.min(runs, 3), scratch }
+    rows.push(...dumpRestoreRows(await runDumpRestores(data.cluster, holdfast, settings, say)))
+  }
   if (suites.has('startup'))
     rows.push(...startupRows(await runStartup(data, tools, bench.pgBackRestProgram, scratch)))
   return rows
@@ -169,6 +179,20 @@ async function runManyFiles({ options, directory, scratch, tools, say }: Bench):
     runBaseBackups(data.cluster, tools, settings, say),
   )
   return baseBackupRows(runs, { targets: {}, suffix: `, ${String(files)} files` })
+}
+
+async function runTables(
+  { options, directory, scratch, say }: Bench,
+  holdfast: HoldfastTool,
+): Promise<Row[]> {
+  const [name, shape, rows] = options.quick
+    ? (['quick-table', quickTableShape, 5000] as const)
+    : (['table', tableShape, 100_000] as const)
+  const data = await prepareData(join(directory, 'data'), name, shape, say)
+  const settings = { runs: Math.min(options.runs, 3), scratch, rows }
+  return withServer(data.cluster, runSettings, async () =>
+    tableRows(await runTable(data.cluster, holdfast, settings, say)),
+  )
 }
 
 /** The path of pgbackrest; throws with what to install when something is missing. */

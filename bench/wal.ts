@@ -2,12 +2,12 @@
  * WAL push and get, in segments per second. One call after another, as PostgreSQL's archive_command and
  * restore_command make them, every call a process of its own.
  */
-import { chownSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { requestsSince } from './base-backup.ts'
 import { makeOwned, type Cluster } from './cluster.ts'
 import { remove, settle } from './disk.ts'
-import { run, untilNobodyUses } from './measure.ts'
+import { callInTurn, untilNobodyUses, type Call } from './measure.ts'
 import { watchMemory, type PeakMemory } from './memory.ts'
 import type { BackupTool, ToolName, WalMode } from './tool.ts'
 
@@ -90,12 +90,14 @@ export async function measurePush(
   }
   settle('warm', [server.path])
   const status = join(server.path, 'pg_wal/archive_status')
-  const calls = segments.map(segment => async () => {
+  const calls = segments.map(segment => {
     const name = basename(segment)
-    await run(tool.walPush(mode, server.path, name), cluster.as)
-    renameSync(join(status, `${name}.ready`), join(status, `${name}.done`))
+    return {
+      command: tool.walPush(mode, server.path, name),
+      then: { rename: join(status, `${name}.ready`), to: join(status, `${name}.done`) },
+    }
   })
-  return { tool: tool.name, way: 'push', mode, ...(await timed(tool, calls)) }
+  return { tool: tool.name, way: 'push', mode, ...(await timed(cluster, tool, calls)) }
 }
 
 async function measureGet(
@@ -108,11 +110,11 @@ async function measureGet(
   settle('warm', tool.place.kind === 'folder' ? [tool.place.directory] : [])
   // The server asks for each under this name, and renames it when it has read it.
   const destination = join(server.path, 'pg_wal', 'RECOVERYXLOG')
-  const calls = segments.map(segment => async () => {
-    await run(tool.walGet(mode, server.path, basename(segment)), cluster.as)
-    rmSync(destination)
-  })
-  return { tool: tool.name, way: 'get', mode, ...(await timed(tool, calls)) }
+  const calls = segments.map(segment => ({
+    command: tool.walGet(mode, server.path, basename(segment)),
+    then: { remove: destination },
+  }))
+  return { tool: tool.name, way: 'get', mode, ...(await timed(cluster, tool, calls)) }
 }
 
 interface ServerFolder extends Disposable {
@@ -141,19 +143,13 @@ function makeServerFolder(cluster: Cluster, scratch: string): ServerFolder {
 }
 
 async function timed(
+  { as }: Cluster,
   tool: BackupTool,
-  calls: readonly (() => Promise<void>)[],
+  calls: readonly Call[],
 ): Promise<Omit<WalRun, 'tool' | 'way' | 'mode'>> {
-  const callMs: number[] = []
   const requestsBefore = await tool.place.requests()
   const peakMemory = watchMemory({ directory: tool.directory })
-  const startedAt = performance.now()
-  for (const call of calls) {
-    const callStartedAt = performance.now()
-    await call()
-    callMs.push(performance.now() - callStartedAt)
-  }
-  const wallMs = performance.now() - startedAt
+  const { wallMs, callMs } = await callInTurn(calls, as)
   const memory = peakMemory()
   const requests = await requestsSince(tool, requestsBefore)
   return { wallMs, segmentsPerSecond: (calls.length * 1000) / wallMs, callMs, memory, requests }

@@ -10,7 +10,9 @@ import type { Output } from './cli/output.ts'
 import { run, type Telling } from './cli/run.ts'
 import type { Terminal } from './cli/terminal.ts'
 import type { LoadedConfig, RepositoryConfig } from './config/config.ts'
+import type { ConnectionTarget } from './postgres/connection-string.ts'
 import type { Server } from './postgres/connection.ts'
+import { isArchiveName, repositoryOf } from './operations/sources/archive-name.ts'
 import { openStorage, type StorageDescription } from './storage/open.ts'
 
 /** Runs one command; returns the exit status. */
@@ -65,6 +67,7 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
       return { ...place, repository: await openRepository(place.storage, cluster, signal) }
     },
     connect: async stop => connectBy(await config(), 'connection', terminal, stop),
+    connectionTarget: async () => targetOf(await config(), 'connection', terminal, signal),
     connectPrimary: async stop => connectBy(await config(), 'primary', terminal, stop),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
@@ -101,19 +104,32 @@ async function findAndLoad(given: string | undefined, terminal: Terminal): Promi
 }
 
 async function connectBy(
+  loaded: LoadedConfig,
+  which: 'connection' | 'primary',
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<Server> {
+  const [target, { connectTo }] = await Promise.all([
+    targetOf(loaded, which, terminal, signal),
+    import('./postgres/connection.ts'),
+  ])
+  return connectTo(target, { environment: terminal.environment }, signal)
+}
+
+async function targetOf(
   { config: { postgres }, path }: LoadedConfig,
   which: 'connection' | 'primary',
   { environment }: Terminal,
   signal: AbortSignal,
-): Promise<Server> {
+): Promise<ConnectionTarget> {
   const source = postgres[which]
   assert(source !== undefined, 'only a server that the configuration names is connected to')
-  const [{ readSecret }, { connect }] = await Promise.all([
+  const [{ readSecret }, { parseConnectionString }] = await Promise.all([
     import('./config/secret-source.ts'),
-    import('./postgres/connection.ts'),
+    import('./postgres/connection-string.ts'),
   ])
   const text = await readSecret(source, `postgres.${which}`, { environment, folder: dirname(path) }, signal)
-  return connect(text.reveal(), { environment }, signal)
+  return parseConnectionString(text.reveal(), environment)
 }
 
 async function openPlaceOf(
@@ -123,7 +139,7 @@ async function openPlaceOf(
   { world, terminal, signal }: Omit<Surroundings, 'telling'>,
 ): Promise<OpenPlace> {
   const [chosen, repository] = chooseRepository(loaded, name)
-  const place = await describePlaceOf(loaded, chosen, terminal, signal)
+  const place = await describePlaceOf(loaded, name, terminal, signal)
   const description = { ...place.description, ...how }
   return {
     ...place,
@@ -140,11 +156,18 @@ async function describePlaceOf(
   signal: AbortSignal,
 ): Promise<DescribedPlace> {
   const [chosen, repository] = chooseRepository(loaded, name)
+  const description = await describeRepository(loaded, chosen, repository, terminal, signal)
+  const isArchive = name !== undefined && isArchiveName(name)
   return {
-    name: chosen,
-    description: await describeRepository(loaded, chosen, repository, terminal, signal),
+    name: isArchive ? name : chosen,
+    description: isArchive ? await archiveIn(description, loaded.config.cluster) : description,
     encoding: { level: loaded.config.compression.level, recipients: recipientsOf(repository) },
   }
+}
+
+async function archiveIn(description: StorageDescription, cluster: string): Promise<StorageDescription> {
+  const { archiveOf } = await import('./repository/layout.ts')
+  return { ...description, moved: archiveOf(cluster) }
 }
 
 /** What describes object storage reads secrets and certificates; a folder, which WAL may be pushed to, needs none of it. */
@@ -165,7 +188,7 @@ function chooseRepository(
   name: string | undefined,
 ): readonly [string, RepositoryConfig] {
   const entries = Object.entries(config.repositories)
-  const found = name === undefined ? entries[0] : entries.find(([known]) => known === name)
+  const found = name === undefined ? entries[0] : entries.find(([known]) => known === repositoryOf(name))
   if (found) return found
   const known = entries.map(([entry]) => entry).join(', ')
   throw new Fault('USAGE', `no repository "${name ?? ''}" in ${path}`, { hint: `Give one of: ${known}.` })

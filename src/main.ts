@@ -34,9 +34,9 @@ async function start(): Promise<never> {
         hint: 'Run the command again: what was under way has been cleaned up.',
       }),
   )
-  // A reader that has seen enough (`holdfast list | head`) is no failure.
-  process.stdout.on('error', () => process.exit(0))
-  const status = await main(words, terminalOfProcess(stop.signal), stop.signal)
+  // A reader that has seen enough (`holdfast list | head`) is no failure; a service that lost its log is to be started again.
+  process.stdout.on('error', () => process.exit(stop.isService() ? 1 : 0))
+  const status = await main(words, terminalOfProcess(stop), stop.signal)
   end(status === 0 ? 0 : (stop.status() ?? status))
 }
 
@@ -58,32 +58,50 @@ function breakDown(error: unknown): never {
   process.exit(statusOfBreakdown)
 }
 
-/** The first signal asks the command to end and clean up; the second ends the process at once. */
-function stopOnSignals(reasonOf: (name: string) => Error): {
+interface Stop {
   readonly signal: AbortSignal
   readonly status: () => number | undefined
-} {
+  /** A long-running command takes SIGHUP for something else. */
+  readonly onHangUp: (listener: () => void) => void
+  readonly isService: () => boolean
+}
+
+/** The first signal asks the command to end and clean up; the second ends the process at once. */
+function stopOnSignals(reasonOf: (name: string) => Error): Stop {
   const controller = new AbortController()
   let status: number | undefined
+  let hangUp: (() => void) | undefined
   for (const [name, number] of [
     ['SIGINT', 2],
     ['SIGTERM', 15],
     ['SIGHUP', 1],
   ] as const) {
     process.on(name, () => {
+      if (name === 'SIGHUP' && hangUp) {
+        hangUp()
+        return
+      }
       if (status !== undefined) process.exit(status)
       status = 128 + number
       controller.abort(reasonOf(name))
     })
   }
-  return { signal: controller.signal, status: () => status }
+  return {
+    signal: controller.signal,
+    status: () => status,
+    onHangUp(listener) {
+      hangUp = listener
+    },
+    isService: () => hangUp !== undefined,
+  }
 }
 
-function terminalOfProcess(signal: AbortSignal): Terminal {
+function terminalOfProcess({ signal, onHangUp }: Stop): Terminal {
   return {
     out: streamOf(process.stdout),
     err: streamOf(process.stderr),
     ask: process.stdin.isTTY && process.stderr.isTTY ? question => ask(question, signal) : undefined,
+    onHangUp,
     environment: process.env,
     workingDirectory: process.cwd(),
   }
@@ -94,6 +112,14 @@ function streamOf(stream: NodeJS.WriteStream): Stream {
     write: text => {
       stream.write(text)
     },
+    writeBytes: bytes =>
+      new Promise((resolve, reject) => {
+        // The stream keeps the bytes until it calls back.
+        stream.write(bytes, error => {
+          if (error) reject(error)
+          else resolve()
+        })
+      }),
     interactive: stream.isTTY,
     columns: () => stream.columns,
   }

@@ -11,7 +11,13 @@ import {
   parseManifestOpening,
 } from '../src/repository/format/manifest-lines.ts'
 import { decodeWalHead, encodeWalHead } from '../src/repository/format/wal-head.ts'
-import { catalogFolder, leaseFolder, locksFolder, walKey } from '../src/repository/layout.ts'
+import {
+  catalogFolder,
+  dumpCatalogFolder,
+  leaseFolder,
+  locksFolder,
+  walKey,
+} from '../src/repository/layout.ts'
 
 const document = readFileSync(new URL('../docs/format.md', import.meta.url), 'utf8')
 const vector = (name: string): string =>
@@ -28,15 +34,27 @@ describe('docs/format.md', () => {
     ['holdfast.json', 'repository'],
     ['cluster.json', 'cluster'],
     ['backup.json', 'backup'],
+    ['dump.json', 'dump'],
+    ['dump-contents', 'dump-contents'],
+    ['managed', 'managed'],
     ['catalog', 'catalog'],
+    ['dump-catalog', 'dump-catalog'],
     ['locks', 'locks'],
+    ['kept', 'kept'],
+    ['hold', 'hold'],
+    ['expiry', 'expiry'],
     ['lease', 'lease'],
   ])('shows %s as it is written', (shown, name) => {
     expect(example(shown)).toBe(vector(name))
   })
 
-  test('names every field of backup.json in its table', () => {
-    const record = JSON.parse(vector('backup')) as Record<string, unknown>
+  test('shows the part of a snapshot as it is written', () => {
+    const { snapshot } = JSON.parse(vector('snapshot')) as { snapshot: unknown }
+    expect(JSON.parse(example('snapshot'))).toEqual(snapshot)
+  })
+
+  test.each(['snapshot', 'dump', 'managed'])('names every field of a %s in its table', name => {
+    const record = JSON.parse(vector(name)) as Record<string, unknown>
     for (const field of Object.keys(record))
       expect(document, field).toMatch(new RegExp(`\`[a-zA-Z.]*\\b${field}\\b`))
   })
@@ -92,6 +110,7 @@ describe('docs/format.md', () => {
     expect([limits.sweepGraceMs, limits.sweepAwaitingGraceMs]).toEqual([86_400_000, 7 * 86_400_000])
     expect(leaseFolder('c', 'backup')).toBe('c/leases/backup')
     expect([limits.catalogNewerMax, limits.catalogOthersMsMax]).toEqual([16, 30 * 86_400_000])
-    expect([catalogFolder('c'), locksFolder('c')]).toEqual(['c/catalog', 'c/locks'])
+    expect([catalogFolder('c'), dumpCatalogFolder('c')]).toEqual(['c/catalog', 'c/dump-catalog'])
+    expect(locksFolder('c')).toBe('c/locks')
   })
 })

@@ -1,19 +1,14 @@
 /** A disk with no space left: said as what it is, and nothing half-made is left where it would be believed. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
 import { describeRun } from './support/holdfast.ts'
-import { serverUser } from './support/postgres-binaries.ts'
-import { makeRoot } from './support/postgres-server.ts'
 import { expectWhole, keysOf, stagedFiles } from './support/repository-files.ts'
 import { openLab } from './support/repository-lab.ts'
 import { faultOf, restoreAndStart } from './support/restored-server.ts'
-
-interface SmallDisk extends Disposable {
-  readonly directory: string
-}
+import { smallDisk, whyNoSmallDisk } from './support/small-disk.ts'
 
 const reason = whyNoSmallDisk()
 if (reason !== undefined) console.warn(`full disk: not tested: ${reason}`)
@@ -108,45 +103,3 @@ describe.skipIf(reason !== undefined)('a repository that can only be read', () =
     expect(await restored.server.value('SELECT 1')).toBe('1')
   })
 })
-
-/** A file system of its own in memory, for the user of the servers. */
-function smallDisk(sizeMb: number, filesMax?: number): SmallDisk {
-  const { uid, gid } = serverUser()
-  const directory = join(makeRoot(), 'disk')
-  mkdirSync(directory)
-  mount(directory, sizeMb, filesMax)
-  chownSync(directory, uid, gid)
-  return {
-    directory,
-    [Symbol.dispose]() {
-      execFileSync('umount', ['-l', directory])
-      execFileSync('rm', ['-rf', join(directory, '..')])
-    },
-  }
-}
-
-function mount(directory: string, sizeMb: number, filesMax?: number): void {
-  const options = [
-    `size=${String(sizeMb)}m`,
-    ...(filesMax === undefined ? [] : [`nr_inodes=${String(filesMax)}`]),
-  ]
-  execFileSync('mount', ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', directory], {
-    stdio: 'pipe',
-  })
-}
-
-function whyNoSmallDisk(): string | undefined {
-  if (process.getuid?.() !== 0) return 'only root may mount a small file system'
-  const directory = join(makeRoot(), 'disk')
-  mkdirSync(directory)
-  try {
-    mount(directory, 1)
-    writeFileSync(join(directory, 'probe'), '')
-    execFileSync('umount', [directory])
-    return undefined
-  } catch (error) {
-    return `mounting a small file system does not work here: ${String(error)}`
-  } finally {
-    execFileSync('rm', ['-rf', join(directory, '..')])
-  }
-}

@@ -15,7 +15,12 @@ let segment: string
 
 beforeAll(async () => {
   const config = { workers: 2, wal: { fetch_ahead: false, push_ahead: 0 } }
-  bench = await openBucketLab({ major: 15, build: 'debian', config })
+  bench = await openBucketLab({
+    major: 15,
+    build: 'debian',
+    settings: { wal_keep_size: '512MB' },
+    config,
+  })
   await bench.lab.server.query(
     `CREATE TABLE t AS SELECT n, sha512(n::text::bytea) AS a, sha512((-n)::text::bytea) AS b
        FROM generate_series(1, 100000) n`,
@@ -34,6 +39,17 @@ describe.concurrent('one answer that never comes is given up, and asked for agai
     expectLate(await aside.run(['wal', 'get', segment, path]))
     expect(rule.applied).toBe(1)
     expect(existsSync(path)).toBe(true)
+  })
+
+  test('wal push', async () => {
+    const aside = await bench.aside()
+    const rule = aside.proxy.on(
+      { kind: ['put', 'get', 'head'], key: /\/wal\// },
+      { kind: 'silence' },
+      { times: 1 },
+    )
+    expectLate(await aside.run(['wal', 'push', join(bench.lab.server.dataDirectory, 'pg_wal', segment)]))
+    expect(rule.applied).toBe(1)
   })
 
   test('a restore', async () => {

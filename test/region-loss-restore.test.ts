@@ -47,10 +47,21 @@ describe('in the midst of a restore', () => {
     expectNoSecret(restored.run, bench.ceph, bench.lab)
   })
 
-  test('the first may be lost before it begins', async () => {
+  test('the first may be lost before it begins: only who leaves it out gets what may be older', async () => {
     await region('main').proxy.refuse()
-    await using restored = await tryRestore(bench.lab, ['--backup', backup.id], { build })
-    expect(restored.run.status, describeRun(restored.run)).toBe(0)
+    const refused = await tryRestore(bench.lab, ['--backup', backup.id], { build })
+    await refused[Symbol.asyncDispose]()
+    expect(refused.run.status, describeRun(refused.run)).toBe(53)
+    expect(faultOf(refused.run).message).toMatch(/^repository main can not be read, and may hold a newer/)
+    expect(faultOf(refused.run).hint).toContain('--without main')
+    for (const sure of [
+      ['--without', 'main'],
+      ['--backup', backup.id, '--to-immediate'],
+      ['--to-lsn', backup.stopLsn, '--timeline', '1'],
+    ]) {
+      await using restored = await tryRestore(bench.lab, sure, { build })
+      expect(restored.run.status, describeRun(restored.run)).toBe(0)
+    }
   })
 })
 

@@ -50,6 +50,7 @@ describeWithCeph('everything in a bucket overwritten and deleted', server => {
   test('leaves nothing that can be read today, and that is said', async () => {
     const run = await lab.run(['list'])
     expect(run.status, describeRun(run)).toBe(10)
+    expect(run.err).toContain('--as-of TIME')
   })
 
   test('is undone by a restore as of a moment before: the server comes up with its data', async () => {

@@ -1,4 +1,4 @@
-/** The runbook for a dropped table, carried out to the letter: every command of it, in one shell. */
+/** The runbooks for a dropped table, carried out to the letter: every command of them, in one shell. */
 import { spawnSync } from 'node:child_process'
 import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ test(
     await lab.server.query('DROP TABLE orders')
 
     const copy = join(lab.server.root, 'copy')
-    const { status, output } = followPage(lab, {
+    const { status, output } = followPage(lab, page, {
       DATABASE: 'postgres',
       TABLE: 'orders',
       COPY: copy,
@@ -38,15 +38,34 @@ test(
   },
 )
 
+test(
+  'a table that was dropped by accident comes back alone, to where it was',
+  { timeout: 180_000 },
+  async () => {
+    await using lab = await openLab({ major: 15, build: 'debian', settings: { listen_addresses: '' } })
+    lab.server.configure({ unix_socket_directories: lab.server.socketDirectory })
+    await lab.server.query('CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE other (id int)')
+    await lab.backup()
+    await lab.server.query('INSERT INTO orders SELECT generate_series(1, 1001)')
+    await lab.server.query('DROP TABLE orders')
+    const settings = { DATABASE: 'postgres', SCHEMA: 'public', TABLE: 'orders' }
+    const { status, output } = followPage(lab, 'docs/runbooks/accidental-table-drop.md', settings)
+    expect(status, output).toBe(0)
+    expect(output).toContain('dropped public.orders')
+    expect(await lab.server.value('SELECT count(*) FROM public.orders'), output).toBe('1001')
+  },
+)
+
 function followPage(
   { server, configPath }: Lab,
+  path: string,
   settings: Readonly<Record<string, string>>,
 ): { readonly status: number | null; readonly output: string } {
   const { uid, gid } = serverUser()
   const tools = join(server.root, 'tools')
   makeOwned(tools)
   symlinkSync(launcher(), join(tools, 'holdfast'))
-  const script = `set -e\n${commandsOf(page, settings)}`
+  const script = `set -e\n${commandsOf(path, settings)}`
   const run = spawnSync('/bin/sh', ['-s'], {
     uid,
     gid,

@@ -8,6 +8,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync }
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
+import type { DumpRecord } from '../src/repository/format/dump-record.ts'
 import { commandsOf } from './support/document.ts'
 import { expectLedger } from './support/ledger-check.ts'
 import { createLedger, startLedger, type Transfer } from './support/ledger-writer.ts'
@@ -20,6 +21,7 @@ import { openLab, type Lab } from './support/repository-lab.ts'
 interface Scene {
   readonly lab: Lab
   readonly backup: BackupRecord
+  readonly dump: DumpRecord
   readonly journal: readonly Transfer[]
   /** As a person writes it. */
   readonly until: string
@@ -33,11 +35,14 @@ interface Rescue extends AsyncDisposable {
   readonly status: number | null
 }
 
-describe.each(['age', 'none'] as const)('a repository with encryption %s', encryption => {
+describe.each([
+  ['age', '2'],
+  ['none', '1'],
+] as const)('a repository with encryption %s', (encryption, jobs) => {
   let scene: Scene
 
   beforeAll(async () => {
-    scene = await playScene(encryption)
+    scene = await playScene(encryption, jobs)
   })
 
   afterAll(() => scene.lab[Symbol.asyncDispose]())
@@ -51,6 +56,12 @@ describe.each(['age', 'none'] as const)('a repository with encryption %s', encry
     await expectLedger(rescue.server, expected, scene.until)
     expect(await rescue.server.value('SELECT count(*) FROM in_space')).toBe('1000')
     expect(await rescue.server.value('SHOW archive_mode')).toBe('off')
+    // The dump came back into that server, beside what is in it.
+    expect(rescue.output).toContain('restored: new_shop')
+    const shop = await rescue.server.connect('new_shop')
+    const counted = await shop.query('SELECT count(*)::int AS n, sum(length(t))::int AS size FROM goods')
+    await shop.end()
+    expect(counted.rows).toEqual([{ n: 20_000, size: 20_000 * 320 }])
   })
 
   test('gives the newest state when no moment is named', async () => {
@@ -114,7 +125,7 @@ test('a copy that was sealed to another key on the way is brought back by the sa
   )
 })
 
-async function playScene(encryption: 'age' | 'none'): Promise<Scene> {
+async function playScene(encryption: 'age' | 'none', jobs = '1'): Promise<Scene> {
   const lab = await openLab({
     major: 15,
     build: 'debian',
@@ -129,6 +140,15 @@ async function playScene(encryption: 'age' | 'none'): Promise<Scene> {
   await using ledger = await startLedger(lab.server, { seed: 7, oneAtATime: true })
   await ledger.more(20)
   const backup = await lab.backup()
+  await lab.server.query('CREATE DATABASE shop')
+  const shop = await lab.server.connect('shop')
+  // Large enough for an object of its own.
+  await shop.query(
+    'CREATE TABLE goods AS SELECT i, repeat(md5(i::text), 10) AS t FROM generate_series(1, 20000) i',
+  )
+  await shop.query('CREATE TABLE "few things" AS SELECT 1 AS n')
+  await shop.end()
+  const dump = await lab.json<DumpRecord>(['dump', 'shop', '--jobs', jobs])
   await ledger.more(50)
   await ledger.pause()
   const lengthThen = ledger.journal.length
@@ -137,7 +157,7 @@ async function playScene(encryption: 'age' | 'none'): Promise<Scene> {
   await ledger.more(50)
   await ledger.stop()
   await lab.archiveAll()
-  return { lab, backup, journal: ledger.journal, until, lengthThen }
+  return { lab, backup, dump, journal: ledger.journal, until, lengthThen }
 }
 
 /** Runs all commands of the document in one shell, as somebody who pastes block after block. */
@@ -157,6 +177,9 @@ async function followDocument(
     PORT: String(server.port),
     SOCKETS: server.socketDirectory,
     BACKUP: scene.backup.id,
+    ...(before === undefined
+      ? { DUMP: scene.dump.id, NUMBER: '00001', NEW: 'new_shop', PLACE: join(server.root, 'by-hand') }
+      : {}),
     ...changes,
   }
   const run = await runShell(commandsOf('docs/without-holdfast.md', settings, before), server.root)

@@ -1,10 +1,12 @@
 /** `write: all`: WAL and backups go to two repositories at once, and one that is away, damaged or hung holds up nothing. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, globSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
+import type { StatusReport } from '../src/operations/status/status.ts'
+import type { WalStatusHere } from '../src/operations/wal-status.ts'
 import { describeRun, jsonOf, type Run } from './support/holdfast.ts'
 import { makeOwned } from './support/postgres-server.ts'
 import { keysOf, objectsOf } from './support/repository-files.ts'
@@ -164,22 +166,38 @@ describe('a backup to all', () => {
 })
 
 describe('WAL to all', () => {
+  // What the lost repositories of the tests above were not given is on its way yet, and `status` would tell of that, too.
+  beforeAll(untilCaughtUp)
+
   test('a repository that is away is owed what it lacks, and catches up by itself', async () => {
     await without(second, async () => {
       for (let i = 0; i < 6; i++) await segment()
       await lab.archiveAll()
       expect(owed().length).toBeGreaterThanOrEqual(6)
+      const lacks =
+        /lacks \d+ WAL files \(.* that PostgreSQL was told are safe, and could not be written to since/
+      const status = await lab.run(['status', '--json'])
+      expect(status.status, describeRun(status)).toBe(1)
+      const report = jsonOf<StatusReport>(status)
+      expect(report.isOwedKnown).toBe(true)
+      expect(report.repositories.map(({ owed: each }) => (each?.files ?? 0) >= 6)).toEqual([false, true])
+      expect(report.findings.map(({ message }) => message)).toContainEqual(expect.stringMatching(lacks))
+      expect((await lab.run(['wal', 'status'])).out).toMatch(lacks)
+      const wal = await lab.json<WalStatusHere>(['wal', 'status'])
+      expect(wal.owed).toMatchObject([{ repository: 'second', lastError: expect.any(String) as string }])
     })
     expect(lab.server.log().match(/repository "second" is behind/g)).toHaveLength(1)
     await untilCaughtUp()
     await lab.archiveAll()
     expect(walIn(second)).toEqual(walIn(lab.repositoryDirectory))
+    expect((await lab.json<WalStatusHere>(['wal', 'status'])).owed).toEqual([])
   })
 
   test('a repository that hangs does not hold up PostgreSQL, nor the process that pushes', async () => {
     await until(
       'nobody has it open',
-      () => !existsSync(join(lab.server.dataDirectory, 'pg_wal/holdfast-pushed')),
+      // What was pushed stays noted until PostgreSQL has asked for it; only the lock says that somebody is about.
+      () => globSync(join(lab.server.dataDirectory, 'pg_wal/holdfast-pushed/*/lock')).length === 0,
     )
     const record = join(second, 'holdfast.json')
     renameSync(record, `${record}-away`)

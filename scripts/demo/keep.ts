@@ -28,5 +28,8 @@ for file in '${folder}'/${postmasterFiles}; do
   kill -INT "$(head -n 1 "$file")"
   while [ -f "$file" ]; do sleep 0.2; done
 done
-rm -rf '${folder}'
+# What fetches WAL ahead, or pushes it, ends by itself soon after its server has, and may write until then.
+tries=50
+until rm -rf '${folder}' 2>/dev/null || [ $((tries -= 1)) = 0 ]; do sleep 0.2; done
+[ ! -e '${folder}' ]
 `

@@ -59,7 +59,8 @@ function keysTable(schema: unknown, prefix = ''): string {
 
 function rowsOf(schema: unknown, prefix: string): readonly (readonly string[])[] {
   const { properties, required = [], additionalProperties } = asJson(schema)
-  if (typeof additionalProperties === 'object') return rowsOf(additionalProperties, `${prefix}.<name>`)
+  if (typeof additionalProperties === 'object')
+    return variantsOf(additionalProperties).flatMap(value => rowsOf(value, `${prefix}.<name>`))
   return Object.entries(properties ?? {}).flatMap(([key, value]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`
     const row = [

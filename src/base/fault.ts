@@ -55,6 +55,11 @@ const catalogue = {
     retry: false,
     doc: 'The data or WAL belongs to another cluster (another system identifier) than the repository.',
   },
+  CLOCK_WRONG: {
+    exit: 16,
+    retry: false,
+    doc: "This host's clock is far from that of the storage, and what was asked for depends on the time.",
+  },
 
   OBJECT_CORRUPT: {
     exit: 20,
@@ -69,6 +74,21 @@ const catalogue = {
   },
   KEY_WRONG: { exit: 23, retry: false, doc: 'None of the identities given opens this object.' },
   KEY_MISSING: { exit: 24, retry: false, doc: 'The object is encrypted and no identity was given.' },
+  OBJECT_COLD: {
+    exit: 26,
+    retry: false,
+    doc: 'What is needed lies in a storage class that has to be thawed before it can be read.',
+  },
+  DUMP_INVALID: {
+    exit: 27,
+    retry: false,
+    doc: 'What should be an archive of pg_dump is none that can be read: cut off, damaged, or of an unknown version.',
+  },
+  DUMP_FAILED: {
+    exit: 28,
+    retry: false,
+    doc: 'pg_dump or pg_dumpall ended before it had dumped everything; what it said is told. Nothing of the dump was kept.',
+  },
   VERIFY_FAILED: { exit: 25, retry: false, doc: 'Verification found damage; it is listed.' },
 
   STORAGE_DENIED: { exit: 30, retry: false, doc: 'The storage refused access.' },
@@ -138,6 +158,11 @@ const catalogue = {
     retry: false,
     doc: 'The restored server did not start or did not reach the target.',
   },
+  PROGRAM_MISSING: {
+    exit: 49,
+    retry: false,
+    doc: 'A client program of PostgreSQL (pg_dump, pg_restore, …) is missing, or older than it must be.',
+  },
 
   TARGET_UNREACHABLE: {
     exit: 50,
@@ -149,7 +174,44 @@ const catalogue = {
     retry: false,
     doc: 'The directory to restore into is not fit: not empty, in use, or not writable.',
   },
+  RESTORE_UNSURE: {
+    exit: 53,
+    retry: false,
+    doc: 'A repository that could not be read may hold a newer backup or more WAL than the restore would use, and nobody was there to ask.',
+  },
   SPACE: { exit: 52, retry: false, doc: 'There is too little space for what is to be written.' },
+
+  SNAPSHOT_FAILED: {
+    exit: 70,
+    retry: true,
+    doc: 'The program or the cloud that makes snapshots of volumes failed, or took too long.',
+  },
+  SNAPSHOT_UNSUPPORTED: {
+    exit: 71,
+    retry: false,
+    doc: 'A volume can not be snapshotted by the provider that the configuration names, or its program is not installed.',
+  },
+  SNAPSHOT_MISSING: {
+    exit: 72,
+    retry: false,
+    doc: 'The volumes of a snapshot are gone, or can not be reached from this host.',
+  },
+
+  DATABASE_EXISTS: {
+    exit: 53,
+    retry: false,
+    doc: 'The database to restore into is there already, or can not be taken out of use.',
+  },
+  RESTORE_FAILED: {
+    exit: 54,
+    retry: false,
+    doc: 'pg_restore failed. What was half done has been removed.',
+  },
+  ROWS_DIFFER: {
+    exit: 55,
+    retry: false,
+    doc: 'Restored tables do not have as many rows as the dump recorded; they are listed.',
+  },
 
   DOCTOR_FINDINGS: { exit: 60, retry: false, doc: 'The doctor found something that has to be changed.' },
   BACKUP_DAMAGED_PAGES: {
@@ -158,6 +220,46 @@ const catalogue = {
     doc: 'The backup is complete, but pages of the source fail their checksum; they are listed.',
   },
   WAL_GAPS: { exit: 62, retry: false, doc: 'The archive has gaps; they are listed.' },
+
+  AGENT_UNREACHABLE: { exit: 90, retry: true, doc: 'No agent answers at its socket.' },
+  AGENT_REFUSED: { exit: 91, retry: false, doc: 'The agent did not do what it was asked; it says why.' },
+  AGENT_RUNNING: { exit: 92, retry: false, doc: 'Another agent works with the same folder.' },
+  AGENT_STATE: {
+    exit: 93,
+    retry: false,
+    doc: 'The agent can not use the folder in which it remembers, or can not listen at its socket.',
+  },
+
+  CLOUD_DENIED: {
+    exit: 75,
+    retry: false,
+    doc: "The cloud's API for volumes or managed servers refused: the rights are missing.",
+  },
+  CLOUD_CREDENTIALS: {
+    exit: 76,
+    retry: false,
+    doc: "No credentials for the cloud's API were found, or they are wrong or have expired.",
+  },
+  CLOUD_UNAVAILABLE: {
+    exit: 77,
+    retry: true,
+    doc: "The cloud's API could not be reached, or broke off.",
+  },
+  CLOUD_THROTTLED: {
+    exit: 78,
+    retry: true,
+    doc: "The cloud's API asked to be called less often, longer than the budget for retries.",
+  },
+  CLOUD_QUOTA: {
+    exit: 79,
+    retry: false,
+    doc: 'A quota of the account is used up: snapshots, copies at the same time, volumes, instances.',
+  },
+  CLOUD_REFUSED: {
+    exit: 80,
+    retry: false,
+    doc: "The cloud's API refused a request for another reason, which it names: a state, a parameter.",
+  },
 } as const satisfies Record<string, FaultKind>
 
 export type FaultCode = keyof typeof catalogue

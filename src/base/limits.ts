@@ -22,7 +22,10 @@ export const limits = {
   restoreTaskSizeBytesMax: 192 * MiB,
   /** So many tasks for each worker, where the bounds allow it: fewer leave one worker alone at the end, more cost requests. */
   restoreTasksPerWorker: 16,
-  restoreTaskFilesMax: 4096,
+  restoreTaskFilesMin: 2048,
+  restoreTaskFilesMax: 16_384,
+  /** The same where files are small: their tasks are the last of a pack, and a request for each is short. */
+  restoreFileTasksPerWorker: 6,
   /** Told to stop, a worker may clean up for so long before it is ended. */
   workerStopMsMax: 10 * second,
   /** Done with its work, or ended, a thread has so long to go. */
@@ -37,10 +40,39 @@ export const limits = {
   /** JSON objects that are read whole: backup.json, cluster.json, leases. */
   recordSizeBytesMax: 64 * MiB,
   manifestLineSizeBytesMax: 64 * KiB,
+  /** The first line holds all patterns that were given. */
+  dumpContentsLineCharsMax: 4 * MiB,
   /** So many backups may be newer than the catalogue's index before the next one is written. */
   catalogNewerMax: 16,
   /** An unfinished backup that began so long before the newest one is no longer looked after by the index. */
   catalogOthersMsMax: 30 * day,
+
+  /** Of a dump's table of contents: all of it, one text in it, and its entries. */
+  dumpTocSizeBytesMax: 2 * GiB,
+  dumpTextSizeBytesMax: 1 * GiB,
+  dumpEntriesMax: 20_000_000,
+  /** Told to stop, pg_dump has so long until it is killed. */
+  dumpStopMsMax: 5 * second,
+  /** Of what a client program says, so much of the beginning and of the end is kept. */
+  clientSaidCharsMax: 32 * KiB,
+  /** A dump begins anew so often when tables were rewritten between its snapshot and its locks. */
+  dumpSnapshotTriesMax: 3,
+  dumpJobsMax: 64,
+  /** With several jobs, and no other word of the user: locks that are not had after so long end the dump. */
+  dumpJobLockMsMax: 1 * minute,
+  /** With several jobs: so many of the largest tables are given to one by name, the others are dumped together. */
+  dumpTablesSplitMax: 500,
+  /** With several jobs: a table that is not larger is held in memory and goes into a pack. */
+  dumpSmallFileBytesMax: 4 * MiB,
+  /** A run of pg_restore gets so many bytes of small tables, or so many tables. */
+  dumpTaskSizeBytesTarget: 8 * MiB,
+  dumpTaskTablesMax: 250,
+  /** A statement that makes or counts something may take as long as there is data. */
+  dumpStatementMsMax: 7 * day,
+  /** A database that is renamed is waited for so long, when others make changes to it. Who wants to connect waits, too. */
+  databaseLockMsMax: 10 * second,
+  /** What a restore that failed has made is dropped within this time, or by the next one. */
+  dumpCleanUpMsMax: 1 * minute,
 
   storageRequestMsMax: 60 * second,
   /** One piece of an object as it is read from the storage; one more is read ahead. */
@@ -54,8 +86,8 @@ export const limits = {
   sourceHedgeMs: 2 * second,
   /** For so long after an outage a repository is asked after the others. */
   sourceOutageMs: 30 * second,
-  /** A restore has so many requests on their way for each worker; all of them together hold so many bytes. */
-  readAheadParts: 3,
+  /** A restore has at most so many requests on their way for each worker; all of them together hold so many bytes. */
+  readAheadPartsMax: 6,
   readAheadSizeBytesMax: 64 * MiB,
   /** Large, since each is paid for; small enough for many workers. */
   readAheadPartSizeBytesMin: 2 * MiB,
@@ -78,10 +110,17 @@ export const limits = {
   objectWholeSizeBytesMax: 32 * MiB,
   /** Of one writer: parts that are on their way. One more is being filled. */
   objectWriteAheadBytesMax: 32 * MiB,
-  /** Large reads are split into requests of this size, and so many bytes are asked for before they are wanted. */
+  /** A read up to this size is one request: who wants it in parts asks for parts. */
+  objectReadWholeSizeBytesMax: 16 * MiB,
+  /** Larger reads are split into requests of this size, and so many bytes are asked for before they are wanted. */
   objectReadSizeBytes: 8 * MiB,
   objectReadAheadBytesMax: 24 * MiB,
   objectDeleteKeysMax: 1_000,
+  /** Parts that a server copies from one of its objects to another at the same time. */
+  objectCopyPartsParallel: 16,
+  /** What is written at the same time is looked at together: a write waits so long for others, and for so many. */
+  objectProofWaitMs: 150,
+  objectProofsTogetherMax: 64,
   /** Where a server does not refuse a second multipart upload of a key, a claim does; one this old is its holder's who died. */
   objectClaimMsMax: 4 * minute,
   objectClaimPollMs: 250,
@@ -95,6 +134,14 @@ export const limits = {
   gcsChunkSizeBytes: 16 * MiB,
   /** What storages tell in one answer, and how many keys they delete at once. */
   storageListPageKeys: 1000,
+
+  /** What a cloud makes (volumes, copies, instances) is looked at so often while it is on its way. */
+  cloudPollMs: 3 * second,
+  cloudPollMsMax: 30 * second,
+  /** Ask whether this host is a machine of the cloud: the service that knows is near, or is not there. */
+  cloudMetadataMsMax: 2 * second,
+  /** A list of a cloud's API longer than this is somebody's mistake. */
+  cloudListMax: 100_000,
 
   /** Objects that a copy of a repository moves at the same time. */
   copyParallel: 8,
@@ -113,8 +160,12 @@ export const limits = {
 
   /** `status` waits so long for one repository. */
   statusMsMax: 30 * second,
+  /** And so long, within that, for who made the snapshots: a cloud that is down says nothing against the repository. */
+  statusSnapshotsMsMax: 15 * second,
   /** A repository that is so far behind the one that leads is worth a warning, and then an alarm. */
   statusLagWarningMs: 15 * minute,
+  /** WAL that a repository is owed for longer is a finding: one that is only slower has it sooner. */
+  statusOwedMsMax: 1 * minute,
   statusLagCriticalMs: 1 * day,
   /** Where WAL tells no times, so many files count instead. */
   statusLagWarningFiles: 64,
@@ -123,6 +174,12 @@ export const limits = {
   statusBackupAgeCriticalMs: 35 * day,
   /** WAL without a commit says nothing of time: so many of the newest are looked at. */
   statusWalHeadsMax: 32,
+
+  /** Objects that are looked at, or asked for, at the same time while they are thawed. */
+  thawParallel: 16,
+  /** So long between two looks, twice as long each time: it takes minutes to days. */
+  thawPollMsFirst: 5 * second,
+  thawPollMsMax: 10 * minute,
 
   leaseTtlMs: 60 * second,
   leaseRenewMs: 15 * second,
@@ -169,6 +226,16 @@ export const limits = {
   walPageSizeBytesMax: 64 * KiB,
   /** The last transaction before a target is looked for in so many segments. */
   walLookBackSegmentsMax: 256,
+  /** `wal find` tells of so many things; more are only counted. */
+  walFindListedMax: 10_000,
+  /** So much WAL restore-table fetches before it starts its scratch server; more comes segment by segment. */
+  restoreTableWalHeldBytesMax: 1 * GiB,
+  /** So often may a catalogue be moved to another file (VACUUM FULL) while `wal find` follows it. */
+  walFindCatalogueMovesMax: 32,
+  /** A transaction that was begun before a backup is followed for so many segments after its start. */
+  walFindBeyondSegmentsMax: 256,
+  /** Commits may lie so far out of the order of their times, in microseconds. */
+  walFindDisorderMicrosMax: 60_000_000,
   /** Segments are fetched ahead up to so many, and to so many bytes (but one at least). */
   walFetchAheadSegments: 16,
   walFetchAheadBytesMax: 512 * MiB,
@@ -194,6 +261,10 @@ export const limits = {
   walPushAheadIdleMs: 3 * second,
   /** It shows that it lives far more often than this. */
   walPushAheadSilenceMsMax: 10 * second,
+  /** For each thread that compresses, so many files are read, compressed, or on their way: each is held in memory. */
+  walPushLanesPerWorker: 6,
+  /** When more files wait, archiving has fallen behind. */
+  walPushWaitingUsual: 8,
   /** With larger segments one is pushed at a time: each is held in memory as it is stored. */
   walPushAheadSegmentBytesMax: 64 * MiB,
   /** A repository that failed is left alone for so long, and then twice as long each time, up to the second. */
@@ -204,6 +275,10 @@ export const limits = {
   walCatchUpLingerMsMax: 1 * hour,
   /** With several repositories written at once: one that kept the others waiting for so long in all is dropped… */
   mirrorLagMsMax: 1 * minute,
+  /** Who waits for one looks so often whether another thread has given it up. */
+  mirrorLookMs: 1 * second,
+  /** What it lacks is brought at the end if it answers within this time. */
+  mirrorAnswerMsMax: 5 * second,
   /** …and what earlier backups left behind may be removed for so long before one writes without waiting for it. */
   mirrorSettleMsMax: 5 * minute,
   /** …and the WAL of a backup has so much longer to arrive in the others once the first one has it. */
@@ -229,11 +304,50 @@ export const limits = {
   recoveryStallMsMax: 1 * hour,
   recoveryPollMs: 100,
   toolMsMax: 5 * minute,
+
+  /** Runs of a job that are remembered. */
+  jobHistoryMax: 50,
+  /** The pause after a failure grows to this, unless the first is longer. */
+  jobPauseMsMax: 1 * hour,
+  /** After its limit of time, a job has so long to clean up. */
+  jobCleanUpMsMax: 1 * minute,
+  /** How often a job that another agent started is looked at. */
+  jobPollMs: 500,
+  /** The agent looks around this often, whatever it expects: clocks are set, and machines sleep. */
+  agentNapMsMax: 30 * second,
+  /** When it wakes so much later than it should, the machine slept. */
+  agentLateMsMax: 1 * minute,
+  /** What is said to the agent is one short line. */
+  controlLineCharsMax: 4096,
+  servicePauseMsFirst: 5 * second,
+  servicePauseMsMax: 5 * minute,
+  serviceTrimMs: 1 * minute,
+  /** The longest that a timer of Node can wait. */
+  timerMsMax: 2 ** 31 - 1,
+
+  /** What a program that makes snapshots may say: answers whole, errors by their end. */
+  programOutputBytesMax: 16 * MiB,
+  programErrorBytesMax: 16 * KiB,
+  /** A volume that was just unmounted may be busy for a moment. */
+  unmountTriesMax: 20,
+  unmountPauseMs: 100,
+  /** Without a configured limit of time: for one call of a program, or the wait for a snapshot that is on its way. */
+  snapshotMsMax: 10 * minute,
+  /** Small records of managed servers' snapshots, read at the same time. */
+  managedReadParallel: 8,
+  /** The copy of a managed server's snapshot is begun and not waited for: one that takes longer is told of. */
+  managedCopyMsMax: 1 * day,
+  /** Between two looks at a snapshot that is still on its way. */
+  snapshotPollMs: 2 * second,
 } as const
 
 assert(limits.leaseRenewMs * 3 <= limits.leaseTtlMs, 'a lease survives two missed renewals')
 assert(
   limits.leaseGiveUpMs + limits.leaseRenewMs <= limits.leaseTtlMs,
   'a holder gives up before others take over',
+)
+assert(
+  limits.readAheadPartSizeBytesMax <= limits.objectReadWholeSizeBytesMax,
+  'a part that is read ahead is one request',
 )
 assert(limits.frameSizeBytesMax % (32 * KiB) === 0, 'a frame holds whole pages of every block size')

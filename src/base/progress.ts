@@ -7,6 +7,8 @@ export interface Progress {
   phase(name: string, totalBytes?: number): void
   /** So many more bytes of the phase are done. */
   advance(bytes: number): void
+  /** What exactly is being done ("public.orders"), shown where there is a bar to show it at. */
+  detail?(text: string): void
   /** A line that people should see as it happens ("waiting for WAL segment …"). */
   note(message: string): void
 }

@@ -50,6 +50,21 @@ export function parseDuration(text: string): number | undefined {
     : values.reduce<number>((sum, value) => sum + (value ?? 0), 0)
 }
 
+/** How long something is kept, in days, months and years as the calendar has them. */
+export type KeepSpan =
+  { readonly years?: number; readonly months?: number; readonly days?: number } | 'forever'
+
+/** `1y`, `18mo`, `4w`, `400d`, `forever`; undefined when it is none of these. */
+export function parseSpan(text: string): KeepSpan | undefined {
+  if (text === 'forever') return 'forever'
+  const [, digits = '', unit] = /^([1-9]\d{0,4})\s*(d|w|mo|y)$/.exec(text.trim().toLowerCase()) ?? []
+  const count = Number(digits)
+  if (unit === 'd') return { days: count }
+  if (unit === 'w') return { days: 7 * count }
+  if (unit === 'mo') return { months: count }
+  return unit === 'y' ? { years: count } : undefined
+}
+
 function parseQuantity(text: string, units: Readonly<Record<string, number>>): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text.trim())
   const unit = units[match?.[2]?.toLowerCase() ?? '']

@@ -11,6 +11,8 @@ export interface RestoreCommandParts {
   /** Everything up to this segment was seen when the restore was planned. */
   readonly requireThrough: string
   readonly allowPartial: boolean
+  /** A file that says what is to be taken out of the WAL: see `wal get --withhold`. */
+  readonly withhold?: string | undefined
 }
 
 export function restoreCommandOf({ launcher }: Program, parts: RestoreCommandParts): string {
@@ -21,6 +23,7 @@ export function restoreCommandOf({ launcher }: Program, parts: RestoreCommandPar
     'wal get --require-through',
     parts.requireThrough,
     ...(parts.allowPartial ? ['--allow-partial'] : []),
+    ...(parts.withhold === undefined ? [] : ['--withhold', escaped(parts.withhold)]),
     ...sourceWords(parts.sources).map(escaped),
     '%f "%p"',
   ]
@@ -32,13 +35,21 @@ export interface SourceWords {
   readonly repository?: string | undefined
   readonly without?: readonly string[] | undefined
   readonly asOfMs?: number | undefined
+  /** What lies in their archives, too. */
+  readonly archives?: boolean | undefined
 }
 
-export function sourceWords({ repository, without = [], asOfMs }: SourceWords): readonly string[] {
+export function sourceWords({
+  repository,
+  without = [],
+  asOfMs,
+  archives = false,
+}: SourceWords): readonly string[] {
   return [
     ...(repository === undefined ? [] : ['--repository', repository]),
     ...without.flatMap(name => ['--without', name]),
     ...(asOfMs === undefined ? [] : ['--as-of', new Date(asOfMs).toISOString()]),
+    ...(archives ? ['--archives'] : []),
   ]
 }
 

@@ -4,7 +4,8 @@ import { Fault, isFault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { formatDuration } from '../base/units.ts'
 import type { BackupDeps, BackupRequest } from '../operations/backup/backup.ts'
-import type { MemberBehind } from '../operations/backup/members.ts'
+import type { BackupMember, MemberBehind } from '../operations/backup/members.ts'
+import type { Encoding } from '../pipeline/codec.ts'
 import { assertSameCluster } from '../repository/repository.ts'
 import { archiveCommandOf } from './archive-command.ts'
 import type { CommandContext, OpenRepository } from './context.ts'
@@ -19,12 +20,37 @@ export interface BackupSetup {
   readonly others: readonly string[]
 }
 
-/** The first repository that can be opened leads; all with its recipients are written at the same time. */
+/** The repositories that this run writes to. */
+export interface Written extends Omit<BackupSetup, 'deps'> {
+  readonly members: readonly BackupMember[]
+  readonly encoding: Encoding
+}
+
 export async function backupSetup(
   context: CommandContext,
   repositoryName: string | undefined,
 ): Promise<BackupSetup> {
   const { world, progress, program, log, connect, connectPrimary } = context
+  const { config } = await context.config()
+  const { members, encoding, away, others } = await openWritten(context, repositoryName)
+  const deps = {
+    world,
+    progress,
+    log,
+    worker: program.worker,
+    members,
+    encoding,
+    connect,
+    connectPrimary: config.postgres.primary === undefined ? undefined : connectPrimary,
+  }
+  return { deps, away, others }
+}
+
+/** The first repository that can be opened leads; all with its recipients are written at the same time. */
+export async function openWritten(
+  context: CommandContext,
+  repositoryName: string | undefined,
+): Promise<Written> {
   const loaded = await context.config()
   const { opened, away } = await openAll(context, writtenRepositories(loaded, repositoryName))
   const [leading] = opened
@@ -32,22 +58,16 @@ export async function backupSetup(
   for (const { repository } of opened)
     assertSameCluster(repository.storage, repository.identity, leading.repository.identity)
   const isAlike = (place: OpenRepository): boolean => sealedTo(place) === sealedTo(leading)
-  const { encoding } = leading
-  const deps = {
-    world,
-    progress,
-    log,
-    worker: program.worker,
+  return {
     members: opened.filter(isAlike).map(({ name, repository, description }) => ({
       name,
       repository,
       storage: description,
     })),
-    encoding,
-    connect,
-    connectPrimary: loaded.config.postgres.primary === undefined ? undefined : connectPrimary,
+    encoding: leading.encoding,
+    away,
+    others: opened.filter(place => !isAlike(place)).map(({ name }) => name),
   }
-  return { deps, away, others: opened.filter(place => !isAlike(place)).map(({ name }) => name) }
 }
 
 const sealedTo = ({ encoding }: OpenRepository): string => encoding.recipients.toSorted().join(' ')

@@ -11,6 +11,8 @@ export interface Option<T> {
   /** Throws USAGE with a hint that shows the right form. */
   readonly parse: (text: string) => T
   readonly doc: string
+  /** What is meant when the option is given without a value: only then may it be. */
+  readonly implied?: string
 }
 
 export interface Argument {
@@ -94,6 +96,16 @@ export function value<T>(
   doc: string,
 ): Option<T> & { readonly kind: 'value' } {
   return { kind: 'value', placeholder, parse, doc }
+}
+
+/** `--thaw` is as good as `--thaw standard`. */
+export function valueOr<T>(
+  placeholder: string,
+  implied: string,
+  parse: (text: string) => T,
+  doc: string,
+): Option<T> & { readonly kind: 'value' } {
+  return { kind: 'value', placeholder, implied, parse, doc }
 }
 
 /** May be given several times. */

@@ -46,8 +46,12 @@ export function createProgram(onRun: (parsed: Parsed) => void, write: (text: str
     .helpCommand('help [command]', 'Show the help of a command.')
   addOptions(program, globalOptions)
   const parents = new Map<string, Commander>()
-  for (const command of commands)
-    addCommand(parentOf(program, parents, command, write), command, onRun, write)
+  for (const command of commands) {
+    const made = addCommand(parentOf(program, parents, command, write), command, onRun, write)
+    // A command by itself that others stand below: `agent`, and `agent status`.
+    const [name = ''] = command.words
+    if (command.words.length === 1 && name in groups) parents.set(name, made.helpCommand(false))
+  }
   return program
 }
 
@@ -73,7 +77,7 @@ function addCommand(
   command: Command,
   onRun: (parsed: Parsed) => void,
   write: (text: string) => void,
-): void {
+): Commander {
   const name = command.words.at(-1) ?? ''
   const made = base(parent.command(name, { hidden: command.hidden ?? false }), write)
     .summary(command.summary)
@@ -96,6 +100,7 @@ function addCommand(
       globals: globalsOf(made.optsWithGlobals()),
     })
   })
+  return made
 }
 
 function base(commander: Commander, write: (text: string) => void): Commander {
@@ -114,6 +119,10 @@ function commanderOption(name: string, option: Option<unknown>): CommanderOption
   const short = shortFlags[name]
   const flags = `${short === undefined ? '' : `-${short}, `}${flagOf(name)}`
   if (option.kind === 'flag') return new CommanderOption(flags, option.doc)
+  if (option.implied !== undefined)
+    return new CommanderOption(`${flags} [${option.placeholder}]`, option.doc)
+      .argParser(option.parse)
+      .preset(option.implied)
   const made = new CommanderOption(`${flags} <${option.placeholder}>`, option.doc)
   if (option.kind === 'value') return made.argParser(option.parse)
   return made.argParser((text, before: readonly unknown[] | undefined) => [

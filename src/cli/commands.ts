@@ -1,18 +1,29 @@
 /** The list of commands, in the order in which people meet them. */
 import type { Command } from './command.ts'
+import { agentCommands } from './commands/agent.ts'
+import { archive } from './commands/archive.ts'
 import { backup } from './commands/backup.ts'
 import { copy } from './commands/copy.ts'
+import { dumpFetch } from './commands/dump-fetch.ts'
+import { dump } from './commands/dump.ts'
 import { doctor } from './commands/doctor.ts'
+import { expire } from './commands/expire.ts'
+import { hold } from './commands/hold.ts'
 import { init } from './commands/init.ts'
 import { list } from './commands/list.ts'
 import { lock } from './commands/lock.ts'
+import { hostPolicyCommands } from './commands/policy-host.ts'
 import { policyCommands } from './commands/policy.ts'
 import { repair } from './commands/repair.ts'
 import { restore } from './commands/restore.ts'
+import { restoreDump } from './commands/restore-dump.ts'
+import { restoreTable } from './commands/restore-table.ts'
 import { show } from './commands/show.ts'
+import { snapshot } from './commands/snapshot.ts'
 import { status } from './commands/status.ts'
 import { verify } from './commands/verify.ts'
 import { walFetchAhead } from './commands/wal-fetch-ahead.ts'
+import { walFind } from './commands/wal-find.ts'
 import { walGet } from './commands/wal-get.ts'
 import { walPush } from './commands/wal-push.ts'
 import { walPushAhead } from './commands/wal-push-ahead.ts'
@@ -23,24 +34,36 @@ export const commands: readonly Command[] = [
   doctor,
   status,
   backup,
+  snapshot,
+  dump,
   list,
   show,
   restore,
+  restoreDump,
+  restoreTable,
+  dumpFetch,
   verify,
+  archive,
+  expire,
+  hold,
   lock,
   copy,
   repair,
   walPush,
   walGet,
   walStatus,
+  walFind,
+  ...agentCommands,
   ...policyCommands,
+  ...hostPolicyCommands,
   walFetchAhead,
   walPushAhead,
 ]
 
 /** First words that stand before several commands. */
 export const groups: Readonly<Record<string, string>> = {
+  agent: 'Carry out the whole file: start each job when it is due, and keep copies up to date.',
   policy:
-    'Print policies for the storage: least rights for each role, protection of the bucket, lifecycle rules.',
+    'Print policies for the storage (least rights for each role, protection of the bucket, lifecycle rules), units for systemd, and crontabs.',
   wal: 'Archive WAL, fetch it, and show what is archived.',
 }

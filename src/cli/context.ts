@@ -4,6 +4,7 @@ import type { Progress } from '../base/progress.ts'
 import type { World } from '../base/world.ts'
 import type { LoadedConfig } from '../config/config.ts'
 import type { Encoding } from '../pipeline/codec.ts'
+import type { ConnectionTarget } from '../postgres/connection-string.ts'
 import type { Server } from '../postgres/connection.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { StorageDescription } from '../storage/open.ts'
@@ -31,6 +32,8 @@ export interface CommandContext {
   /** The same, and the repository in it; REPOSITORY_MISSING when there is none. */
   readonly openRepository: (name?: string, how?: OpenHow) => Promise<OpenRepository>
   readonly connect: (signal: AbortSignal) => Promise<Server>
+  /** What `connect` connects to, for PostgreSQL's own programs. */
+  readonly connectionTarget: () => Promise<ConnectionTarget>
   /** Only when the configuration names one. */
   readonly connectPrimary: (signal: AbortSignal) => Promise<Server>
 }

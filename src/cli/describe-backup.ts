@@ -1,47 +1,20 @@
 /** Backups in words, for people. */
 import { assert } from '../base/assert.ts'
 import { formatBytes, formatDuration } from '../base/units.ts'
-import type { KnownBackup } from '../operations/sources/catalog.ts'
 import type { BackupCopy } from '../operations/sources/source.ts'
 import { formatMicros, parseTime } from '../wal/time.ts'
 import type { BackupRecord } from '../repository/format/backup-record.ts'
 import type { BackupSummary } from '../repository/format/backup-summary.ts'
-import { counted, listingOf, tableOf, type Column } from './table.ts'
-
-type Summaries = readonly Pick<KnownBackup, 'summary' | 'sources'>[]
-
-const columns: readonly Column<BackupSummary>[] = [
-  { head: 'ID', of: ({ id }) => id },
-  { head: 'ENDED', of: ({ endedAt }) => timeOf(endedAt) },
-  { head: 'TOOK', of: ({ durationMs }) => formatDuration(durationMs), align: 'right' },
-  { head: 'DATA', of: ({ sizes }) => formatBytes(sizes.rawBytes), align: 'right' },
-  { head: 'STORED', of: ({ sizes }) => formatBytes(sizes.storedBytes), align: 'right' },
-  { head: 'TIMELINE', of: ({ timeline }) => String(timeline), align: 'right' },
-  { head: 'WAL', of: ({ startLsn, stopLsn }) => `${startLsn} to ${stopLsn}` },
-  { head: 'STATE', of: stateOf },
-  { head: 'LABEL', of: ({ label }) => label },
-]
-
-/** `hasSeveral`: there is more than one repository, so that it matters which. */
-export function backupTable(backups: Summaries, hasSeveral: boolean): string {
-  const shown = columns.filter(
-    ({ head }) => head !== 'LABEL' || backups.some(({ summary }) => summary.label !== ''),
-  )
-  const where: Column<Summaries[number]> = {
-    head: 'REPOSITORIES',
-    of: ({ sources }) => sources.map(({ name }) => name).join(', '),
-  }
-  return tableOf(backups, [
-    ...shown.map(({ of, ...column }): Column<Summaries[number]> => ({
-      ...column,
-      of: ({ summary }) => of(summary),
-    })),
-    ...(hasSeveral ? [where] : []),
-  ])
-}
+import { volumeText } from './describe-snapshot.ts'
+import type { SnapshotStates } from './snapshot-states.ts'
+import { counted, listingOf } from './table.ts'
 
 /** The first copy, and where the others are. */
-export function backupListing(copies: readonly BackupCopy[], hasSeveral: boolean): string {
+export function backupListing(
+  copies: readonly BackupCopy[],
+  hasSeveral: boolean,
+  states?: SnapshotStates,
+): string {
   const record = copies[0]?.record
   assert(record !== undefined, 'a backup is somewhere')
   const { postgres, sizes, checks } = record
@@ -56,13 +29,20 @@ export function backupListing(copies: readonly BackupCopy[], hasSeveral: boolean
     ['ended', `${timeOf(record.endedAt)}, after ${formatDuration(record.durationMs)}`],
     ['WAL', `${record.startLsn} to ${record.stopLsn} on timeline ${String(record.timeline)}`],
     ['segments', `${record.startWal} to ${record.stopWal}`],
-    ['data', `${formatBytes(sizes.rawBytes)} in ${counted(sizes.files, 'file')}`],
+    [
+      'data',
+      record.snapshot
+        ? `${formatBytes(sizes.rawBytes)}, in snapshots by ${record.snapshot.provider}`
+        : `${formatBytes(sizes.rawBytes)} in ${counted(sizes.files, 'file')}`,
+    ],
     [
       'stored',
       `${formatBytes(sizes.storedBytes)} in ${counted(record.packs.length, 'pack')} (zstd level ${String(record.compression.level)})`,
     ],
     ['encryption', encryptionOf(record)],
-    ['pages', pagesOf(checks)],
+    ...(record.snapshot?.volumes ?? []).map(volume => ['volume', volumeText(volume)] as const),
+    ...(states ? snapshotLines(states) : []),
+    ['pages', record.snapshot ? 'not checked: the files are not in the repository' : pagesOf(checks)],
     ...checks.corrupt.map(
       ({ path, blocks }) =>
         ['corrupt', `${path}: ${counted(blocks.length, 'block')} (${someOf(blocks)})`] as const,
@@ -75,6 +55,15 @@ export function backupListing(copies: readonly BackupCopy[], hasSeveral: boolean
     ...record.warnings.map(warning => ['warning', warning] as const),
     ['made by', record.tool],
   ])
+}
+
+function snapshotLines({ absences, copies }: SnapshotStates): readonly (readonly [string, string])[] {
+  return [
+    ...(absences.length === 0
+      ? [['now', 'all snapshots are there'] as const]
+      : absences.map(({ what, message }) => ['now', `${what.toUpperCase()}: ${message}`] as const)),
+    ...copies.map(({ message }) => ['now', message] as const),
+  ]
 }
 
 function copyText({ source, record }: BackupCopy): string {
@@ -105,11 +94,11 @@ export function corruptionLines({ id, checks }: BackupRecord): readonly string[]
   ]
 }
 
-function stateOf({ checks }: BackupSummary): string {
+export function stateOf({ checks }: BackupSummary): string {
   return checks.pagesCorrupt === 0 ? 'good' : `damaged: ${counted(checks.pagesCorrupt, 'corrupt page')}`
 }
 
-function encryptionOf({ recipients }: BackupRecord): string {
+export function encryptionOf({ recipients }: Pick<BackupRecord, 'recipients'>): string {
   return recipients.length === 0 ? 'none' : `to ${recipients.join(', ')}`
 }
 
@@ -124,7 +113,7 @@ function someOf(blocks: readonly number[]): string {
 }
 
 /** Records hold ISO 8601; people get seconds and the offset. */
-function timeOf(iso: string): string {
+export function timeOf(iso: string): string {
   const micros = parseTime(iso)
   return micros === undefined ? iso : formatMicros(Math.floor(micros / 1e6) * 1e6)
 }

@@ -10,16 +10,20 @@ export function copyText(report: CopyReport): string {
 function planText({ from, to, steps, totals }: CopyReport): string {
   const copied = steps.filter(({ kind }) => kind !== 'check')
   if (copied.length === 0) return `${from} → ${to}: nothing to copy, "${to}" has what "${from}" has\n`
-  const sum = `${countsOf(totals.backups, totals.walFiles)}, ${formatBytes(totals.bytes)}`
+  const managed = steps.filter(({ kind }) => kind === 'managed').length
+  const sum = `${countsOf({ ...totals, managed })}, ${formatBytes(totals.bytes)}`
   return `${from} → ${to}: would copy ${sum}, in this order:\n${steps.map(stepLine).join('')}`
 }
 
-function stepLine({ kind, why, backup, walFiles = 0, wal, bytes }: StepSummary): string {
+function stepLine({ kind, why, backup, dump, walFiles = 0, wal, bytes }: StepSummary): string {
   const range = wal === undefined ? '' : wal[0] === wal[1] ? `: ${wal[0]}` : `: ${wal[0]} to ${wal[1]}`
   const files =
     kind === 'check' ? counted(walFiles, 'WAL file') + ' to be checked' : counted(walFiles, 'WAL file')
-  const what = backup === undefined ? `${files}${range}` : `backup ${backup}`
-  return `  ${what}, ${formatBytes(bytes)} (${why})\n`
+  const id = backup ?? dump
+  if (kind === 'managed') return `  the record of ${id ?? ''} (${why}; ${staysText})\n`
+  const what = id === undefined ? `${files}${range}` : `${kind} ${id}`
+  const stays = backup?.endsWith('-snapshot') === true ? `; ${staysText}` : ''
+  return `  ${what}, ${formatBytes(bytes)} (${why}${stays})\n`
 }
 
 function outcomeText({ from, to, copied, durationMs, problems }: CopyReport): string {
@@ -29,26 +33,53 @@ function outcomeText({ from, to, copied, durationMs, problems }: CopyReport): st
     copied.unproven === 0
       ? ''
       : `  ${counted(copied.unproven, 'WAL file')} copied without a key: damage from before can not be seen\n`
-  if (copied.objects === 0 && problems.length === 0)
+  if (copied.objects + copied.managed.length === 0 && problems.length === 0)
     return `${from} → ${to}: nothing to copy, "${to}" has what "${from}" has${checked}; ${took}\n`
-  const what = `${countsOf(copied.backups.length, copied.walFiles)}, ${formatBytes(copied.bytes)}`
-  return `${from} → ${to}: copied ${what}${checked}; ${took}\n${unseen}`
+  const { backups, dumps, managed, walFiles } = copied
+  const counts = countsOf({
+    backups: backups.length,
+    dumps: dumps.length,
+    managed: managed.length,
+    walFiles,
+  })
+  const what = `${counts}, ${formatBytes(copied.bytes)}`
+  return `${from} → ${to}: copied ${what}${checked}; ${took}\n${unseen}${stayText(copied)}`
 }
 
-function countsOf(backups: number, walFiles: number): string {
-  return `${counted(backups, 'backup')} and ${counted(walFiles, 'WAL file')}`
+type Counts = Omit<CopyReport['totals'], 'bytes'> & { readonly managed: number }
+
+/** Dumps, and records of a managed server's snapshots, are told of where there are any. */
+function countsOf({ backups, dumps, managed, walFiles }: Counts): string {
+  const told = [
+    counted(backups, 'backup'),
+    ...(dumps === 0 ? [] : [counted(dumps, 'dump')]),
+    ...(managed === 0 ? [] : [`${counted(managed, 'record')} of a managed server's snapshots`]),
+  ]
+  return `${told.join(', ')} and ${counted(walFiles, 'WAL file')}`
+}
+
+const staysText = 'its data stays where the provider keeps it'
+
+/** Whoever copies for a second region should not believe that this brings the volumes there. */
+function stayText({ backups, managed }: CopyReport['copied']): string {
+  const entries = [...backups.filter(id => id.endsWith('-snapshot')), ...managed]
+  if (entries.length === 0) return ''
+  const which = entries.length === 1 ? (entries[0] ?? '') : counted(entries.length, 'snapshot')
+  return `  of ${which} only the record and the label files were copied: the data stays where the provider keeps it (\`snapshots.copy_to\` has it copied to another region)\n`
 }
 
 /** A long list of the same says no more than its ends. */
 function leftText({ left }: CopyReport): string {
-  const byReason = Map.groupBy(left, ({ why }) => why)
-  return [...byReason]
-    .map(([why, these]) => {
+  const wordOf = (what: string): string => what.split(' ')[0] ?? ''
+  const alike = Map.groupBy(left, ({ what, why }) => `${wordOf(what)} ${why}`)
+  return [...alike.values()]
+    .map(these => {
       const names = these.map(({ what }) => what)
+      const [{ why, what } = { why: '', what: '' }] = these
       const told =
         names.length <= 3
           ? names.join(', ')
-          : `${String(names.length)} backups, ${names[0] ?? ''} to ${names.at(-1)?.replace('backup ', '') ?? ''}`
+          : `${counted(names.length, wordOf(what))}, ${what} to ${names.at(-1)?.replace(/^\w+ /, '') ?? ''}`
       return `  left out: ${told}: ${why}\n`
     })
     .join('')

@@ -13,7 +13,7 @@ export function lockTables(reports: readonly LocksOfRepository[]): string {
 
 function lockTable(report: LocksOfRepository): string {
   const rows = [
-    ...report.backups.map(({ name, until, reason }) => ({ what: name, until, reason })),
+    ...[...report.backups, ...report.dumps].map(({ name, until, reason }) => ({ what: name, until, reason })),
     ...report.wal.map(({ name, last, until, reason }) => ({
       what: name === last ? `WAL ${name}` : `WAL ${name} to ${last}`,
       until,

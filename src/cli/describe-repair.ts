@@ -27,11 +27,15 @@ export function repairText({
     checked.unjudged === 0
       ? ''
       : `  ${counted(checked.unjudged, 'WAL file')} could not be judged without a key: name the identity of "${repository}"\n`
+  const cold =
+    checked.cold === 0
+      ? ''
+      : `  ${counted(checked.cold, 'object')} in a cold storage class: there, and not read\n`
   const verdict =
     lines.length === 0
       ? 'everything is as it was written\n'
       : `${counted(mended.length, 'object')} ${verb}, ${counted(unrepaired.length, 'object')} ${isDryRun ? 'can not be' : 'not'}\n`
-  return `${read}${lines.join('')}${unjudged}${verdict}`
+  return `${read}${lines.join('')}${unjudged}${cold}${verdict}`
 }
 
 /** The object stands above already. */

@@ -1,4 +1,5 @@
 /** Restores in words, and as records for programs. */
+import { Fault } from '../base/fault.ts'
 import { formatBytes, formatDuration } from '../base/units.ts'
 import type { RestoreLayout } from '../operations/restore/layout.ts'
 import type { RestoreReport } from '../operations/restore/restore.ts'
@@ -9,7 +10,9 @@ import { formatLsn } from '../wal/lsn.ts'
 import { formatMicros, isoMicros } from '../wal/time.ts'
 import type { ClosedSource } from '../operations/sources/source.ts'
 import { describeTrouble, listed } from '../operations/sources/trouble.ts'
+import { thawLines, thawRecord } from './describe-thaw.ts'
 import type { LaidOut } from './restore-setup.ts'
+import { volumeText } from './describe-snapshot.ts'
 import { counted, listingOf } from './table.ts'
 
 const uses = {
@@ -18,7 +21,14 @@ const uses = {
   delta: 'kept where its files are right, the rest is written',
 } as const
 
-export function planListing({ deps, layout, closed, recovery: recoveryWithout }: LaidOut): string {
+export function planListing({
+  deps,
+  layout,
+  closed,
+  mayLeadFurther,
+  thaw,
+  recovery: recoveryWithout,
+}: LaidOut): string {
   const recovery = recoveryWithout([])
   const { plan, record, directory, tablespaces, space, expectedMs, use } = layout
   const { wal } = plan
@@ -34,13 +44,26 @@ export function planListing({ deps, layout, closed, recovery: recoveryWithout }:
           `${name}; restore_command leaves it out, so what only it holds is not brought back`,
         ] as const,
     ),
+    [
+      'unsure',
+      mayLeadFurther.length === 0
+        ? undefined
+        : `${listed(mayLeadFurther)} may hold a newer backup, or more WAL: on a terminal this is asked, else ${withoutFlags(mayLeadFurther)} says so`,
+    ],
     ['timeline', String(plan.timeline)],
     ['WAL', walText(wal)],
+    ...(thaw ? thawLines(thaw) : []),
     ['directory', `${directory} (${uses[use]})`],
     ...tablespaces.map(
       ({ name, from, to }) => ['tablespace', `${name}: ${from === to ? to : `${from} → ${to}`}`] as const,
     ),
-    ['data', `${formatBytes(record.sizes.rawBytes)} from ${formatBytes(record.sizes.storedBytes)} stored`],
+    [
+      'data',
+      record.snapshot
+        ? `${formatBytes(record.sizes.rawBytes)} in snapshots by ${record.snapshot.provider}`
+        : `${formatBytes(record.sizes.rawBytes)} from ${formatBytes(record.sizes.storedBytes)} stored`,
+    ],
+    ...(record.snapshot?.volumes ?? []).map(volume => ['volume', volumeText(volume)] as const),
     ...space.map(
       ({ path, needBytes, freeBytes }) =>
         ['space', `${path}: ${formatBytes(needBytes)} of ${formatBytes(freeBytes)} free`] as const,
@@ -63,6 +86,20 @@ export function closedLine({ name, fault }: ClosedSource): string {
   return `repository ${name} can not be read, and what only it holds is not brought back: ${fault.message}`
 }
 
+/** Where nobody can be asked, an older state than there may be is not restored on anybody's word but one that names it. */
+export function unsureFault(names: readonly string[], lsn: string): Fault {
+  const more = `a newer backup, or WAL after ${lsn}`
+  return new Fault(
+    'RESTORE_UNSURE',
+    `${names.length === 1 ? 'repository' : 'repositories'} ${listed(names)} can not be read, and may hold ${more}`,
+    {
+      hint: `Bring ${names.length === 1 ? 'it' : 'them'} back into reach and try again. If ${names.length === 1 ? 'it is' : 'they are'} lost for good, or what the others hold is enough, say so: ${withoutFlags(names)}, or name the one to restore from: --repository NAME. A target that can not be changed by it needs no word: --backup ID --to-immediate, or a time, LSN, xid or name together with --timeline N.`,
+    },
+  )
+}
+
+const withoutFlags = (names: readonly string[]): string => names.map(name => `--without ${name}`).join(' ')
+
 /** Only where there is a choice. */
 function sourcesText(copies: LaidOut['deps']['copies'], closedCount: number): string | undefined {
   const names = copies.map(({ source }) => source.name)
@@ -74,6 +111,8 @@ function sourcesText(copies: LaidOut['deps']['copies'], closedCount: number): st
 export function planRecord({
   deps,
   closed,
+  mayLeadFurther,
+  thaw,
   layout: { plan, record, ...layout },
   recovery: recoveryWithout,
 }: LaidOut): Readonly<Record<string, unknown>> {
@@ -88,6 +127,7 @@ export function planRecord({
       code: fault.code,
       message: fault.message,
     })),
+    mayLeadFurther,
     chain: plan.chain.map(({ id }) => id),
     timeline: plan.timeline,
     stop: {
@@ -114,6 +154,7 @@ export function planRecord({
       archiving: recovery.archiving,
       standby: recovery.standby !== undefined,
     },
+    thaw: thawRecord(thaw),
     reasons: plan.reasons,
   }
 }
@@ -122,9 +163,12 @@ export function restoreListing(report: RestoreReport, started: StartedServer | u
   const rate = formatBytes((report.bytes * 1000) / Math.max(1, report.durationMs))
   return listingOf([
     ['restored', `${report.directory} from ${report.backup}`],
+    ...(report.places ?? []).map(place => ['volume', place] as const),
     [
       'files',
-      `${counted(report.files, 'file')}, ${formatBytes(report.bytes)}, in ${formatDuration(report.durationMs)} (${rate}/s); every checksum is right`,
+      report.places
+        ? undefined
+        : `${counted(report.files, 'file')}, ${formatBytes(report.bytes)}, in ${formatDuration(report.durationMs)} (${rate}/s); every checksum is right`,
     ],
     [
       'kept',

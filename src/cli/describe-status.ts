@@ -3,7 +3,7 @@ import { formatDuration, second } from '../base/units.ts'
 import { lagText, type StatusFinding } from '../operations/status/judge.ts'
 import type { RepositoryStatus, StatusReport } from '../operations/status/status.ts'
 import { formatMicros, parseTime } from '../wal/time.ts'
-import { tableOf, type Column } from './table.ts'
+import { counted, tableOf, type Column } from './table.ts'
 
 const columns: readonly Column<RepositoryStatus>[] = [
   { head: 'REPOSITORY', of: ({ name }) => name },
@@ -15,13 +15,43 @@ const columns: readonly Column<RepositoryStatus>[] = [
     of: ({ newestBackup }) => (newestBackup ? formatDuration(newestBackup.ageSeconds * second) : '-'),
   },
   { head: 'RESTORABLE UP TO', of: upTo },
+  {
+    head: 'ARCHIVE',
+    of: ({ archive }) =>
+      archive ? `${String(archive.backups + archive.dumps)}, the newest ${archive.newest}` : '-',
+  },
   { head: 'LAG', of: ({ lag }) => (lag ? lagText(lag) : '-') },
 ]
+/** Where there are dumps. */
+const dumpColumn: Column<RepositoryStatus> = {
+  head: 'NEWEST DUMP',
+  of: ({ newestDump }) =>
+    newestDump ? `${newestDump.id}, ${formatDuration(newestDump.ageSeconds * second)} old` : '-',
+}
+/** Where the server is a managed one. */
+const managedColumn: Column<RepositoryStatus> = {
+  head: 'SNAPSHOTS OF THE SERVER',
+  of: ({ managed }) =>
+    managed?.newest
+      ? `${String(managed.snapshots)}, ${managed.restorable === managed.snapshots ? 'all' : String(managed.restorable)} there; the newest ${managed.newest.id}, ${formatDuration(managed.newest.ageSeconds * second)} old`
+      : '-',
+}
+/** Only where there is something to tell. */
+const owedColumn: Column<RepositoryStatus> = {
+  head: 'OWED',
+  of: ({ owed }) => (owed && owed.files > 0 ? counted(owed.files, 'WAL file') : '-'),
+}
 
 export function statusText({ state, repositories, findings }: StatusReport): string {
   const verdict =
     state === 'ok' ? 'OK: everything is as it should be' : `${state.toUpperCase()}: ${told(findings)}`
-  return `${verdict}\n\n${tableOf(repositories, columns)}${findings.map(findingText).join('')}`
+  const shown = [
+    ...columns,
+    ...(repositories.some(({ newestDump }) => newestDump !== null) ? [dumpColumn] : []),
+    ...(repositories.some(({ managed }) => managed !== null) ? [managedColumn] : []),
+    ...(repositories.some(({ owed }) => owed !== null) ? [owedColumn] : []),
+  ]
+  return `${verdict}\n\n${tableOf(repositories, shown)}${findings.map(findingText).join('')}`
 }
 
 const told = ({ length }: readonly StatusFinding[]): string =>
@@ -37,10 +67,10 @@ function roleOf({ role, copyOf, fault }: RepositoryStatus): string {
   return fault ? `${text}, OUT OF REACH` : text
 }
 
-/** The end of the newest window. */
+/** The end of the newest window: the last commit, or the backup's own end where nothing was committed since. */
 function upTo({ windows }: RepositoryStatus): string {
   const last = windows.at(-1)
   if (!last) return '-'
-  const time = parseTime(last.to ?? last.from)
+  const time = parseTime(last.to !== null && last.to > last.from ? last.to : last.from)
   return time === undefined ? '-' : formatMicros(time - (time % 1_000_000))
 }

@@ -1,6 +1,12 @@
 /** What `verify` found, in words. */
 import { formatBytes, formatDuration } from '../base/units.ts'
-import type { Finding, VerifiedBackup, VerifyReport } from '../operations/verify/report.ts'
+import type {
+  Finding,
+  VerifiedBackup,
+  VerifiedDump,
+  VerifiedManaged,
+  VerifyReport,
+} from '../operations/verify/report.ts'
 import type { VerifyOutcome } from './verify-setup.ts'
 import { counted, tableOf, type Column } from './table.ts'
 
@@ -17,8 +23,38 @@ const columns: readonly Column<VerifiedBackup>[] = [
   },
 ]
 
-export function verifyListing({ backups, wal, findings, notChecked, durationMs }: VerifyReport): string {
-  const table = backups.length === 0 ? 'no backups\n' : tableOf(backups, columns)
+const dumpColumns: readonly Column<VerifiedDump>[] = [
+  { head: 'DUMP', of: ({ id }) => id },
+  { head: 'RESTORABLE', of: restorableText },
+  { head: 'DATABASES', of: ({ databases }) => String(databases), align: 'right' },
+  { head: 'TABLES', of: ({ tables }) => String(tables), align: 'right' },
+  { head: 'ROWS', of: ({ rows }) => String(rows), align: 'right' },
+  { head: 'READ', of: ({ bytes }) => formatBytes(bytes), align: 'right' },
+]
+
+const managedColumns: readonly Column<VerifiedManaged>[] = [
+  { head: 'SNAPSHOT OF A SERVER', of: ({ id }) => id },
+  { head: 'RESTORABLE', of: ({ isRestorable, snapshot }) => restorableThere(isRestorable, snapshot) },
+  { head: 'THERE', of: ({ snapshot }) => snapshot },
+  { head: 'COPY', of: ({ copy }) => (copy ? `${copy.region}: ${copy.state}` : '-') },
+]
+
+const restorableThere = (isRestorable: boolean, state: VerifiedManaged['snapshot']): string =>
+  isRestorable ? 'yes' : state === 'unknown' ? 'not known' : 'NO'
+
+export function verifyListing({
+  backups,
+  dumps,
+  managed,
+  wal,
+  findings,
+  notChecked,
+  durationMs,
+}: VerifyReport): string {
+  const table =
+    backups.length === 0 ? (managed.length === 0 ? 'no backups\n' : '') : tableOf(backups, columns)
+  const dumpTable = dumps.length === 0 ? '' : tableOf(dumps, dumpColumns)
+  const managedTable = managed.length === 0 ? '' : tableOf(managed, managedColumns)
   const walLine = `WAL: ${counted(wal.segments, 'segment')} read, ${formatBytes(wal.bytes)}\n`
   const verdict =
     findings.length === 0
@@ -26,7 +62,7 @@ export function verifyListing({ backups, wal, findings, notChecked, durationMs }
         ? 'everything is as it was written'
         : 'what could be checked is as it was written'
       : `DAMAGE: ${counted(findings.length, 'finding')}`
-  return `${table}${walLine}${notChecked.map(line => `${line}\n`).join('')}${findingTexts(findings)}${verdict}; took ${formatDuration(durationMs)}\n`
+  return `${table}${dumpTable}${managedTable}${walLine}${notChecked.map(line => `${line}\n`).join('')}${findingTexts(findings)}${verdict}; took ${formatDuration(durationMs)}\n`
 }
 
 /** Repository by repository. */
@@ -40,9 +76,9 @@ export function verifyListings(outcomes: readonly VerifyOutcome[]): string {
 }
 
 /** Without a key, all that can be said is that nothing speaks against it. */
-function restorableText({ isRestorable, depth }: VerifiedBackup): string {
+function restorableText({ isRestorable, depth }: Pick<VerifiedBackup, 'isRestorable' | 'depth'>): string {
   if (!isRestorable) return 'NO'
-  return depth === 'content' ? 'yes' : 'by its hashes'
+  return { content: 'yes', hashes: 'by its hashes', sizes: 'by its sizes (cold)' }[depth]
 }
 
 /** Files that are hurt in the same way stand together: one damaged chunk may hold hundreds of them. */

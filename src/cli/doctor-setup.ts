@@ -1,12 +1,15 @@
 /** From the configuration to what the doctor needs. */
 import type { DoctorDeps } from '../operations/doctor/doctor.ts'
+import { isManaged } from '../snapshots/managed/server.ts'
 import { archiveCommandOf } from './archive-command.ts'
 import type { CommandContext } from './context.ts'
+import { openConfiguredProvider, witnesses } from './snapshot-setup.ts'
 import { usageFault } from './usage.ts'
 
 export async function doctorDeps(context: CommandContext): Promise<DoctorDeps> {
   const { world, progress, connect, openPlace, program, terminal } = context
   const loaded = await context.config()
+  const { snapshots } = loaded.config
   return {
     world,
     progress,
@@ -16,6 +19,11 @@ export async function doctorDeps(context: CommandContext): Promise<DoctorDeps> {
     environment: terminal.environment,
     launcher: program.launcher,
     archiveCommand: archiveCommandOf(program, loaded.path),
+    // A managed server shows nobody its volumes.
+    snapshots:
+      snapshots && !isManaged(snapshots.provider)
+        ? { open: () => openConfiguredProvider(context), witnesses: await witnesses(context) }
+        : undefined,
   }
 }
 

@@ -14,6 +14,9 @@ export async function findBackup(
   return readBackup(repository, id, signal)
 }
 
+/** Whether an id, or the beginning of one, is of a managed server's snapshot and of nothing else. */
+export const isManagedWord = (id: string): boolean => id.includes('-m')
+
 /** BACKUP_NOT_FOUND when none, or more than one, begins so. */
 export function chooseBackup<T>(backups: readonly T[], given: string, idOf: (backup: T) => string): T {
   const fitting = backups.filter(backup => idOf(backup).startsWith(given))

@@ -24,7 +24,7 @@ export async function lockAfterAll(
 export async function lockAfter(
   context: Pick<
     CommandContext,
-    'config' | 'openRepository' | 'world' | 'progress' | 'log' | 'output' | 'signal'
+    'config' | 'openRepository' | 'world' | 'progress' | 'log' | 'output' | 'signal' | 'terminal'
   >,
   name: string,
   options: Pick<LockOptions, 'allWal' | 'everything'> = {},
@@ -33,14 +33,16 @@ export async function lockAfter(
   const { config } = await context.config()
   if (!config.repositories[name]?.lock) return undefined
   try {
-    const [{ extendLocks }, { lockRulesOf }] = await Promise.all([
+    const [{ extendLocks }, { lockRulesOf }, { volumeLocker }] = await Promise.all([
       import('../operations/lock/extend-locks.ts'),
       import('../operations/lock/lock-rules.ts'),
+      import('./lock-volumes.ts'),
     ])
     const rules = lockRulesOf(config, name)
     if (!rules) return undefined
     const { repository } = await context.openRepository(name)
-    const { extended } = await extendLocks({ repository, rules, world, progress, log }, options, signal)
+    const deps = { repository, rules, world, progress, log, lockVolumes: volumeLocker(context) }
+    const { extended } = await extendLocks(deps, options, signal)
     if (extended > 0) output.note(`${name}: ${counted(extended, 'object')} locked (longer)`)
     return undefined
   } catch (error) {

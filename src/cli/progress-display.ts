@@ -25,6 +25,7 @@ interface Phase {
   readonly totalBytes: number | undefined
   readonly startedMs: number
   doneBytes: number
+  detail: string
   drawnMs: number
 }
 
@@ -60,7 +61,7 @@ export function createProgressDisplay(stream: Stream, clock: Pick<Clock, 'monoto
     phase(name, totalBytes) {
       end()
       const now = clock.monotonicMs()
-      phase = { name, totalBytes, startedMs: now, doneBytes: 0, drawnMs: now }
+      phase = { name, totalBytes, startedMs: now, doneBytes: 0, detail: '', drawnMs: now }
       if (stream.interactive) draw(now, phase)
       else line(totalBytes === undefined ? name : `${name} (${formatBytes(totalBytes)})`)
     },
@@ -69,6 +70,9 @@ export function createProgressDisplay(stream: Stream, clock: Pick<Clock, 'monoto
       phase.doneBytes += bytes
       const now = clock.monotonicMs()
       if (now - phase.drawnMs >= (stream.interactive ? redrawMs : lineEveryMs)) draw(now, phase)
+    },
+    detail(text) {
+      if (phase) phase.detail = text
     },
     note(message) {
       line(message)
@@ -84,11 +88,13 @@ function barOf(phase: Phase, now: number): string {
   const share = shareOf(phase)
   const filled = Math.round((share ?? 0) * barColumns)
   const bar = share === undefined ? [] : [`${'━'.repeat(filled)}${'─'.repeat(barColumns - filled)}`]
-  return [phase.name, ...bar, ...figuresOf(phase, now)].join('  ')
+  const detail = phase.detail === '' ? [] : [phase.detail]
+  return [phase.name, ...bar, ...figuresOf(phase, now), ...detail].join('  ')
 }
 
 function statusOf(phase: Phase, now: number): string {
-  return `${phase.name}: ${figuresOf(phase, now).join(', ')}`
+  const detail = phase.detail === '' ? [] : [phase.detail]
+  return `${phase.name}: ${[...figuresOf(phase, now), ...detail].join(', ')}`
 }
 
 function figuresOf(phase: Phase, now: number): readonly string[] {

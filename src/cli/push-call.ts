@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { dirname, resolve } from 'node:path'
 import type { Helper, PushCallDeps } from '../operations/wal-push/call.ts'
+import { encodeHere } from '../operations/wal-push/encode-wal.ts'
 import { openOwedBook } from '../operations/wal-push/owed.ts'
 import { openPushedSpool } from '../operations/wal-push/pushed-spool.ts'
 import { openTargets } from '../operations/wal-push/target.ts'
@@ -31,6 +32,7 @@ export async function openPushCall(
     spool,
     targets: opened.all,
     durableIn: plan.durableIn,
+    encode: encodeHere,
     book: openOwedBook(walFolder, clock),
     parallel: config.wal.pushAhead,
     startPushAhead: () =>

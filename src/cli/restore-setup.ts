@@ -4,18 +4,29 @@ import { isFault } from '../base/fault.ts'
 import { layOutRestore, type RestoreDeps, type RestoreLayout } from '../operations/restore/layout.ts'
 import { planRestore } from '../operations/resolve-target.ts'
 import type { RestorePlan } from '../policy/restore-plan.ts'
+import { isSureWithout } from '../policy/sure-without.ts'
 import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
 import type { RecoveryAction, RecoverySettings } from '../postgres/recovery-settings.ts'
+import { endsBefore, orToTheEnd } from './cold-target.ts'
 import { readCatalogs, readCopies, type UnitedCatalog } from '../operations/sources/catalog.ts'
+import { isArchiveName } from '../operations/sources/archive-name.ts'
 import type { ClosedSource } from '../operations/sources/source.ts'
 import { describeTrouble, TroubleLog } from '../operations/sources/trouble.ts'
+import { builtInPrices } from '../policy/cost/prices.ts'
+import { coldNeeds } from '../operations/thaw/restore-needs.ts'
+import { planThaw, type ThawPlan } from '../operations/thaw/thaw.ts'
+import type { ThawSpeed } from '../storage/second-ports.ts'
 import type { Lsn } from '../wal/lsn.ts'
 import { historyName } from '../wal/segment.ts'
 import type { Micros } from '../wal/time.ts'
 import { restoreCommandOf } from './archive-command.ts'
 import type { CommandContext, Program } from './context.ts'
 import { chooseBackup } from './find-backup.ts'
+import { absenceHere, openSnapshotOf, withAbsent } from './restore-snapshot-setup.ts'
+import type { SnapshotProvider } from '../snapshots/provider.ts'
+import type { SnapshotLayout } from '../operations/snapshot/restore-layout.ts'
 import { openSources, unitedWal } from './sources.ts'
+import { pricesFor } from './prices-file.ts'
 import { usageFault, type Mapping } from './usage.ts'
 
 /** What was given on the command line of `restore`. */
@@ -39,6 +50,7 @@ export interface RestoreWords {
   readonly repository: string | undefined
   readonly without: readonly string[]
   readonly asOf: number | undefined
+  readonly thaw: ThawSpeed | undefined
 }
 
 export interface LaidOut {
@@ -48,6 +60,14 @@ export interface LaidOut {
   readonly recovery: (lost: readonly string[]) => RecoverySettings
   /** Repositories that could not be read when the plan was made. */
   readonly closed: readonly ClosedSource[]
+  /** Only of a snapshot: how it comes back. */
+  readonly snapshot?: { readonly provider: SnapshotProvider; readonly layout: SnapshotLayout } | undefined
+  /** Those, and any whose WAL could not be listed, as far as they may lead further than the plan. */
+  readonly mayLeadFurther: readonly string[]
+  /** What has to be thawed first; undefined when everything can be read at once. */
+  readonly thaw: ThawPlan | undefined
+  /** The target lies in WAL that has to be thawed first: this plan leads to the end of it, and is made anew then. */
+  readonly isProvisional: boolean
 }
 
 export async function layOut(context: CommandContext, words: RestoreWords): Promise<LaidOut> {
@@ -68,26 +88,43 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
     progress.note(describeTrouble(trouble))
   })
   const { config, path } = await context.config()
-  const sources = await openSources(context, { ...words, asOfMs: words.asOf }, { keys: true })
+  const sources = await openSources(context, { ...words, archives: true, asOfMs: words.asOf }, { keys: true })
   const wal = unitedWal(sources, { clock: world.clock, troubles })
   progress.phase('planning')
-  const choose = async (full: boolean): Promise<ChosenBackup> => {
+  const absent = new Map<string, string>()
+  const choose = async (full: boolean, aim: RecoveryTarget): Promise<ChosenBackup> => {
     const catalog = await readCatalogs(sources.open, { full }, signal)
+    const mayLead = aim === target ? () => true : endsBefore(target)
     const plan = await planRestore(
       {
-        backups: catalog.backups.map(({ summary }) => summary),
+        backups: catalog.backups
+          .map(({ summary }) => summary)
+          .filter(summary => !absent.has(summary.id) && mayLead(summary)),
         wal,
         walSegmentSizeBytes: sources.open[0]?.repository.identity.walSegmentSizeBytes ?? 0,
       },
-      { target, timeline: words.timeline ?? 'latest', backupId: idOf(catalog, words.backup) },
+      { target: aim, timeline: words.timeline ?? 'latest', backupId: idOf(catalog, words.backup) },
       signal,
     )
     const known = catalog.backups.find(({ summary }) => summary.id === plan.backup.id)
     if (!known) throw new Error('assertion failed: the plan names a backup of the catalogue')
-    return { catalog, plan, copies: await readCopies(known, troubles, signal) }
+    const copies = await readCopies(known, troubles, signal)
+    const why = await absenceHere(context, copies, words)
+    if (why === undefined) return { catalog, plan: withAbsent(plan, absent), copies }
+    absent.set(plan.backup.id, why)
+    return choose(full, aim)
   }
-  const { catalog, plan, copies } = await chooseSurely(choose)
+  const { catalog, plan, copies, isProvisional } = await orToTheEnd(
+    aim => chooseSurely(full => choose(full, aim)),
+    target,
+    words.backup !== undefined,
+  )
   const closed = [...sources.closed, ...catalog.closed]
+  const unread = [...new Set([...closed.map(({ name }) => name), ...troubles.unreachable()])]
+  // Whoever names the repository to restore from has chosen it, as it is.
+  const isChosen = words.repository !== undefined
+  const isSure =
+    isChosen || isSureWithout(plan, { timeline: words.timeline, isNamed: words.backup !== undefined })
   const deps = { world, progress, worker: program.worker, copies, troubles }
   const request = {
     ...words,
@@ -96,15 +133,27 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
     repositoryUrls: Object.values(config.repositories).map(({ url }) => url),
     account: accountOfProcess(),
   }
-  const layout = await layOutRestore(deps, request, plan, copies, signal)
+  const snapshot = await openSnapshotOf(context, copies, request, plan)
+  const layout = snapshot?.layout ?? (await layOutRestore(deps, request, plan, copies, signal))
+  const cold = await coldNeeds({ plan, backups: catalog.backups, sources: sources.open, wal }, signal)
+  const prices = cold.length === 0 ? builtInPrices : await pricesFor(config.prices, path)
+  const thaw = planThaw(cold, { speed: words.thaw ?? 'standard', prices, restoreMs: layout.expectedMs })
+  const archives = sources.open.map(({ name }) => name).filter(isArchiveName)
   const without = [...words.without, ...closed.map(({ name }) => name)]
   return {
     deps,
     layout,
     closed,
+    snapshot,
+    mayLeadFurther: isSure ? [] : unread,
+    thaw,
+    isProvisional,
     // One that broke off is not asked for what comes after the plan, when the others have all that is in it.
     recovery: lost =>
-      recoveryOf(program, path, words, layout, [...without, ...(hasAllWithout(lost) ? lost : [])]),
+      recoveryOf(program, path, words, layout, {
+        without: [...without, ...(hasAllWithout(lost) ? lost : [])],
+        needsArchives: archives.length > 0 && !hasAllWithout(archives),
+      }),
   }
 
   function hasAllWithout(lost: readonly string[]): boolean {
@@ -135,12 +184,20 @@ function idOf({ backups }: UnitedCatalog, given: string | undefined): string | u
     : chooseBackup(backups, given, ({ summary }) => summary.id).summary.id
 }
 
-function recoveryOf(
+export function recoveryOf(
   program: Program,
   configPath: string,
-  words: RestoreWords,
-  { plan }: RestoreLayout,
-  without: readonly string[],
+  words: Pick<RestoreWords, 'standby' | 'action' | 'repository' | 'asOf' | 'asReplacement'>,
+  { plan }: Pick<RestoreLayout, 'plan'>,
+  {
+    without,
+    needsArchives,
+    withhold,
+  }: {
+    readonly without: readonly string[]
+    readonly needsArchives: boolean
+    readonly withhold?: string | undefined
+  },
 ): RecoverySettings {
   return {
     target: plan.target,
@@ -148,9 +205,15 @@ function recoveryOf(
     action: words.action ?? 'promote',
     restoreCommand: restoreCommandOf(program, {
       configPath,
-      sources: { repository: words.repository, without: [...new Set(without)], asOfMs: words.asOf },
+      sources: {
+        repository: words.repository,
+        without: [...new Set(without)],
+        asOfMs: words.asOf,
+        archives: needsArchives,
+      },
       requireThrough: plan.wal.requireThrough,
       allowPartial: plan.wal.partial !== undefined,
+      withhold,
     }),
     archiving: words.asReplacement,
     standby: words.standby ? { primaryConninfo: undefined, primarySlotName: undefined } : undefined,
@@ -165,7 +228,13 @@ function timelineToFollow({ timeline, wal }: RestorePlan): number | 'current' {
   return timeline === 1 || wal.histories.includes(historyName(timeline)) ? timeline : 'current'
 }
 
-function targetOf(words: RestoreWords): RecoveryTarget {
+/** What of the words says where recovery stops. */
+export type TargetWords = Pick<
+  RestoreWords,
+  'latest' | 'toTime' | 'toLsn' | 'toXid' | 'toName' | 'toImmediate' | 'exclusive' | 'action'
+>
+
+export function targetOf(words: TargetWords): RecoveryTarget {
   const inclusive = !words.exclusive
   const given: readonly (RecoveryTarget | undefined)[] = [
     words.latest ? { kind: 'latest' } : undefined,
@@ -195,6 +264,6 @@ function targetOf(words: RestoreWords): RecoveryTarget {
   return target
 }
 
-function accountOfProcess(): { userId: number; groupId: number } {
+export function accountOfProcess(): { userId: number; groupId: number } {
   return { userId: process.getuid?.() ?? 0, groupId: process.getgid?.() ?? 0 }
 }

@@ -7,8 +7,10 @@ import { Fault, isFault } from '../base/fault.ts'
 import { inTime } from '../base/in-time.ts'
 import { limits } from '../base/limits.ts'
 import type { Clock } from '../base/world.ts'
+import { archiveNameOf, isArchiveName, repositoryOf } from '../operations/sources/archive-name.ts'
+import { archiveSourceOf, holdsAnything } from '../operations/sources/archives.ts'
 import type { ClosedSource, Source, Sources } from '../operations/sources/source.ts'
-import { listed, silent } from '../operations/sources/trouble.ts'
+import { isRepositoryTrouble, listed, silent } from '../operations/sources/trouble.ts'
 import { uniteWal, type UnitedWal, type UniteOptions } from '../operations/sources/wal.ts'
 import { openWalStore } from '../repository/wal-store.ts'
 import { withLimits } from '../storage/with-limits.ts'
@@ -23,6 +25,8 @@ export interface SourceChoice {
   readonly only?: boolean | undefined
   /** Do not read these: they are lost, or not to be trusted. */
   readonly without?: readonly string[] | undefined
+  /** Read what lies in the archives of the repositories, too, after all others. */
+  readonly archives?: boolean | undefined
   /** Read them as they were at that time. */
   readonly asOfMs?: number | undefined
 }
@@ -31,6 +35,39 @@ type Opening = Pick<CommandContext, 'config' | 'openRepository' | 'world'>
 
 /** REPOSITORY_MISSING, or what else it is, when none can be opened. */
 export async function openSources(
+  context: Opening & Pick<CommandContext, 'signal'>,
+  choice: SourceChoice,
+  how: { readonly keys: boolean },
+): Promise<Sources> {
+  const sources = await openRepositories(context, choice, how)
+  if (choice.archives !== true || (choice.repository !== undefined && choice.only === true)) return sources
+  return { ...sources, open: [...sources.open, ...(await archivesIn(sources.open, choice, context.signal))] }
+}
+
+/** Those in which anything lies. One that can not be asked is as its repository: that is what is told. */
+async function archivesIn(
+  sources: readonly Source[],
+  { without = [] }: SourceChoice,
+  signal: AbortSignal,
+): Promise<readonly Source[]> {
+  const archives = sources.filter(({ name }) => !isArchiveName(name)).map(archiveSourceOf)
+  const wanted = archives.filter(
+    ({ name }) => !without.includes(name) && !sources.some(source => source.name === name),
+  )
+  const filled = await Promise.all(
+    wanted.map(async source => {
+      try {
+        return (await holdsAnything(source.repository, signal)) ? source : undefined
+      } catch (error) {
+        if (isRepositoryTrouble(error)) return undefined
+        throw error
+      }
+    }),
+  )
+  return filled.filter(source => source !== undefined)
+}
+
+async function openRepositories(
   context: Opening,
   choice: SourceChoice,
   { keys }: { readonly keys: boolean },
@@ -54,10 +91,11 @@ export async function openSources(
 export function sourceNames(
   { config: { repositories }, path }: LoadedConfig,
   { repository, only = false, without = [] }: SourceChoice,
+  archivesByName = false,
 ): readonly string[] {
   const known = Object.keys(repositories)
   const stray = [...without, ...(repository === undefined ? [] : [repository])].find(
-    name => !known.includes(name),
+    name => !known.includes(repositoryOf(name)),
   )
   if (stray !== undefined)
     throw usageFault(`no repository "${stray}" in ${path}`, `Give one of: ${known.join(', ')}.`)
@@ -67,12 +105,16 @@ export function sourceNames(
       `--repository ${repository} and --without ${repository} exclude one another`,
       'Leave one of them out.',
     )
-  const left = known.filter(name => !without.includes(name))
+  const named = repository !== undefined && isArchiveName(repository) ? [repository] : []
+  const left = [...named, ...known.filter(name => !without.includes(name))]
   if (left.length === 0)
     throw usageFault('no repository is left to read from', 'Leave out one of the --without.')
   const distance = (name: string): number =>
     name === repository ? 0 : repositories[name]?.url.startsWith('file:') === true ? 1 : 2
-  return left.toSorted((a, b) => distance(a) - distance(b))
+  const ordered = left.toSorted((a, b) => distance(a) - distance(b))
+  if (!archivesByName) return ordered
+  const archives = ordered.filter(name => !isArchiveName(name)).map(archiveNameOf)
+  return [...ordered, ...archives.filter(name => !without.includes(name) && !ordered.includes(name))]
 }
 
 /** Only what was asked for: a folder, for example, is not to be asked for an older state of nothing. */
@@ -104,8 +146,8 @@ export async function openInTime<T>(
   name: string,
   clock: Clock,
   open: (name: string) => Promise<T>,
+  msMax: number = limits.sourceSilenceMsMax,
 ): Promise<T> {
-  const msMax = limits.sourceSilenceMsMax
   return inTime(open(name), clock, msMax, () => silent(name, msMax))
 }
 

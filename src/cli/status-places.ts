@@ -3,22 +3,23 @@ import { unwantedOf } from '../operations/copy/retention.ts'
 import { retentionOf } from '../operations/lock/lock-rules.ts'
 import type { StatusPlace } from '../operations/status/facts.ts'
 import type { CommandContext } from './context.ts'
+import { hasManagedServer, managedOpener } from './managed-servers.ts'
 import { writtenRepositories } from './push-setup.ts'
 import { impatient } from './sources.ts'
 
-export async function statusPlaces({
-  config,
-  openRepository,
-  world,
-}: CommandContext): Promise<readonly StatusPlace[]> {
+export async function statusPlaces(context: CommandContext): Promise<readonly StatusPlace[]> {
+  const { config, openRepository, world } = context
   const loaded = await config()
   const written = writtenRepositories(loaded, undefined)
+  const openManaged = (await hasManagedServer(context)) ? managedOpener(context) : undefined
   return Object.entries(loaded.config.repositories).map(([name, { url, copyOf }]) => ({
     name,
     url,
     copyOf,
     role: roleOf(name, copyOf, written),
     unwantedOf: holdings => unwantedOf(holdings, retentionOf(loaded.config, name), world.clock.now()),
+    openProvider: async name => (await import('./snapshot-setup.ts')).openProviderOf(context, name),
+    openManaged,
     // Each step has its own limit, too, so that one that hangs is let go.
     open: async () => impatient(await openRepository(name), world.clock).repository,
   }))

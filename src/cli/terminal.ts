@@ -6,12 +6,16 @@ export interface Terminal {
   readonly err: Stream
   /** Asks the person at the terminal; undefined when there is none to ask. */
   readonly ask: ((question: string) => Promise<string>) | undefined
+  /** From then on SIGHUP calls this, and no longer stops the command. */
+  readonly onHangUp: (listener: () => void) => void
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly workingDirectory: string
 }
 
 export interface Stream {
   write(text: string): void
+  /** Resolves when more may be given. */
+  writeBytes(bytes: Uint8Array): Promise<void>
   /** A person looks at it. */
   readonly interactive: boolean
   /** Characters in a line of the terminal. */

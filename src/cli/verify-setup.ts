@@ -1,10 +1,16 @@
 /** From the command line to the verification of one repository. */
 import { faultCatalogue, isFault, type FaultCode } from '../base/fault.ts'
 import type { VerifyReport } from '../operations/verify/report.ts'
-import { verify } from '../operations/verify/verify.ts'
+import { verify, verifyDump, verifyManaged } from '../operations/verify/verify.ts'
+import { readDump, readDumps } from '../repository/dump-catalog.ts'
+import { archiveRepository } from '../repository/archive-repository.ts'
+import { readAllManaged } from '../repository/managed-records.ts'
 import { openWalStore } from '../repository/wal-store.ts'
+import { archiveNameOf, isArchiveName } from '../operations/sources/archive-name.ts'
+import { holdsAnything } from '../operations/sources/archives.ts'
 import type { CommandContext } from './context.ts'
-import { findBackup } from './find-backup.ts'
+import { chooseBackup, findBackup, isManagedWord } from './find-backup.ts'
+import { managedOpener } from './managed-servers.ts'
 import { howOf } from './sources.ts'
 import { workerCount } from './workers.ts'
 
@@ -20,6 +26,25 @@ export type VerifyOutcome = { readonly repository: string } & (VerifyReport | No
 export interface NotVerified {
   readonly isGood: false
   readonly error: { readonly code: FaultCode; readonly exit: number; readonly message: string }
+}
+
+/** Behind each repository its archive, where there is anything in it. */
+export async function withArchives(
+  context: CommandContext,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const places: string[] = []
+  for (const name of names) {
+    places.push(name)
+    try {
+      const { repository } = await context.openRepository(name)
+      if (await holdsAnything(archiveRepository(repository), context.signal)) places.push(archiveNameOf(name))
+    } catch (error) {
+      // It is told when the repository itself is verified.
+      if (!isFault(error) || error.code === 'INTERRUPTED') throw error
+    }
+  }
+  return places
 }
 
 /** One that can not be verified does not keep the others from it. */
@@ -54,7 +79,6 @@ export async function verifyOne(context: CommandContext, request: VerifyRequest)
   const opened = await context.openRepository(request.repository, howOf(request))
   const { repository, encoding, description: storage } = opened
   const identities = await opened.identities()
-  const only = request.id === undefined ? undefined : await findBackup(repository, request.id, signal)
   const deps = {
     world,
     progress,
@@ -65,6 +89,26 @@ export async function verifyOne(context: CommandContext, request: VerifyRequest)
     identities,
     wal: openWalStore(repository, { encoding, identities }),
     workers: workerCount(config.workers),
+    openProvider: async (name: string) => (await import('./snapshot-setup.ts')).openProviderOf(context, name),
+    openManaged: managedOpener(context),
+    isArchive: isArchiveName(opened.name),
   }
+  const { id } = request
+  if (id !== undefined && isManagedWord(id)) {
+    const { records } = await readAllManaged(repository, signal)
+    return verifyManaged(
+      deps,
+      chooseBackup(records, id, one => one.id),
+      signal,
+    )
+  }
+  const dumps = id?.includes('-d') === true ? (await readDumps(repository, signal)).dumps : []
+  if (id !== undefined && dumps.length > 0)
+    return verifyDump(
+      deps,
+      await readDump(repository, chooseBackup(dumps, id, dump => dump.id).id, signal),
+      signal,
+    )
+  const only = id === undefined ? undefined : await findBackup(repository, id, signal)
   return verify(deps, only, signal)
 }

@@ -6,6 +6,7 @@ import { checkFetched, type WalSource } from '../operations/wal-get.ts'
 import { limits } from '../base/limits.ts'
 import { openWalStore } from '../repository/wal-store.ts'
 import type { CommandContext } from './context.ts'
+import { isArchiveName, repositoryOf } from '../operations/sources/archive-name.ts'
 import { howOf, impatient, openInTime, openSource, sourceNames, type SourceChoice } from './sources.ts'
 
 type Opening = Pick<CommandContext, 'config' | 'openRepository' | 'world' | 'signal'>
@@ -13,7 +14,7 @@ type Opening = Pick<CommandContext, 'config' | 'openRepository' | 'world' | 'sig
 /** Nothing is waited for that one of them does not need: the first to be open says which cluster it is. */
 export async function openWalSource(context: Opening, choice: SourceChoice): Promise<WalSource> {
   const { world, signal } = context
-  const [first, ...others] = sourceNames(await context.config(), choice)
+  const [first, ...others] = sourceNames(await context.config(), choice, choice.archives)
   const how = howOf(choice)
   if (first !== undefined && others.length === 0)
     return archiveOf(await openSource(context, first, how, true))
@@ -75,7 +76,10 @@ function once<T>(open: () => Promise<T>): () => Promise<T> {
 export async function walSourceName({ config }: Opening, choice: SourceChoice): Promise<string> {
   const loaded = await config()
   const { cluster, repositories } = loaded.config
-  const urls = sourceNames(loaded, choice).map(name => repositories[name]?.url ?? '')
+  const names = sourceNames(loaded, choice, choice.archives)
+  const urls = names.map(
+    name => `${repositories[repositoryOf(name)]?.url ?? ''}${isArchiveName(name) ? '#archive' : ''}`,
+  )
   const asOf = choice.asOfMs === undefined ? [] : [`as of ${String(choice.asOfMs)}`]
   return [...urls, cluster, ...asOf].join(' ')
 }

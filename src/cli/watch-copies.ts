@@ -11,7 +11,7 @@ import { lockAfter } from './lock-after.ts'
 export async function watchCopies(
   context: CommandContext,
   pairs: readonly CopyPair[],
-  options: Pick<CopyOptions, 'wal' | 'backups'>,
+  options: Pick<CopyOptions, 'wal' | 'backups' | 'dumps'>,
 ): Promise<undefined> {
   const failed = new AbortController()
   const signal = AbortSignal.any([context.signal, failed.signal])
@@ -26,7 +26,8 @@ export async function watchCopies(
           async onCopied(report) {
             output.result(report, () => copyText(report))
             // WAL is locked as it is written; what a new backup changes for what is older is done here.
-            if (report.copied.backups.length > 0) await lockAfter(context, pair.to, { allWal: true })
+            if (report.copied.backups.length + report.copied.dumps.length > 0)
+              await lockAfter(context, pair.to, { allWal: true })
           },
           onTrouble: fault => {
             output.warn(`${pair.from} → ${pair.to}: ${fault.message}; trying again`)

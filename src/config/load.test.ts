@@ -99,6 +99,32 @@ describe('a mistake is named with its place', () => {
     )
   })
 
+  test('jobs are commands: words may be quoted, and expire has its consent by being stated', () => {
+    const { jobs } = parseConfig(
+      `${smallest}jobs: { expire: daily, d: { at: daily, run: 'dump --label "a b"' } }\n`,
+      'holdfast.yaml',
+    )
+    expect(jobs['expire']).toMatchObject({ kind: 'expire', command: ['expire', '--yes'] })
+    expect(jobs['d']).toMatchObject({ kind: 'dump', command: ['dump', '--label', 'a b'] })
+  })
+
+  test('jobs are told with the nearest word that is right', () => {
+    const jobs = 'jobs:\n  backup: dayly at 02:00\n  nightly: daily\n  verify: { at: daily, windw: 1 }\n'
+    const told = mistakesOf(smallest + jobs)
+    expect(told).toContain('jobs.backup has "dayly", where a day')
+    expect(told).toContain('did you mean "daily"?')
+    expect(told).toContain('jobs.verify.windw is not a known key; did you mean "window"?')
+    expect(mistakesOf(`${smallest}jobs: { nightly: daily }\n`)).toContain(
+      'jobs.nightly says no `run`, and its name is no command that can be a job; known are',
+    )
+    expect(mistakesOf(`${smallest}jobs: { n: { at: daily, run: bakup } }\n`)).toContain(
+      'did you mean "backup"?',
+    )
+    expect(mistakesOf(`${smallest}jobs: { backup: { at: daily, window: 25:00-03:00 } }\n`)).toContain(
+      'jobs.backup.window has "25:00", which is not a time of the day',
+    )
+  })
+
   test('an empty file misses everything', () => {
     expect(mistakesOf('')).toMatch(/cluster is missing.*\n.*postgres is missing.*\n.*repositories is missing/)
   })

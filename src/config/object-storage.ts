@@ -2,7 +2,8 @@
 import * as z from 'zod/mini'
 import { described, duration, secret, section, text, words } from './values.ts'
 
-const credentials = section({
+/** Of a bucket, or of the API for volumes and managed servers. */
+export const credentials = section({
   access_key_id: described(z.optional(secret()), 'S3: the id of an access key.'),
   secret_access_key: described(z.optional(secret()), 'S3: its secret.'),
   session_token: described(z.optional(secret()), 'S3: the token of temporary credentials.'),
@@ -53,7 +54,7 @@ export const objectStorage = {
   profile: described(z.optional(z.string()), "S3: a profile of the vendor's own configuration files."),
   role: described(z.optional(z.string()), 'S3: the ARN of a role to take on.'),
   rights: described(
-    z.optional(words(['writer', 'restorer', 'keeper', 'auditor', 'all'])),
+    z.optional(words(['writer', 'restorer', 'keeper', 'auditor', 'archivist', 'all'])),
     'What the credentials used here are meant to do; `doctor` says what they can do beyond it, and what they lack. `holdfast policy` makes the policies.',
   ),
   credentials: described(

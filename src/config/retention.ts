@@ -1,5 +1,6 @@
 /** What is kept: the language of retention, for each kind of backup and for WAL. */
 import * as z from 'zod/mini'
+import { isTimeZone } from '../schedule/time-zone.ts'
 import { described, duration, integer, section } from './values.ts'
 
 const count = (what: string) => described(z.optional(integer(0, 10_000)), what)
@@ -19,6 +20,14 @@ export const retention = section({
     z.prefault(keep, {}),
     'Base backups; a backup is kept when any of these asks for it. Nothing said: all are kept.',
   ),
+  snapshots: described(
+    z.prefault(keep, {}),
+    'Snapshots of volumes and of managed servers, likewise. Those of volumes do not count for `minimum`, nor does the window of WAL begin with one, as long as there is another good base backup.',
+  ),
+  dumps: described(
+    z.prefault(keep, {}),
+    'Dumps, likewise. Those of the same databases are a series of their own, and `minimum` counts for each.',
+  ),
   wal: described(
     z.optional(duration()),
     'WAL is kept so that every moment of this long can be restored. Nothing said: for as long as the oldest backup kept.',
@@ -30,17 +39,7 @@ export const retention = section({
   ),
   time_zone: described(
     z._default(z.string().check(z.refine(isTimeZone, { error: 'is not a time zone' })), 'UTC'),
-    'Where days, weeks, months and years begin.',
+    'Where days, weeks, months and years begin, for all of these and for the archive.',
     ['Europe/Berlin'],
   ),
 })
-
-/** As the system knows them. */
-function isTimeZone(name: string): boolean {
-  if (name === 'UTC') return true
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
-  }
-}

@@ -6,8 +6,12 @@
  */
 import * as z from 'zod/mini'
 import { limits } from '../base/limits.ts'
+import { archives } from './archives.ts'
+import { agent, jobs } from './jobs.ts'
 import { objectStorage } from './object-storage.ts'
 import { retention } from './retention.ts'
+import { dumps } from './dumps.ts'
+import { snapshots } from './snapshots.ts'
 import { described, duration, integer, name, path, section, secret, text, words } from './values.ts'
 
 const encryption = z.union([
@@ -122,5 +126,22 @@ export const configSchema = section({
   ),
   retention: described(z.prefault(retention, {}), 'What is kept, and for how long.'),
   backups: described(z.prefault(backups, {}), 'How base backups are taken.'),
+  dumps: described(z.prefault(dumps, {}), 'How databases are dumped: `holdfast dump`.'),
+  snapshots: described(z.optional(snapshots), 'Snapshots of volumes as base backups: `holdfast snapshot`.'),
+  archives: described(
+    z._default(archives, {}),
+    'What is kept for years, by rules with names of your choice: `holdfast archive` carries them out.',
+    [{ monthly: { of: 'backups', keep: '1y' } }],
+  ),
+  prices: described(
+    z.optional(z.string()),
+    'A file with what the storage asks for, in the form of src/policy/cost/prices.json; relative to this one. Else list prices are taken.',
+  ),
+  jobs: described(
+    z._default(jobs, {}),
+    'What runs by itself, by names of your choice: `holdfast agent` carries it out, or the timers that `holdfast policy systemd` prints. `backup: daily at 02:00` is short for `backup: { at: daily at 02:00 }`.',
+    [{ backup: 'daily', nightly: { at: '30 2 * * *', run: 'dump --jobs 4' } }],
+  ),
+  agent: described(z.prefault(agent, {}), 'How `holdfast agent` works.'),
   wal: described(z.prefault(wal, {}), 'How WAL is fetched.'),
 })

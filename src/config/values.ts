@@ -1,7 +1,7 @@
 /** The kinds of values that the configuration file is made of, as people write them and as the program takes them. */
 import * as z from 'zod/mini'
 import { Secret } from '../base/secret.ts'
-import { parseDuration } from '../base/units.ts'
+import { parseDuration, parseSpan, type KeepSpan } from '../base/units.ts'
 import type { SecretSource } from './secret-source.ts'
 
 type CamelCase<Text extends string> = Text extends `${infer Head}_${infer Tail}`
@@ -49,6 +49,23 @@ export function duration() {
   return z.pipe(
     z.string().check(z.meta({ title: 'a duration', pattern: '^(\\d+(\\.\\d+)?\\s*(ms|s|m|h|d|w)\\s*)+$' })),
     z.transform(toMilliseconds),
+  )
+}
+
+/** `1y`, `18mo`, `400d`, `forever`: as people count it, so that a year is a year. */
+export function span() {
+  return z.pipe(
+    z.string().check(z.meta({ title: 'a time to keep', pattern: '^(\\d+(d|w|mo|y)|forever)$' })),
+    z.transform((given: string, context: z.core.ParsePayload): KeepSpan => {
+      const parsed = parseSpan(given)
+      if (parsed !== undefined) return parsed
+      context.issues.push({
+        code: 'custom',
+        message: 'is not a time to keep such as 400d, 18mo, 1y or forever',
+        input: given,
+      })
+      return z.NEVER
+    }),
   )
 }
 

@@ -230,10 +230,11 @@ function stopsAt(record: HistoryRecord, ends: boolean, target: RecoveryTarget, a
 async function plan(
   { history, target, timeline, backupId }: Case,
   hasKey = true,
+  surveyedMax?: number,
 ): Promise<RestorePlan | undefined> {
   const deps = {
     backups: history.backups.map(backupRecordOf),
-    wal: history.store(hasKey),
+    wal: history.store(hasKey, surveyedMax),
     walSegmentSizeBytes: segmentSizeBytes,
   }
   try {
@@ -286,6 +287,21 @@ describe('planning a restore', () => {
       }),
       { numRuns: 200 },
     )
+  })
+
+  test('looks at a part of the WAL, and comes to the same plan as if it had looked at all', async () => {
+    let planned = 0
+    await fc.assert(
+      fc.asyncProperty(cases, fc.boolean(), async (drawn, hasKey) => {
+        const each = caseOf(drawn)
+        const [whole, part] = [await plan(each, hasKey), await plan(each, hasKey, 1)]
+        const essence = (one: RestorePlan | undefined) => one && { ...one, reasons: [] }
+        expect(essence(part)).toEqual(essence(whole))
+        if (part) planned++
+      }),
+      { numRuns: 400 },
+    )
+    expect(planned).toBeGreaterThan(50)
   })
 
   test('without a key it comes to the right segment, from the same backup or an earlier one, or refuses', async () => {

@@ -3,35 +3,26 @@
  * there is in the repository. Writes nothing. A target that can not be reached is refused with the nearest that can.
  */
 import { Fault } from '../base/fault.ts'
-import type { Archive } from '../policy/archive.ts'
-import { candidatesFor, type Candidate, type Rejected } from '../policy/candidates.ts'
-import { describeTarget, type RecoveryTarget, type TimelineChoice } from '../policy/recovery-target.ts'
+import type { Candidate } from '../policy/candidates.ts'
+import { describeTarget, type RecoveryTarget } from '../policy/recovery-target.ts'
 import { planOf, type RestorePlan } from '../policy/restore-plan.ts'
 import { newerOfUnknownOrigin, type TimelinePath } from '../policy/timeline-path.ts'
 import type { BackupSummary } from '../repository/format/backup-summary.ts'
 import type { WalStore } from '../repository/wal-store.ts'
 import { historyName } from '../wal/segment.ts'
+import { openArchiveView, type ArchiveView } from './archive-view.ts'
 import { noteLeftTimelines } from './resolve-target/left-timelines.ts'
-import { refusal, type PassedOver } from './resolve-target/refusal.ts'
-import { resolverFor } from './resolve-target/resolvers.ts'
-import { factsOf, readArchive } from './wal-archive.ts'
+import { chooseFromAll, chooseNearby } from './resolve-target/choose.ts'
+import type { PlanRequest } from './resolve-target/plan-request.ts'
+import { factsOf } from './wal-archive.ts'
 import { openWalLookup, type WalLookup } from './wal-lookup.ts'
 
 export interface PlanDeps {
   /** All of the cluster's backups, as the catalogue lists them. */
   readonly backups: readonly BackupSummary[]
   /** With an identity, targets are resolved to the record; without one, to the segment where that is possible. */
-  readonly wal: Pick<WalStore, 'get' | 'head' | 'list'>
+  readonly wal: Pick<WalStore, 'get' | 'head' | 'list' | 'survey'>
   readonly walSegmentSizeBytes: number
-}
-
-export interface PlanRequest {
-  readonly target: RecoveryTarget
-  readonly timeline: TimelineChoice
-  /** Begin with this backup, whatever speaks for another one. */
-  readonly backupId?: string | undefined
-  /** For the target `latest`: the end of the WAL before a gap is good enough. */
-  readonly acceptGap?: boolean | undefined
 }
 
 /** TARGET_UNREACHABLE, BACKUP_NOT_FOUND, or KEY_MISSING when the target can be found only in the records themselves. */
@@ -46,24 +37,15 @@ export async function planRestore(
   if (request.backupId !== undefined && !backups.some(({ id }) => id === request.backupId))
     throw notFound(request.backupId)
   // A timeline whose history is damaged is as one whose history is missing: what does not need it goes on.
-  const archive = await readArchive(deps.wal, segmentSizeBytes, signal, { passOver: ['OBJECT_CORRUPT'] })
-  const { usable, rejected } = candidatesFor(backups, archive, request)
+  const view = await openArchiveView(deps.wal, segmentSizeBytes, signal, { passOver: ['OBJECT_CORRUPT'] })
   const lookup = openWalLookup(deps.wal, segmentSizeBytes, signal)
-  const resolve = resolverFor({ target, acceptGap: request.acceptGap, segmentSizeBytes, lookup })
-  const passedOver: PassedOver[] = []
-  for (const candidate of usable) {
-    const answer = await resolve(candidate)
-    if ('stop' in answer) {
-      const notes = [...answer.notes, ...(await timelinesLeft(request, candidate, archive, lookup))]
-      const why = [...rejected, ...passedOver.map(asRejected)]
-      const isNamed = request.backupId !== undefined
-      const parts = { target, isNamed, candidate, stop: answer.stop, rejected: why, notes }
-      return withoutDamage(planOf(parts, archive), lookup)
-    }
-    passedOver.push({ ...answer, candidate })
-    if (answer.isFinal === true) break
-  }
-  throw refusal(target, passedOver, rejected)
+  const planning = { request, backups, view, lookup, segmentSizeBytes }
+  const chosen = (await chooseNearby(planning)) ?? (await chooseFromAll(planning))
+  const { candidate, answer, rejected } = chosen
+  const notes = [...answer.notes, ...(await timelinesLeft(request, candidate, view, lookup))]
+  const isNamed = request.backupId !== undefined
+  const parts = { target, isNamed, candidate, stop: answer.stop, rejected, notes }
+  return withoutDamage(planOf(parts, view.archive()), lookup)
 }
 
 /** What was found damaged on the way matters where the plan needs it. */
@@ -82,18 +64,18 @@ function withoutDamage(plan: RestorePlan, { damaged }: WalLookup): RestorePlan {
 async function timelinesLeft(
   { target, timeline }: PlanRequest,
   { path }: Candidate,
-  archive: Archive,
+  view: ArchiveView,
   lookup: WalLookup,
 ): Promise<readonly string[]> {
   if (timeline !== 'latest') return []
-  const unknown = newerOfUnknownOrigin(archive, path)
+  const unknown = newerOfUnknownOrigin(view.archive(), path)
   if (unknown[0] !== undefined && target.kind === 'latest') throw endUnknown(target, path, unknown[0])
   const notes = unknown.map(
     newer =>
       `${withoutHistory(newer)}: what is on it is not brought back, whether it goes on from here or not.`,
   )
   if (target.kind !== 'time') return notes
-  return [...notes, ...(await noteLeftTimelines(path, target.time, archive, lookup))]
+  return [...notes, ...(await noteLeftTimelines(path, target.time, view, lookup))]
 }
 
 const withoutHistory = (timeline: number): string =>
@@ -108,8 +90,6 @@ function endUnknown(target: RecoveryTarget, path: TimelinePath, newer: number): 
       `or follow what is known: --timeline ${String(path.at(-1)?.timeline ?? 1)}.`,
   })
 }
-
-const asRejected = ({ candidate, why }: PassedOver): Rejected => ({ id: candidate.backup.id, why })
 
 function notFound(id: string): Fault {
   return new Fault('BACKUP_NOT_FOUND', `there is no backup ${id}`, {

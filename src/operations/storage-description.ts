@@ -1,23 +1,13 @@
 /** From what the configuration says of a repository to all that is needed to open its storage. */
-import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { assert } from '../base/assert.ts'
-import { Fault, messageOf } from '../base/fault.ts'
 import type { LoadedConfig, RepositoryConfig } from '../config/config.ts'
-import { readSecret, secretFilePath, type SecretSource } from '../config/secret-source.ts'
-import type {
-  ObjectStorageAccess,
-  ObjectStorageCredentials,
-  Proxies,
-  ServerSideEncryption,
-  StorageDescription,
-} from '../storage/open.ts'
+import { readSecret } from '../config/secret-source.ts'
+import { cloudAccessOf, proxiesOf, type Environment, type Read } from './cloud-access.ts'
+import type { ObjectStorageAccess, ServerSideEncryption, StorageDescription } from '../storage/open.ts'
 import { lockRulesOf } from './lock/lock-rules.ts'
 import { storageRules } from './storage-rules.ts'
 import { withAzureEnvironment } from './azure-environment.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
-type Read = (source: SecretSource, key: string) => Promise<string>
 
 /** Reads the secrets that opening needs, and no others: not the key of the encryption. */
 export async function describeStorage(
@@ -50,49 +40,19 @@ function withEnvironment(
   return url.startsWith('s3:') ? { ...access, proxies: proxiesOf(environment) } : access
 }
 
-/** In lower case first, as other programs do: `HTTP_PROXY` can be set from outside where a program is called by a web server. */
-function proxiesOf(environment: Environment): Proxies | undefined {
-  const of = (name: string): string | undefined => environment[name] ?? environment[name.toUpperCase()]
-  const [http, https, without] = [of('http_proxy'), of('https_proxy'), of('no_proxy')]
-  return http === undefined && https === undefined ? undefined : { http, https, without }
-}
-
 async function accessOf(
   repository: RepositoryConfig,
   name: string,
   folder: string,
   read: Read,
 ): Promise<ObjectStorageAccess> {
-  const { endpoint, region, pathStyle, caFile, profile, role, requesterPays, writeOnce } = repository
+  const { pathStyle, requesterPays, writeOnce } = repository
   return {
-    endpoint,
-    region,
+    ...(await cloudAccessOf(repository, `repositories.${name}`, folder, read)),
     pathStyle,
-    certificates:
-      caFile === undefined ? undefined : await readCertificates(secretFilePath(caFile, folder), name),
-    profile,
-    role,
     requesterPays,
     writeOnce,
-    credentials: await credentialsOf(repository, name, read),
     serverSideEncryption: await serverSideEncryptionOf(repository, read),
-  }
-}
-
-async function credentialsOf(
-  { credentials }: RepositoryConfig,
-  name: string,
-  read: Read,
-): Promise<ObjectStorageCredentials | undefined> {
-  if (!credentials) return undefined
-  const { accessKeyId, secretAccessKey, sessionToken, key } = credentials
-  if (key) return { kind: 'text', text: await read(key, 'credentials.key') }
-  if (!accessKeyId || !secretAccessKey) throw incompleteCredentials(name)
-  return {
-    kind: 'access-key',
-    id: await read(accessKeyId, 'credentials.access_key_id'),
-    secret: await read(secretAccessKey, 'credentials.secret_access_key'),
-    token: sessionToken && (await read(sessionToken, 'credentials.session_token')),
   }
 }
 
@@ -107,21 +67,4 @@ async function serverSideEncryptionOf(
     kind: 'customer-key',
     keyBase64: await read(given.customerKey, 'server_side_encryption.customer_key'),
   }
-}
-
-async function readCertificates(path: string, name: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw new Fault('CONFIG_INVALID', `repositories.${name}.ca_file: ${messageOf(error)}`, {
-      hint: 'Check the path, and that the user who runs this command may read the file.',
-      cause: error,
-    })
-  }
-}
-
-function incompleteCredentials(name: string): Fault {
-  return new Fault('CONFIG_INVALID', `repositories.${name}.credentials names only half of an access key`, {
-    hint: 'Give access_key_id and secret_access_key (S3), or key (Google, Azure); or leave credentials out.',
-  })
 }

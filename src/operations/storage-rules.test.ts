@@ -3,7 +3,7 @@ import { isFault } from '../base/fault.ts'
 import { day } from '../base/units.ts'
 import type { Config } from '../config/config.ts'
 import { parseConfig } from '../config/load.ts'
-import { ruleMatcher } from '../storage/drivers/object/rules.ts'
+import { ruleMatcher } from '../storage/object-rules.ts'
 import { lockRulesOf } from './lock/lock-rules.ts'
 import { storageRules } from './storage-rules.ts'
 

@@ -1,12 +1,12 @@
 /** What newly written objects are given, by where they lie: a class, tags, a lock. */
 import type { RepositoryConfig } from '../config/config.ts'
 import { objectKinds, type ObjectKind } from '../config/object-storage.ts'
-import { awaitingPattern, objectPatterns } from '../repository/layout.ts'
+import { archiveRecordPatterns, awaitingPattern, objectPatterns } from '../repository/layout.ts'
 import type { ObjectRule } from '../storage/open.ts'
 import { firstLock, type LockRules } from './lock/lock-rules.ts'
 
 /**
- * One rule for each kind of object that has something of its own, and one for everything. Only backups and WAL are
+ * One rule for each kind of object that has something of its own, and one for everything. Only backups, dumps and WAL are
  * locked: leases, notes and the index of the catalogue come and go.
  */
 export function storageRules(
@@ -22,12 +22,17 @@ export function storageRules(
   })
   // It is deleted when the backup has its WAL, whatever else of the backup is locked.
   const awaiting = lockRules ? [{ pattern: awaitingPattern, storageClass: classes?.backup, tags }] : []
-  const all = [...awaiting, ...ofKinds]
+  // What has to be read before anything can be thawed stays where it can be read.
+  const records =
+    classes?.archive === undefined ? [] : archiveRecordPatterns.map(pattern => ({ pattern, tags }))
+  const all = [...awaiting, ...records, ...ofKinds]
   return tags ? [...all, { pattern: '**', tags }] : all
 }
 
 function lockOf(kind: ObjectKind, rules: LockRules): ObjectRule['lock'] {
-  const { backupMs, walMs } = firstLock(rules)
-  if (kind === 'backup') return { mode: rules.mode, forMs: backupMs }
-  return kind === 'wal' ? { mode: rules.mode, forMs: walMs } : undefined
+  const { backupMs, dumpMs, walMs } = firstLock(rules)
+  const { mode } = rules
+  if (kind === 'backup') return { mode, forMs: backupMs }
+  if (kind === 'dump') return { mode, forMs: dumpMs }
+  return kind === 'wal' ? { mode, forMs: walMs } : undefined
 }

@@ -4,7 +4,8 @@ import { Fault, isFault, type FaultCode } from '../base/fault.ts'
 import { archiveOf, type Archive } from '../policy/archive.ts'
 import type { BackupFacts } from '../policy/backup-facts.ts'
 import type { BackupSummary } from '../repository/format/backup-summary.ts'
-import type { WalEntry, WalStore } from '../repository/wal-store.ts'
+import type { WalEntry } from '../repository/wal-list.ts'
+import type { WalStore } from '../repository/wal-store.ts'
 import { parseLsn, type Lsn } from '../wal/lsn.ts'
 import { classifyWalFile } from '../wal/segment.ts'
 import { parseTime, type Micros } from '../wal/time.ts'
@@ -18,23 +19,30 @@ export async function readArchive(
   wal: Pick<WalStore, 'list' | 'head'>,
   segmentSizeBytes: number,
   signal: AbortSignal,
-  { passOver = [] }: { readonly passOver?: readonly FaultCode[] } = {},
+  how: { readonly passOver?: readonly FaultCode[] } = {},
 ): Promise<Archive> {
-  const files: WalEntry[] = []
+  const files = await Array.fromAsync(wal.list(undefined, signal))
+  return archiveOf(files, await readHistories(wal, files, signal, how), segmentSizeBytes)
+}
+
+/** By timeline. Histories with the faults of `passOver` are taken for absent. */
+export async function readHistories(
+  wal: Pick<WalStore, 'head'>,
+  files: readonly WalEntry[],
+  signal: AbortSignal,
+  { passOver = [] }: { readonly passOver?: readonly FaultCode[] } = {},
+): Promise<ReadonlyMap<number, readonly TimelineSwitch[]>> {
   const histories = new Map<number, readonly TimelineSwitch[]>()
-  for await (const file of wal.list(undefined, signal)) {
-    const known = classifyWalFile(file.name)
-    if (known?.kind !== 'history') {
-      files.push(file)
-      continue
-    }
-    const history = await readHistory(wal, file.name, signal).catch((error: unknown) => {
+  for (const { name } of files) {
+    const known = classifyWalFile(name)
+    if (known?.kind !== 'history') continue
+    const history = await readHistory(wal, name, signal).catch((error: unknown) => {
       if (passOver.length > 0 && isFault(error, ...passOver)) return undefined
       throw error
     })
     if (history) histories.set(known.timeline, history)
   }
-  return archiveOf(files, histories, segmentSizeBytes)
+  return histories
 }
 
 async function readHistory(

@@ -10,11 +10,21 @@ import type { Clock, World } from '../base/world.ts'
 import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import { classifyWalFile, parseSegmentName, segmentName } from '../wal/segment.ts'
 import type { WalSource } from './wal-get.ts'
-import { isBeingFilled, makeSpoolFolder, partOf, readWanted, writeCluster, writeNotes } from './wal-spool.ts'
+import {
+  isBeingFilled,
+  makeSpoolFolder,
+  partOf,
+  readWanted,
+  writeCluster,
+  writeLauncher,
+  writeNotes,
+} from './wal-spool.ts'
 
 export interface FetchAheadDeps {
   readonly world: World
   readonly source: WalSource
+  /** For whom bin/holdfast may take segments by itself; undefined: `wal get` always asks Node. */
+  readonly launcher?: { readonly words: readonly string[]; readonly context: readonly string[] } | undefined
 }
 
 /** Fills the spool until it is idle, told to stop, or in trouble; leaves nothing behind. */
@@ -23,6 +33,7 @@ export async function fetchAhead(deps: FetchAheadDeps, folder: string, signal: A
   if (!(await takeLock(folder, deps.world))) return
   try {
     await writeCluster(folder, deps.source.identity)
+    if (deps.launcher) await writeLauncher(folder, deps.launcher.words, deps.launcher.context)
     await removeUnfinished(dirname(dirname(folder)), deps.world)
     await fillUntilIdle(deps, folder, signal)
   } finally {
@@ -66,7 +77,7 @@ async function fillUntilIdle(
     while (clock.monotonicMs() - askedAt < limits.walFetchAheadIdleMs) {
       const now = new Date(clock.now())
       await utimes(join(folder, 'lock'), now, now)
-      const wanted = await readWanted(folder)
+      const wanted = (await readWanted(folder)) ?? lastWanted
       if (wanted !== lastWanted) [lastWanted, askedAt] = [wanted, clock.monotonicMs()]
       const names = namesAfter(wanted, source.identity.walSegmentSizeBytes)
       // The one that is wanted may be here, and on its way to being taken.
@@ -153,8 +164,10 @@ function openFetches(source: WalSource, folder: string, archive: ArchiveEnd, sig
     },
     async start(names) {
       if (failure) throw failure.error
+      // What arrives while the folder is read may be neither in the list nor under way any more.
+      const busy = new Set(underWay.keys())
       const ready = new Set(await readdir(folder))
-      const missing = archive.worthAsking(names).filter(name => !ready.has(name) && !underWay.has(name))
+      const missing = archive.worthAsking(names).filter(name => !ready.has(name) && !busy.has(name))
       const room = limits.walFetchAheadParallel - underWay.size
       for (const name of missing.slice(0, Math.max(0, room))) underWay.set(name, fetchNow(name))
     },

@@ -7,7 +7,7 @@
  */
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { Fault, errnoOf, messageOf } from '../base/fault.ts'
+import { Fault, errnoOf, isFault, messageOf } from '../base/fault.ts'
 import type { World } from '../base/world.ts'
 import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import type { WalStore } from '../repository/wal-store.ts'
@@ -61,7 +61,11 @@ export async function getWal(
     return 'found'
   }
   const { identity, store, takeNotes } = await deps.openSource()
-  const bytes = await fetch(store, request, signal)
+  const bytes = await fetch(store, request, signal).catch((error: unknown) => {
+    // PostgreSQL looks one segment further than it needs. What the plan does not reach need not be thawed for that.
+    if (!isFault(error, 'OBJECT_COLD') || !isBeyondPlan(file, request)) throw error
+    return undefined
+  })
   for (const line of takeNotes?.() ?? []) deps.note?.(line)
   if (!bytes) return missing(file, request)
   checkFetched(file.name, bytes, identity)
@@ -113,6 +117,9 @@ function missing(file: WalFile, { requireThrough }: WalGetRequest): 'missing' {
     },
   )
 }
+
+const isBeyondPlan = ({ kind, name }: WalFile, { requireThrough }: WalGetRequest): boolean =>
+  kind === 'segment' && requireThrough !== undefined && isAfter(name, requireThrough)
 
 /** Beyond the plan: a later segment, or a timeline that the plan does not follow. Names of equal length compare as numbers. */
 function isAfter(name: string, requireThrough: string): boolean {

@@ -66,12 +66,12 @@ export function openWalLookup(
   }
 }
 
-/** Runs `work`; undefined when it needs a key and there is none. */
+/** Runs `work`; undefined when it needs a key and there is none, or what is to be read has to be thawed first. */
 export async function unlessSealed<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work()
   } catch (error) {
-    if (isFault(error, 'KEY_MISSING')) return undefined
+    if (isFault(error, 'KEY_MISSING', 'OBJECT_COLD')) return undefined
     throw error
   }
 }

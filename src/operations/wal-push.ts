@@ -4,6 +4,7 @@
  * A process is started for each segment, so this file and what it imports stay few and small.
  */
 import { createHash } from 'node:crypto'
+import { readSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Fault, errnoOf } from '../base/fault.ts'
@@ -44,6 +45,7 @@ export async function withWalFile<T>(
   path: string,
   identity: ClusterOfWal,
   use: (file: WalFileToStore, sizeBytes: number) => Promise<T>,
+  read: ReadPieces = readPieces,
 ): Promise<T> {
   const file = classifyWalFile(basename(path))
   if (!file) throw notWal(path)
@@ -53,7 +55,7 @@ export async function withWalFile<T>(
     const inspector = isSegment(file) ? inspectSegment(file, sizeBytes, identity) : inspectText(file)
     const digest = createHash('sha256')
     const openPieces = async function* (): AsyncIterable<Uint8Array> {
-      for await (const piece of readPieces(handle, path, sizeBytes)) {
+      for await (const piece of read({ handle, path, sizeBytes })) {
         inspector.add(piece)
         digest.update(piece)
         yield piece
@@ -97,11 +99,20 @@ async function checkSize(
   })
 }
 
+export interface OpenWalFile {
+  readonly handle: FileHandle
+  readonly path: string
+  readonly sizeBytes: number
+}
+
+/** Pieces of at most 1 MiB, each valid until the next one is asked for. */
+export type ReadPieces = (file: OpenWalFile) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+
 /**
  * Two buffers in turn: one is read into while the other is checked, hashed and compressed. Both stay in the processor's
  * cache, which a buffer for the whole segment would not.
  */
-async function* readPieces(handle: FileHandle, path: string, sizeBytes: number): AsyncIterable<Uint8Array> {
+async function* readPieces({ handle, path, sizeBytes }: OpenWalFile): AsyncIterable<Uint8Array> {
   const bufferBytes = Math.min(limits.frameSizeBytesMax, sizeBytes)
   const buffers = [new Uint8Array(bufferBytes), new Uint8Array(bufferBytes)] as const
   const readAt = async (at: number): Promise<Uint8Array> => {
@@ -125,6 +136,19 @@ async function* readPieces(handle: FileHandle, path: string, sizeBytes: number):
   } finally {
     // Nothing may still be read into a buffer, or from a file, that nobody holds any more.
     await next?.catch(() => undefined)
+  }
+}
+
+/** For a thread that does nothing else: to hand each piece to another thread and back takes longer than to read it. */
+export function readerInThisThread(): ReadPieces {
+  const buffer = new Uint8Array(limits.frameSizeBytesMax)
+  return function* ({ handle: { fd }, path, sizeBytes }) {
+    for (let at = 0; at < sizeBytes;) {
+      const bytesRead = readSync(fd, buffer, 0, Math.min(buffer.length, sizeBytes - at), at)
+      if (bytesRead === 0) throw shrunk(path, sizeBytes, at)
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
   }
 }
 

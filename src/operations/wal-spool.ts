@@ -5,6 +5,7 @@
  *     pg_wal/holdfast-ahead/<source>/cluster.json     whose segments these are
  *                                    wanted           the last segment that was asked for
  *                                    lock             touched by the process that fetches, as long as it lives
+ *                                    launcher         whom bin/holdfast may hand segments to by itself, without starting Node
  *                                    <segment>        whole, synced, checked
  *                                    <segment>.part   on its way
  *                                    <segment>.notes  what people should know of how it was fetched
@@ -21,6 +22,7 @@ import type { World } from '../base/world.ts'
 import { longPageHeaderSizeBytes } from '../postgres/wal-records/page.ts'
 import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import type { ClusterOfWal } from '../wal/cluster.ts'
+import { classifyWalFile } from '../wal/segment.ts'
 
 const spoolsFolderName = 'holdfast-ahead'
 
@@ -91,12 +93,13 @@ export async function makeSpoolFolder(folder: string): Promise<void> {
 
 export const partOf = (folder: string, name: string): string => join(folder, `${name}.part`)
 
+/** Undefined also while it is being written: bin/holdfast does so in place. */
 export async function readWanted(folder: string): Promise<string | undefined> {
-  return readFile(join(folder, 'wanted'), 'utf8').catch(unlessMissing)
+  const name = await readFile(join(folder, 'wanted'), 'utf8').catch(unlessMissing)
+  return name !== undefined && classifyWalFile(name)?.kind === 'segment' ? name : undefined
 }
 
 export async function writeWanted(folder: string, name: string): Promise<void> {
-  // By rename: who reads half a name would think that nothing here is wanted any more.
   const unfinished = join(folder, `wanted.${String(process.pid)}`)
   await writeFile(unfinished, name)
   await rename(unfinished, join(folder, 'wanted'))
@@ -104,6 +107,27 @@ export async function writeWanted(folder: string, name: string): Promise<void> {
 
 export async function writeCluster(folder: string, cluster: ClusterOfWal): Promise<void> {
   await writeFile(join(folder, 'cluster.json'), JSON.stringify(cluster))
+}
+
+/**
+ * From then on bin/holdfast takes segments by itself: for the same words, in the same context, from this very folder (a
+ * copy of the data directory has another one), as long as this process lives.
+ */
+export async function writeLauncher(
+  folder: string,
+  words: readonly string[],
+  context: readonly string[],
+): Promise<void> {
+  const { dev, ino } = await stat(folder, { bigint: true })
+  const lines = [
+    process.pid,
+    `${String(dev)}:${String(ino)}`,
+    ...context,
+    words.map(word => ` ${word}`).join(''),
+  ]
+  const unfinished = join(folder, 'launcher.part')
+  await writeFile(unfinished, lines.map(line => `${String(line)}\n`).join(''), { mode: 0o600 })
+  await rename(unfinished, join(folder, 'launcher'))
 }
 
 /** Removes the spools whose process is gone: this one's, when it was killed, and those of other repositories. */

@@ -1,10 +1,11 @@
 /** `wal status` for people. */
 import { formatMicros, parseTime } from '../wal/time.ts'
-import type { GapStatus, TimelineStatus, WalStatus, WindowStatus } from './wal-status.ts'
+import type { GapStatus, TimelineStatus, WalStatus, WalStatusHere, WindowStatus } from './wal-status.ts'
+import { describeOwed, owedFix } from './wal-push/owed-here.ts'
 
 /** Lines without colours; the most important first. */
-export function walStatusText(status: WalStatus): string {
-  const { windows, gaps, missingHistories, timelines, unusableBackups } = status
+export function walStatusText(status: WalStatus & Partial<WalStatusHere>): string {
+  const { windows, gaps, missingHistories, timelines, unusableBackups, owed = null } = status
   const sections = [
     section(
       'What can be restored',
@@ -12,6 +13,13 @@ export function walStatusText(status: WalStatus): string {
       'Nothing: there is no backup with all its WAL.',
     ),
     section('What is missing', [...gaps.map(gapLine), ...missingHistories.map(historyLine)], 'Nothing.'),
+    owed !== null &&
+      owed.length > 0 &&
+      section(
+        'What repositories are owed',
+        [...owed.map(facts => `${facts.repository} ${describeOwed(facts)}`), `→ ${owedFix}`],
+        '',
+      ),
     section('Stored WAL', timelines.flatMap(timelineLines), 'None.'),
     unusableBackups.length > 0 &&
       section(
@@ -29,7 +37,12 @@ function section(title: string, lines: readonly string[], none: string): string 
 
 function windowLines({ timeline, backups, from, to, endsAt }: WindowStatus): string[] {
   const backupCount = backups.length === 1 ? '1 backup' : `${String(backups.length)} backups`
-  const until = to.time === null ? to.lsn : `${time(to.time)} (${to.lsn})`
+  // Nothing was committed since the backup, so its own end is the time that can be told.
+  const isQuiet = to.time !== null && to.time < from.time
+  const until =
+    to.time === null || isQuiet
+      ? `${to.lsn}${isQuiet ? ', without a transaction since' : ''}`
+      : `${time(to.time)} (${to.lsn})`
   return [
     `from ${time(from.time)} (${from.lsn})`,
     `to   ${until}, on timeline ${String(timeline)}, from ${backupCount}${endsAt === 'gap' ? '; a gap follows' : ''}`,

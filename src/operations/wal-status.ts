@@ -14,9 +14,12 @@ import { formatLsn } from '../wal/lsn.ts'
 import { historyName, segmentName, segmentStartLsn } from '../wal/segment.ts'
 import { isoMicros } from '../wal/time.ts'
 import { factsOf, readArchive } from './wal-archive.ts'
+import type { OwedFacts } from './wal-push/owed.ts'
 
 export interface WalStatusDeps {
   readonly backups: readonly BackupSummary[]
+  /** Snapshots that are gone, each with the reason: no moment can be restored from them. */
+  readonly absent?: ReadonlyMap<string, string>
   readonly wal: Pick<WalStore, 'head' | 'list'>
   readonly walSegmentSizeBytes: number
 }
@@ -28,6 +31,11 @@ export interface WalStatus {
   readonly missingHistories: readonly string[]
   readonly timelines: readonly TimelineStatus[]
   readonly unusableBackups: readonly { readonly id: string; readonly why: string }[]
+}
+
+/** What `wal status --json` prints: `owed` is null where it can not be told, away from the server's own host. */
+export interface WalStatusHere extends WalStatus {
+  readonly owed: readonly OwedFacts[] | null
 }
 
 export interface WindowStatus {
@@ -65,15 +73,18 @@ export interface TimelineStatus {
 }
 
 export async function walStatus(deps: WalStatusDeps, signal: AbortSignal): Promise<WalStatus> {
+  const gone = deps.absent ?? new Map<string, string>()
+  const backups = deps.backups.filter(({ id }) => !gone.has(id))
+  const absent = [...gone].map(([id, why]) => ({ id, why }))
   const archive = await readArchive(deps.wal, deps.walSegmentSizeBytes, signal)
-  const report = windowReport(archive, deps.backups.map(factsOf))
+  const report = windowReport(archive, backups.map(factsOf))
   const look = lookerInto(deps, signal)
   return {
     windows: await Promise.all(report.windows.map(window => windowStatus(window, look))),
     gaps: await Promise.all(report.gaps.map(gap => gapStatus(gap, look))),
-    missingHistories: missingHistories(archive, deps.backups),
+    missingHistories: missingHistories(archive, backups),
     timelines: [...archive.timelines.values()].map(wal => timelineStatus(wal, deps.walSegmentSizeBytes)),
-    unusableBackups: report.unusable,
+    unusableBackups: [...report.unusable, ...absent],
   }
 }
 

@@ -25,14 +25,15 @@ const encode = (bytes: Uint8Array, encoding: Encoding, clear?: ClearStanza[]): P
 const decode = (stored: Uint8Array, identities = [keys.identity]): Promise<Buffer> =>
   collect(decodeStream(streamOf(stored, 70_001), identities))
 
+const hashes = Array.from({ length: 1000 }, (_, i) => createHash('sha256').update(String(i)).digest())
+const zeros = Buffer.alloc(32)
+
 /** Bytes that compress a little: hash chains with repeats. */
 function sample(sizeBytes: number): Buffer {
   const parts: Buffer[] = []
   for (let i = 0, size = 0; size < sizeBytes; i++, size += 64) {
-    const hash = createHash('sha256')
-      .update(String(i % 1000))
-      .digest()
-    parts.push(hash, i % 3 === 0 ? hash : Buffer.alloc(32))
+    const hash = hashes[i % hashes.length] ?? zeros
+    parts.push(hash, i % 3 === 0 ? hash : zeros)
   }
   return Buffer.concat(parts).subarray(0, sizeBytes)
 }

@@ -24,6 +24,8 @@ import {
   frameLengthOf,
   frameSizeBytesBound,
   isSkippable,
+  type FrameCompressor,
+  type FrameOptions,
 } from './zstd.ts'
 
 export interface Encoding {
@@ -61,29 +63,61 @@ export async function* encodeStream(
   yield into.subarray(0, sealer.finish(into))
 }
 
-/** Frames of at most 1 MiB raw bytes, and their seek table at the end. Each is valid until the next one is asked for. */
-export async function* compressFrames(
-  plain: AsyncIterable<Uint8Array>,
-  options: { level: number; contentChecksum: boolean },
-): AsyncIterable<Uint8Array> {
-  const compressor = createFrameCompressor(options)
-  try {
-    const frames: FrameSize[] = []
-    const output = new Uint8Array(frameSizeBytesBound(limits.frameSizeBytesMax))
-    for await (const raw of pieces(plain, limits.frameSizeBytesMax)) {
-      const storedBytes = compressor.compress(raw, output)
-      frames.push({ storedBytes, rawBytes: raw.length })
-      yield output.subarray(0, storedBytes)
-    }
-    yield encodeSeekTable(frames)
-  } finally {
-    compressor.close()
+/** Buffers and a compressor, which one stream after another may use: to make them costs as much as a small stream. */
+export interface FrameTools extends Disposable {
+  readonly raw: Uint8Array
+  readonly output: Uint8Array
+  compressorFor(options: FrameOptions): FrameCompressor
+}
+
+export function createFrameTools(): FrameTools {
+  let current: { readonly options: FrameOptions; readonly compressor: FrameCompressor } | undefined
+  return {
+    raw: new Uint8Array(limits.frameSizeBytesMax),
+    output: new Uint8Array(frameSizeBytesBound(limits.frameSizeBytesMax)),
+    compressorFor(options) {
+      const { level, contentChecksum } = options
+      if (current?.options.level !== level || current.options.contentChecksum !== contentChecksum) {
+        current?.compressor.close()
+        current = { options, compressor: createFrameCompressor(options) }
+      }
+      return current.compressor
+    },
+    [Symbol.dispose]() {
+      current?.compressor.close()
+      current = undefined
+    },
   }
 }
 
-/** Cuts a stream into pieces of exactly `sizeBytes` (the last may be shorter). */
-async function* pieces(stream: AsyncIterable<Uint8Array>, sizeBytes: number): AsyncIterable<Uint8Array> {
-  const buffer = new Uint8Array(sizeBytes)
+/** The same with tools of its own. */
+export async function* compressFrames(
+  plain: AsyncIterable<Uint8Array>,
+  options: FrameOptions,
+): AsyncIterable<Uint8Array> {
+  using tools = createFrameTools()
+  yield* compressFramesWith(tools, plain, options)
+}
+
+/** Frames of at most 1 MiB raw bytes, and their seek table at the end. Each is valid until the next one is asked for. */
+export async function* compressFramesWith(
+  tools: FrameTools,
+  plain: AsyncIterable<Uint8Array>,
+  options: FrameOptions,
+): AsyncIterable<Uint8Array> {
+  const compressor = tools.compressorFor(options)
+  const frames: FrameSize[] = []
+  for await (const raw of pieces(plain, tools.raw)) {
+    const storedBytes = compressor.compress(raw, tools.output)
+    frames.push({ storedBytes, rawBytes: raw.length })
+    yield tools.output.subarray(0, storedBytes)
+  }
+  yield encodeSeekTable(frames)
+}
+
+/** Cuts a stream into pieces of exactly the buffer's length (the last may be shorter). */
+async function* pieces(stream: AsyncIterable<Uint8Array>, buffer: Uint8Array): AsyncIterable<Uint8Array> {
+  const sizeBytes = buffer.length
   let used = 0
   for await (const bytes of stream) {
     for (let rest = bytes; rest.length > 0;) {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { limits } from '../base/limits.ts'
 import { generateIdentity } from './age.ts'
 import { decodeStream, encodeStream, readClear, type Encoding } from './codec.ts'
-import { encodeLate } from './encode-late.ts'
+import { createLateEncoder, encodeLate } from './encode-late.ts'
 
 const clear = [{ type: 'holdfast.dev/wal', args: ['name=1', 'size=2'] }]
 const lengths = [
@@ -58,4 +58,21 @@ test('without encryption it is byte for byte what the stream makes', async () =>
   const encoding = { level: 3, recipients: [] }
   const late = Buffer.concat([...(await encodeLate(inPieces(bytes, 8192), encoding, () => clear))])
   expect(late).toEqual(await collect(encodeStream(inPieces(bytes, 1_000_000), encoding, clear)))
+})
+
+test('one encoder makes one object after another, whatever their sizes, also where earlier ones lay', async () => {
+  for (const { encoding, identities } of await encodings()) {
+    using encoder = createLateEncoder()
+    for (const length of [3_000_000, 5000, 0, 6_000_000, 2_999_999]) {
+      const bytes = randomBytes(length)
+      const encoded = await encoder.encode(inPieces(bytes, 700_000), encoding, () => clear)
+      expect(await collect(decodeStream(inPieces(Buffer.concat([...encoded]), 70_000), identities))).toEqual(
+        bytes,
+      )
+      const room = encoded.at(-1)?.buffer
+      if (!(room instanceof ArrayBuffer)) throw new Error('a result lies in memory of its own')
+      new Uint8Array(room).fill(255)
+      encoder.reuse(room)
+    }
+  }
 })

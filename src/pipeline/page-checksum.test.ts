@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { generateKernel, generatedUrl } from '../../scripts/build-kernel.ts'
+import { generateKernel, pageChecksumKernel } from '../../scripts/build-kernel.ts'
 import { createPageChecker, pageLsn } from './page-checksum.ts'
 
 const pageSizes = [1024, 2048, 4096, 8192, 16_384, 32_768]
@@ -113,6 +113,8 @@ describe('page checksums', () => {
   })
 
   test('the generated kernel is made from the source as it is', async () => {
-    expect(readFileSync(generatedUrl, 'utf8')).toBe(await generateKernel())
+    expect(readFileSync(pageChecksumKernel.generatedUrl, 'utf8')).toBe(
+      await generateKernel(pageChecksumKernel),
+    )
   })
 })

@@ -4,7 +4,7 @@ import type { Micros } from '../wal/time.ts'
 
 export interface BackupFacts {
   readonly id: string
-  readonly kind: 'full' | 'incremental'
+  readonly kind: 'full' | 'incremental' | 'snapshot'
   readonly parent: string | undefined
   readonly timeline: number
   /** Replay begins here… */

@@ -14,12 +14,15 @@ import {
   type TimelinePath,
 } from './timeline-path.ts'
 
-/** A backup with the way on from it. */
-export interface Candidate {
+/** A backup with the way on from it; whether its WAL is there has not been looked at. */
+export interface Way {
   readonly backup: BackupFacts
   /** The full backup first, this one last. */
   readonly chain: readonly BackupFacts[]
   readonly path: TimelinePath
+}
+
+export interface Candidate extends Way {
   /** From the backup's first segment on; at least to its last. */
   readonly reach: Reach
 }
@@ -47,13 +50,30 @@ export function candidatesFor(
   archive: Archive,
   request: CandidateRequest,
 ): Candidates {
+  const { ways, rejected } = waysFor(backups, archive, request)
+  const judged = ways.map(way => withReach(way, archive))
+  const noReach = judged.filter(one => 'why' in one)
+  const reasons = new Map([...rejected, ...noReach].map(one => [one.id, one]))
+  return {
+    usable: judged.filter(one => 'reach' in one),
+    rejected: backups.flatMap(({ id }) => reasons.get(id) ?? []),
+  }
+}
+
+/** The ways in the order of `Candidates`. They depend on which timelines there are, not on their segments. */
+export function waysFor(
+  backups: readonly BackupFacts[],
+  archive: Archive,
+  request: CandidateRequest,
+): { readonly ways: readonly Way[]; readonly rejected: readonly Rejected[] } {
   const asked = request.backupId === undefined ? backups : backups.filter(({ id }) => id === request.backupId)
   const judged = asked.map(backup => judge(backup, backups, archive, request))
-  const usable = judged.filter(one => 'reach' in one)
   return {
-    usable: usable.toSorted(
-      (a, b) => lastTimeline(b.path) - lastTimeline(a.path) || compare(b.backup.stopLsn, a.backup.stopLsn),
-    ),
+    ways: judged
+      .filter(one => 'path' in one)
+      .toSorted(
+        (a, b) => lastTimeline(b.path) - lastTimeline(a.path) || compare(b.backup.stopLsn, a.backup.stopLsn),
+      ),
     rejected: judged.filter(one => 'why' in one),
   }
 }
@@ -63,7 +83,7 @@ function judge(
   backups: readonly BackupFacts[],
   archive: Archive,
   request: CandidateRequest,
-): Candidate | Rejected {
+): Way | Rejected {
   const { id } = backup
   const chain = chainOf(backup, backups)
   if (!chain) return { id, why: 'is based on a backup that is missing' }
@@ -76,18 +96,28 @@ function judge(
   }
   const path = pathFrom(backup, archive, request.timeline)
   if (typeof path === 'string') return { id, why: path }
-  return withReach({ backup, chain, path }, archive)
+  return { backup, chain, path }
 }
 
-function withReach(candidate: Omit<Candidate, 'reach'>, archive: Archive): Candidate | Rejected {
+export function withReach(candidate: Way, archive: Archive): Candidate | Rejected {
   const { backup, path } = candidate
   const { segmentSizeBytes } = archive
-  const { number: first } = segmentAt(backup.timeline, backup.startLsn, segmentSizeBytes)
-  const { number: last } = segmentBefore(backup.timeline, backup.stopLsn, segmentSizeBytes)
+  const { first, last } = ownSegments(backup, segmentSizeBytes)
   const reach = reachFrom(archive, path, first)
   if (reach.last !== undefined && reach.last >= last) return { ...candidate, reach }
   const missing = nameOnPath(path, reach.last === undefined ? first : reach.last + 1n, segmentSizeBytes)
   return { id: backup.id, why: `needs WAL segment ${missing}, which is not in the repository` }
+}
+
+/** Those that a backup needs to be consistent. */
+export function ownSegments(
+  { timeline, startLsn, stopLsn }: BackupFacts,
+  segmentSizeBytes: number,
+): { readonly first: bigint; readonly last: bigint } {
+  return {
+    first: segmentAt(timeline, startLsn, segmentSizeBytes).number,
+    last: segmentBefore(timeline, stopLsn, segmentSizeBytes).number,
+  }
 }
 
 /** Text says why there is no such path. */

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { day, hour } from '../base/units.ts'
 import type { BackupFacts } from './backup-facts.ts'
 import { chainOf } from './backup-facts.ts'
-import { lastUntilMs, periods, planRetention, type RetentionPlan, type RetentionRules } from './retention.ts'
+import { lastUntilMs, periods } from './keep-rules.ts'
+import { planRetention, type RetentionPlan, type RetentionRules } from './retention.ts'
 
 const rulesOf = (rules: Partial<RetentionRules>): RetentionRules => ({
   minimum: 1,
@@ -292,5 +293,87 @@ describe('retention, over random histories', () => {
         expect(isOldEnough || plan.walFrom.id === good[0]?.id).toBe(true)
       }),
     )
+  })
+})
+
+describe('snapshots', () => {
+  const snapshotAt = (text: string): BackupFacts => {
+    const backup = backupAt(text)
+    return { ...backup, id: backup.id.replace('full', 'snapshot'), kind: 'snapshot' }
+  }
+  const now = at('2026-03-10T12:00:00Z')
+  const ids = (plan: RetentionPlan): string[] =>
+    plan.verdicts.filter(({ reasons }) => reasons.length > 0).map(({ backup }) => backup.id.slice(4))
+
+  test('have rules of their own, and do not take the place of backups', () => {
+    const backups = [
+      backupAt('2026-03-01T02:00:00Z'),
+      snapshotAt('2026-03-08T02:00:00Z'),
+      snapshotAt('2026-03-09T02:00:00Z'),
+      snapshotAt('2026-03-10T02:00:00Z'),
+    ]
+    const plan = planRetention(backups, rulesOf({ last: 1, snapshots: { last: 2 } }), now)
+    expect(ids(plan)).toEqual(['0301T020000Z-full', '0309T020000Z-snapshot', '0310T020000Z-snapshot'])
+    expect(plan.walFrom?.id).toBe(backups[0]?.id)
+  })
+
+  test('do not begin the window of WAL, but what makes them consistent is kept', () => {
+    const backups = [snapshotAt('2026-03-01T02:00:00Z'), backupAt('2026-03-05T02:00:00Z')]
+    const plan = planRetention(backups, rulesOf({ last: 1, walMs: 7 * day, snapshots: { last: 1 } }), now)
+    expect(plan.walFrom?.kind).toBe('full')
+    expect(plan.consistentOnly.map(({ kind }) => kind)).toEqual(['snapshot'])
+  })
+
+  test('count as all others do where there is nothing else', () => {
+    const backups = [snapshotAt('2026-03-01T02:00:00Z'), snapshotAt('2026-03-02T02:00:00Z')]
+    const plan = planRetention(backups, rulesOf({ last: 0, snapshots: { last: 0 } }), now)
+    expect(ids(plan)).toEqual(['0302T020000Z-snapshot'])
+    expect(plan.walFrom?.id).toBe(backups[1]?.id)
+  })
+})
+
+describe('where timelines parted', () => {
+  const onTimeline = (text: string, timeline: number, startLsn: bigint): BackupFacts =>
+    backupAt(text, { timeline, startLsn, stopLsn: startLsn + 1n })
+  const path = [
+    { timeline: 1, beginLsn: 0n, endLsn: 50n },
+    { timeline: 2, beginLsn: 50n, endLsn: undefined },
+  ]
+  const before = onTimeline('2026-03-01T02:00Z', 1, 40n)
+  const left = onTimeline('2026-03-10T02:00Z', 1, 150n)
+  const later = onTimeline('2026-03-20T02:00Z', 2, 100n)
+  const rules = rulesOf({ last: 1, walMs: 7 * day })
+  const nowMs = at('2026-03-21T00:00Z')
+
+  test('each way that was written on within the window has its first moment, and the backup for that', () => {
+    const bases = (plan: RetentionPlan): string[] => plan.walBases.map(({ id }) => id)
+    expect(bases(planRetention([before, left, later], rules, nowMs))).toEqual([left.id])
+    const plan = planRetention([before, left, later], rules, nowMs, { paths: [path] })
+    expect(bases(plan)).toEqual([left.id, before.id])
+    expect(keptDays(plan)).toEqual(['0301', '0310', '0320'])
+  })
+
+  test('WAL of an old backup is kept although its log was higher', () => {
+    const plan = planRetention([left, later], rulesOf({ last: 2 }), nowMs)
+    expect(plan.walBases.map(({ id }) => id)).toEqual([left.id, later.id])
+    const windowed = planRetention([left, later], rulesOf({ last: 2, walMs: day / 24 }), nowMs)
+    expect(windowed.walFrom?.id).toBe(later.id)
+    expect(windowed.consistentOnly.map(({ id }) => id)).toEqual([left.id])
+  })
+})
+
+describe('clocks', () => {
+  test('of a host that is behind do not let its backup go, and what is from the future is not believed', () => {
+    const nowMs = at('2026-03-31T12:00Z')
+    const month = daysUpTo('2026-03-30T02:00Z', 3)
+    const lsn = BigInt(nowMs)
+    const behind = backupAt('1999-01-01T00:00Z', { startLsn: lsn, stopLsn: lsn + 1n })
+    const ahead = backupAt('2038-01-01T00:00Z', { startLsn: lsn + 5n, stopLsn: lsn + 6n })
+    const plan = planRetention([...month, behind], rulesOf({ withinMs: 2 * day }), nowMs)
+    expect(reasonsOf(plan, behind).map(({ rule }) => rule)).toContain('within')
+    const [reason] = reasonsOf(planRetention([ahead], rulesOf({ withinMs: day }), nowMs), ahead).filter(
+      ({ rule }) => rule === 'within',
+    )
+    expect(reason?.untilMs).toBeLessThan(nowMs + 2 * day)
   })
 })

@@ -62,7 +62,7 @@ export function nameOnPath(path: TimelinePath, number: bigint, segmentSizeBytes:
 }
 
 /** The segments that the path takes from one of its timelines; `last` is undefined where it goes on. */
-function takenFrom(
+export function takenFrom(
   { beginLsn, endLsn }: TimelineSpan,
   segmentSizeBytes: number,
 ): { first: bigint; last: bigint | undefined } {

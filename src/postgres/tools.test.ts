@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { binDirectory, majors } from '../../test/support/postgres-binaries.ts'
+import { clientDirectory } from '../../test/support/postgres-clients.ts'
 import { findClientTool } from '../../test/support/tools.ts'
-import { findServer, findTool } from './tools.ts'
+import { findClientProgram, findServer, findTool } from './tools.ts'
 
 const never = new AbortController().signal
 
@@ -19,6 +20,19 @@ describe('the programs of PostgreSQL', () => {
     await expect(finding).rejects.toMatchObject({
       code: 'SERVER_START',
       hint: expect.stringContaining('PostgreSQL 14') as string,
+    })
+  })
+
+  test('a client program may be newer than asked for, and never older', async () => {
+    const path = clientDirectory(15)
+    expect((await findClientProgram('pg_restore', 14, { binDirectory: path }, never)).path).toBe(
+      join(path, 'pg_restore'),
+    )
+    const finding = findClientProgram('pg_restore', 16, { binDirectory: path }, never)
+    await expect(finding).rejects.toMatchObject({
+      code: 'PROGRAM_MISSING',
+      message: expect.stringContaining('is 15.') as string,
+      hint: expect.stringContaining('postgresql-client-16') as string,
     })
   })
 

@@ -70,6 +70,37 @@ export async function findTool(
   return undefined
 }
 
+/**
+ * `pg_dump`, `pg_restore`, `psql`, … of this major or, when there is none, of the next newer one that is here. Throws
+ * PROGRAM_MISSING, which names the package, when there is none.
+ */
+export async function findClientProgram(
+  name: string,
+  majorMin: number,
+  places: ToolPlaces,
+  signal: AbortSignal,
+): Promise<FoundTool> {
+  for (let major = majorMin; major <= clientMajorMax; major++) {
+    const found = await findTool(name, major, places, signal)
+    if (found) return found
+  }
+  const where = places.binDirectory ?? candidates(majorMin, places).join(', ')
+  let older: FoundTool | undefined
+  for (let major = majorMin - 1; major >= clientMajorMin; major--)
+    older ??= await findTool(name, major, places, signal)
+  throw new Fault(
+    'PROGRAM_MISSING',
+    `${name} of PostgreSQL ${String(majorMin)} or newer is not on this machine (looked in ${where})${older ? `; ${older.path} is ${older.version}, which is older` : ''}`,
+    {
+      hint: `Install it: apt-get install postgresql-client-${String(majorMin)} (Debian, Ubuntu; from apt.postgresql.org where the distribution has none) or dnf install postgresql${String(majorMin)}; or set postgres.bin_directory in the configuration.`,
+    },
+  )
+}
+
+/** Newer ones than Holdfast knows may be there. */
+const clientMajorMax = 30
+const clientMajorMin = 10
+
 /** Where distributions put them, most telling first. The path comes last: it may name any version. */
 function candidates(major: number, { binDirectory, path = '' }: ToolPlaces): readonly string[] {
   if (binDirectory !== undefined) return [binDirectory]

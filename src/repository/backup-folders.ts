@@ -1,7 +1,7 @@
-/** The folders under `backups/`, as they are: what the catalogue reads and the sweep judges. */
+/** The folders under `backups/`, or on another shelf, as they are: what the catalogue reads and the sweep judges. */
 import type { Repository } from './repository.ts'
-import { backupIdPattern } from './format/values.ts'
-import { awaitingName, backupFolder, backupsPrefix, commitName } from './layout.ts'
+import { awaitingName } from './layout.ts'
+import { backupShelf, type Shelf } from './shelf.ts'
 
 export interface BackupFolder {
   readonly id: string
@@ -18,8 +18,9 @@ export interface BackupFolder {
 export function listBackupFolders(
   repository: Repository,
   signal: AbortSignal,
+  shelf: Shelf = backupShelf,
 ): AsyncGenerator<BackupFolder, void, undefined> {
-  return foldersUnder(repository, backupsPrefix(repository.identity.cluster), signal)
+  return foldersUnder(repository, shelf.prefix(repository.identity.cluster), signal, shelf)
 }
 
 /** These only; those of which nothing is left are left out. */
@@ -27,27 +28,29 @@ export async function* listTheseFolders(
   repository: Repository,
   ids: readonly string[],
   signal: AbortSignal,
+  shelf: Shelf = backupShelf,
 ): AsyncGenerator<BackupFolder, void, undefined> {
   for (const id of ids)
-    yield* foldersUnder(repository, `${backupFolder(repository.identity.cluster, id)}/`, signal)
+    yield* foldersUnder(repository, `${shelf.folder(repository.identity.cluster, id)}/`, signal, shelf)
 }
 
 async function* foldersUnder(
   { storage, identity }: Repository,
   where: string,
   signal: AbortSignal,
+  shelf: Shelf,
 ): AsyncGenerator<BackupFolder, void, undefined> {
-  const prefix = backupsPrefix(identity.cluster)
+  const prefix = shelf.prefix(identity.cluster)
   let folder: Tally | undefined
   for await (const { key, sizeBytes, modifiedMs } of storage.list(where, signal)) {
     const [id = '', ...rest] = key.slice(prefix.length).split('/')
-    if (!backupIdPattern.test(id)) continue
+    const name = rest.join('/')
+    if (!shelf.idPattern.test(id) || !shelf.ownNames.test(name)) continue
     if (folder?.id !== id) {
       if (folder) yield judged(folder)
       folder = { id, committed: false, awaiting: false, objectCount: 0, sizeBytes: 0, modifiedMs: 0 }
     }
-    const name = rest.join('/')
-    folder.committed ||= name === commitName
+    folder.committed ||= name === shelf.commitName
     folder.awaiting ||= name === awaitingName
     folder.objectCount++
     folder.sizeBytes += sizeBytes
@@ -78,18 +81,24 @@ const deletesAtOnce = 1000
 
 /**
  * Deletes a backup in the reverse order of writing, so that a crash at any point leaves a folder that is incomplete,
- * never one that looks whole: what could make it exist, then the manifests, then the packs.
+ * never one that looks whole: what could make it exist, then the manifests, then the packs. What is not ours stays.
  */
-export async function deleteBackupFolder(
+export async function deleteFolder(
   { storage, identity }: Repository,
   id: string,
   signal: AbortSignal,
+  shelf: Shelf,
 ): Promise<void> {
-  const folder = backupFolder(identity.cluster, id)
+  const folder = shelf.folder(identity.cluster, id)
   await storage.delete([`${folder}/${awaitingName}`], signal)
-  await storage.delete([`${folder}/${commitName}`], signal)
-  await deleteAll(storage, `${folder}/`, key => !key.startsWith(`${folder}/data/`), signal)
-  await deleteAll(storage, `${folder}/`, () => true, signal)
+  await storage.delete([`${folder}/${shelf.commitName}`], signal)
+  const isOwn = (key: string): boolean => shelf.ownNames.test(key.slice(folder.length + 1))
+  await deleteAll(storage, `${folder}/`, key => isOwn(key) && !key.startsWith(`${folder}/data/`), signal)
+  await deleteAll(storage, `${folder}/`, isOwn, signal)
+}
+
+export function deleteBackupFolder(repository: Repository, id: string, signal: AbortSignal): Promise<void> {
+  return deleteFolder(repository, id, signal, backupShelf)
 }
 
 async function deleteAll(

@@ -169,7 +169,7 @@ describe('the index of the catalogue', () => {
     for (const n of [1, 3]) await deleteBackupFolder(repository, daily(n).id, signal)
     expect(await listed(repository)).toEqual(idsOf([daily(0), daily(2)]))
     await commit(repository, daily(4))
-    expect((await readIndex(repository, signal)).index?.backups.map(({ id }) => id)).toEqual(
+    expect((await readIndex(repository, signal)).index?.entries.map(({ id }) => id)).toEqual(
       idsOf([daily(0), daily(2), daily(4)]),
     )
   })

@@ -45,7 +45,7 @@ export async function readCatalog(repository: Repository, signal: AbortSignal): 
   }
   const awaiting = await readRecords(repository, idsIn(known.unfinished, 'awaiting'), awaitingName, signal)
   return {
-    backups: inOrder(known.backups),
+    backups: inOrder(known.entries),
     awaiting: inOrder(awaiting.records),
     damaged: [...known.damaged, ...awaiting.damaged],
     incomplete: known.unfinished.filter(({ state }) => state === 'incomplete'),
@@ -162,7 +162,8 @@ async function writeRecord(
   })
 }
 
-async function assertComplete(
+/** OBJECT_MISSING when something that the record names is not there in its full size. */
+export async function assertComplete(
   { storage, identity }: Repository,
   record: BackupRecord,
   signal: AbortSignal,

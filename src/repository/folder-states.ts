@@ -4,9 +4,9 @@
  */
 import { limits } from '../base/limits.ts'
 import type { BackupFolder } from './backup-folders.ts'
-import { backupIdPattern } from './format/values.ts'
-import { afterBackup, awaitingName, backupFolder, backupsPrefix, commitName } from './layout.ts'
+import { awaitingName } from './layout.ts'
 import type { Repository } from './repository.ts'
+import { backupShelf, type Shelf } from './shelf.ts'
 
 export type FolderState = Pick<BackupFolder, 'id' | 'state'>
 
@@ -18,31 +18,41 @@ export async function foldersAfter(
   repository: Repository,
   id: string | undefined,
   signal: AbortSignal,
+  shelf: Shelf = backupShelf,
 ): Promise<readonly FolderState[]> {
   const { cluster } = repository.identity
   const found: FolderState[] = []
-  let after = id === undefined ? undefined : afterBackup(cluster, id)
+  let after = id === undefined ? undefined : behind(shelf, cluster, id)
   for (;;) {
-    const leap = await listUntilLeap(repository, after, found, signal)
+    const leap = await listUntilLeap(repository, { shelf, after, found }, signal)
     if (leap === undefined) return found
-    after = afterBackup(cluster, leap)
+    after = behind(shelf, cluster, leap)
   }
 }
+
+/**
+ * Greater than the key of every object in the folder, and not greater than those of any other: listing goes on behind it,
+ * however many objects it has.
+ */
+const behind = (shelf: Shelf, cluster: string, id: string): string => `${shelf.folder(cluster, id)}0`
 
 /** Returns the folder behind which to go on, when it is a long one. */
 async function listUntilLeap(
   { storage, identity }: Repository,
-  after: string | undefined,
-  found: FolderState[],
+  {
+    shelf,
+    after,
+    found,
+  }: { readonly shelf: Shelf; readonly after: string | undefined; readonly found: FolderState[] },
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const prefix = backupsPrefix(identity.cluster)
+  const prefix = shelf.prefix(identity.cluster)
   let passed = 0
   for await (const { key } of storage.list({ prefix, after }, signal)) {
     const [id = '', ...rest] = key.slice(prefix.length).split('/')
-    if (!backupIdPattern.test(id)) continue
+    if (!shelf.idPattern.test(id)) continue
     const last = found.at(-1)
-    const state = stateOf(rest.join('/'))
+    const state = stateOf(rest.join('/'), shelf)
     if (last?.id !== id) {
       found.push({ id, state })
       passed = 0
@@ -60,11 +70,12 @@ export async function folderStates(
   repository: Repository,
   ids: readonly string[],
   signal: AbortSignal,
+  shelf: Shelf = backupShelf,
 ): Promise<readonly FolderState[]> {
   const found: (FolderState | undefined)[] = []
   for (let at = 0; at < ids.length; at += looksAtOnce) {
     const batch = ids.slice(at, at + looksAtOnce)
-    found.push(...(await Promise.all(batch.map(id => folderState(repository, id, signal)))))
+    found.push(...(await Promise.all(batch.map(id => folderState(repository, id, signal, shelf)))))
   }
   return found.filter(state => state !== undefined)
 }
@@ -73,17 +84,18 @@ async function folderState(
   { storage, identity }: Repository,
   id: string,
   signal: AbortSignal,
+  shelf: Shelf,
 ): Promise<FolderState | undefined> {
-  const folder = `${backupFolder(identity.cluster, id)}/`
+  const folder = `${shelf.folder(identity.cluster, id)}/`
   let state: FolderState['state'] | undefined
   for await (const { key } of storage.list(folder, signal)) {
-    const told = stateOf(key.slice(folder.length))
+    const told = stateOf(key.slice(folder.length), shelf)
     if (told !== 'awaiting') return { id, state: told === 'incomplete' ? (state ?? told) : told }
     state = told
   }
   return state && { id, state }
 }
 
-function stateOf(name: string): FolderState['state'] {
-  return name === commitName ? 'committed' : name === awaitingName ? 'awaiting' : 'incomplete'
+function stateOf(name: string, shelf: Shelf): FolderState['state'] {
+  return name === shelf.commitName ? 'committed' : name === awaitingName ? 'awaiting' : 'incomplete'
 }

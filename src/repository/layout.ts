@@ -1,7 +1,8 @@
 /** Where everything lies in a repository. The one place that makes keys; docs/format.md is the law. */
 import { assert } from '../base/assert.ts'
 import { isKey } from '../storage/key.ts'
-import { backupIdPattern } from './format/values.ts'
+import type { Moved } from '../storage/with-moved.ts'
+import { backupIdPattern, dumpIdPattern, managedIdPattern } from './format/values.ts'
 
 export const repositoryKey = 'holdfast.json'
 
@@ -12,6 +13,35 @@ export const objectPatterns = {
   dump: '*/dumps/**',
   archive: '*/archive/**',
 } as const
+
+/**
+ * Of the archive, what is read before anything is brought back from it: records, indexes, manifests, histories of timelines.
+ * Small, and kept where it can be read at once, whatever the class of the archive.
+ */
+export const archiveRecordPatterns = [
+  '*/archive/*/*/*.json',
+  '*/archive/*/*/kept/*',
+  '*/archive/*/*/manifest.json.*',
+  '*/archive/*/*/backup_manifest.*',
+  '*/archive/*/*/parts/*.json.*',
+  '*/archive/wal/*.history.*',
+  '*/archive/catalog/**',
+  '*/archive/dump-catalog/**',
+  '*/archive/leases/**',
+  '*/archive/locks/**',
+] as const
+
+/** The repository inside the repository: all of a cluster's folders once more, with what is kept for years. */
+export const archiveOf = (cluster: string): Moved => ({
+  seen: inCluster(cluster, ''),
+  lies: inCluster(cluster, 'archive/'),
+  common: [clusterKey(cluster)],
+  name: 'archive',
+})
+
+/** Until when something of the archive is kept, and by which rule: beside what it is about. Ends in `/`. */
+export const keptPrefix = (folder: string): string => `${folder}/kept/`
+export const keptKey = (folder: string, name: string): string => `${keptPrefix(folder)}${name}.json`
 
 /** Of what will become a backup: deleted soon after. */
 export const awaitingPattern = '*/backups/*/awaiting-wal.json'
@@ -27,12 +57,6 @@ export function backupFolder(cluster: string, id: string): string {
   return inCluster(cluster, `backups/${id}`)
 }
 
-/**
- * Greater than the key of every object of a backup, and not greater than those of any other: listing goes on behind the
- * backup, however many packs it has.
- */
-export const afterBackup = (cluster: string, id: string): string => `${backupFolder(cluster, id)}0`
-
 /** The commit of a backup: written last, deleted first. */
 export const commitName = 'backup.json'
 /** What will become `backup.json` once the WAL that the backup needs has arrived. */
@@ -43,12 +67,53 @@ export const manifestName = (suffix: string): string => `manifest.json${suffix}`
 export const backupManifestName = (suffix: string): string => `backup_manifest${suffix}`
 
 /** `20260301T020000Z-full`. */
-export function backupIdOf(startedAtMs: number, kind: 'full' | 'incremental'): string {
-  const time = new Date(startedAtMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')
-  return `${time}Z-${kind}`
+export function backupIdOf(startedAtMs: number, kind: 'full' | 'incremental' | 'snapshot'): string {
+  return `${idTime(startedAtMs)}-${kind}`
 }
 
-/** When a backup began, by its id. */
+const idTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
+
+/** Ends in `/`. */
+export const dumpsPrefix = (cluster: string): string => `${inCluster(cluster, 'dumps')}/`
+
+/** Without a `/` at its end. */
+export function dumpFolder(cluster: string, id: string): string {
+  assert(dumpIdPattern.test(id), `${JSON.stringify(id)} is the id of a dump`)
+  return inCluster(cluster, `dumps/${id}`)
+}
+
+/** The commit of a dump. Sorts before everything else in its folder, as that of a backup does. */
+export const dumpCommitName = 'dump.json'
+
+/** Relative to a dump's folder; databases are numbered from 1. */
+export const globalsName = (suffix: string): string => `globals.sql${suffix}`
+export const dumpContentsName = (number: number, suffix: string): string =>
+  `parts/${digits(number, 5)}.json${suffix}`
+/** The custom shape: the one object. */
+export const customDumpName = (number: number, suffix: string): string =>
+  `parts/${digits(number, 5)}.dump${suffix}`
+/** The directory shape: a file of it that has an object of its own, and the folder of its packs. */
+export const directoryFileName = (number: number, file: string, suffix: string): string =>
+  `parts/${digits(number, 5)}/${file}${suffix}`
+export const directoryPackName = (number: number, pack: number, suffix: string): string =>
+  `parts/${digits(number, 5)}/data/${digits(pack, 5)}.tar${suffix}`
+
+/** `20260301T020000Z-dump`. */
+export const dumpIdOf = (startedAtMs: number): string => `${idTime(startedAtMs)}-dump`
+
+/** Ends in `/`. */
+export const managedPrefix = (cluster: string): string => `${inCluster(cluster, 'managed')}/`
+
+/** All that there is of a managed server's snapshot: it lies with the vendor. */
+export function managedKey(cluster: string, id: string): string {
+  assert(managedIdPattern.test(id), `${JSON.stringify(id)} is the id of a managed server's snapshot`)
+  return `${managedPrefix(cluster)}${id}.json`
+}
+
+/** `20260301T020000Z-managed`. */
+export const managedIdOf = (startedAtMs: number): string => `${idTime(startedAtMs)}-managed`
+
+/** When a backup or a dump began, by its id. */
 export function idTimeMs(id: string): number {
   const iso = id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6Z')
   return Date.parse(iso)
@@ -63,8 +128,17 @@ export const leaseKey = (cluster: string, name: string, counter: number): string
 
 /** Of numbered objects: the catalogue's index. */
 export const catalogFolder = (cluster: string): string => inCluster(cluster, 'catalog')
+/** The same of dumps. */
+export const dumpCatalogFolder = (cluster: string): string => inCluster(cluster, 'dump-catalog')
 /** Of numbered objects: notes of what was locked until when. */
 export const locksFolder = (cluster: string): string => inCluster(cluster, 'locks')
+
+/** Ends in `/`. */
+export const holdsPrefix = (cluster: string): string => `${inCluster(cluster, 'holds')}/`
+/** Of numbered objects: who holds this one, and who does no longer. */
+export const holdFolder = (cluster: string, id: string): string => `${holdsPrefix(cluster)}${id}`
+/** Of numbered objects: what expiries are about to remove. */
+export const expiriesFolder = (cluster: string): string => inCluster(cluster, 'expiries')
 
 /** Small objects that the doctor writes and takes away again. Ends in `/`. */
 export const probePrefix = (cluster: string): string => `${inCluster(cluster, 'probes')}/`

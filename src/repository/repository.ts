@@ -58,12 +58,13 @@ export async function openRepository(
 ): Promise<Repository> {
   const repositoryBytes = await readWhole(storage, repositoryKey, limits.recordSizeBytesMax, signal)
   if (!repositoryBytes)
-    throw missing(`${storage.location} holds no Holdfast repository: ${repositoryKey} is not there`)
+    throw missing(storage, `${storage.location} holds no Holdfast repository: ${repositoryKey} is not there`)
   const { id } = parseRepositoryRecord(repositoryBytes, repositoryKey)
   const key = clusterKey(cluster)
   const clusterBytes = await readWhole(storage, key, limits.recordSizeBytesMax, signal)
   if (!clusterBytes)
     throw missing(
+      storage,
       `the repository ${storage.location} does not know the cluster "${cluster}": ${key} is not there`,
     )
   const { systemIdentifier, postgresMajor, walSegmentSizeBytes } = parseClusterRecord(clusterBytes, key)
@@ -89,8 +90,9 @@ export function assertSameCluster(
   )
 }
 
-function missing(message: string): Fault {
-  return new Fault('REPOSITORY_MISSING', message, {
-    hint: 'Check the URL in the configuration and that its disk is mounted, or make the repository with holdfast init.',
-  })
+function missing({ location }: Storage, message: string): Fault {
+  const hint = /^(s3|gs|az):/.test(location)
+    ? 'Check the URL in the configuration, or make the repository with holdfast init. If it was there and somebody deleted it, a bucket that keeps versions still has it: --as-of TIME reads it as it was then.'
+    : 'Check the URL in the configuration and that its disk is mounted, or make the repository with holdfast init.'
+  return new Fault('REPOSITORY_MISSING', message, { hint })
 }

@@ -39,21 +39,28 @@ export async function readRecord(
 }
 
 /** One unreadable record must not hide the others. Those that are gone are left out. */
-export async function readRecords(
+export function readRecords(
   repository: Repository,
   ids: readonly string[],
   name: string,
   signal: AbortSignal,
 ): Promise<{ readonly records: readonly BackupRecord[]; readonly damaged: readonly DamagedBackup[] }> {
-  const records: BackupRecord[] = []
+  return readEach(ids, id => readRecord(repository, id, name, signal))
+}
+
+/** Some at a time; which of them are damaged, and why. */
+export async function readEach<T extends object>(
+  ids: readonly string[],
+  read: (id: string) => Promise<T | undefined>,
+): Promise<{ readonly records: readonly T[]; readonly damaged: readonly DamagedBackup[] }> {
+  const records: T[] = []
   const damaged: DamagedBackup[] = []
   for (let at = 0; at < ids.length; at += readsAtOnce) {
     const batch = ids.slice(at, at + readsAtOnce)
-    const read = await Promise.all(batch.map(id => readOrExplain(repository, id, name, signal)))
-    for (const outcome of read) {
+    for (const outcome of await Promise.all(batch.map(id => readOrExplain(id, read)))) {
       if (outcome === undefined) continue
       if ('fault' in outcome) damaged.push(outcome)
-      else records.push(outcome)
+      else records.push(outcome.record)
     }
   }
   return { records, damaged }
@@ -63,14 +70,13 @@ export function recordKey({ identity }: Repository, id: string, name: string): s
   return `${backupFolder(identity.cluster, id)}/${name}`
 }
 
-async function readOrExplain(
-  repository: Repository,
+async function readOrExplain<T extends object>(
   id: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<BackupRecord | DamagedBackup | undefined> {
+  read: (id: string) => Promise<T | undefined>,
+): Promise<{ readonly record: T } | DamagedBackup | undefined> {
   try {
-    return await readRecord(repository, id, name, signal)
+    const record = await read(id)
+    return record && { record }
   } catch (error) {
     if (isFault(error, 'OBJECT_CORRUPT', 'REPOSITORY_FORMAT')) return { id, fault: error }
     throw error

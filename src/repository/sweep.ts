@@ -9,16 +9,14 @@ import { isFault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { formatDuration } from '../base/units.ts'
 import type { World } from '../base/world.ts'
-import {
-  deleteBackupFolder,
-  listBackupFolders,
-  listTheseFolders,
-  type BackupFolder,
-} from './backup-folders.ts'
+import { deleteFolder, listBackupFolders, listTheseFolders, type BackupFolder } from './backup-folders.ts'
 import { knownBackups } from './catalog-index.ts'
-import { awaitingName, backupFolder } from './layout.ts'
+import { awaitingName } from './layout.ts'
+import { knownDumps } from './dump-index.ts'
+import type { FolderState } from './folder-states.ts'
 import { readLease, type Lease } from './lease.ts'
 import type { Repository } from './repository.ts'
+import { backupShelf, type Shelf } from './shelf.ts'
 
 export interface SweepFacts {
   readonly folders: readonly BackupFolder[]
@@ -27,6 +25,7 @@ export interface SweepFacts {
   /** Who else holds the backup lease, in words; undefined when nobody does. */
   readonly otherHolder: string | undefined
   readonly nowMs: number
+  readonly shelf?: Shelf
 }
 
 export interface SweepPlan {
@@ -55,12 +54,13 @@ export function planSweep(facts: SweepFacts): SweepPlan {
 }
 
 function judgeFolder(folder: BackupFolder, facts: SweepFacts): { remove: boolean; reason: string } {
+  const { word, commitName } = facts.shelf ?? backupShelf
   if (facts.otherHolder !== undefined)
-    return { remove: false, reason: `a backup may be under way: ${facts.otherHolder}` }
-  if (folder.id === facts.ownBackup) return { remove: false, reason: 'it is the backup being made' }
+    return { remove: false, reason: `a ${word} may be under way: ${facts.otherHolder}` }
+  if (folder.id === facts.ownBackup) return { remove: false, reason: `it is the ${word} being made` }
   const graceMs = folder.state === 'awaiting' ? limits.sweepAwaitingGraceMs : limits.sweepGraceMs
   const ageMs = facts.nowMs - folder.modifiedMs
-  const what = folder.state === 'awaiting' ? 'its WAL never arrived' : 'it has no backup.json'
+  const what = folder.state === 'awaiting' ? 'its WAL never arrived' : `it has no ${commitName}`
   const age = `untouched for ${formatDuration(Math.max(0, ageMs))}`
   if (ageMs > graceMs) return { remove: true, reason: `${what}, ${age}` }
   return { remove: false, reason: `${what}, but ${age} is less than the grace of ${formatDuration(graceMs)}` }
@@ -77,43 +77,59 @@ export interface SweepOptions {
    * also what was left beside `backup.json`.
    */
   readonly everywhere?: boolean | undefined
+  /** The backups', unless it is named. */
+  readonly shelf?: Shelf
 }
 
 export async function sweep(
   repository: Repository,
-  { lease, ownBackup, dryRun, everywhere = false }: SweepOptions,
+  { lease, ownBackup, dryRun, everywhere = false, shelf = backupShelf }: SweepOptions,
   world: World,
   signal: AbortSignal,
 ): Promise<SweepPlan> {
-  assert(dryRun || lease?.name === 'backup', 'who sweeps holds the backup lease')
-  const folders = await foldersToJudge(repository, everywhere, signal)
-  const held = lease ? undefined : await readLease(repository, 'backup', world, signal)
+  assert(dryRun || lease?.name === shelf.lease, `who sweeps holds the ${shelf.lease} lease`)
+  const folders = await foldersToJudge(repository, shelf, everywhere, signal)
+  const held = lease ? undefined : await readLease(repository, shelf.lease, world, signal)
   const otherHolder = held === undefined || held.verdict === 'free' ? undefined : held.reason
-  const plan = planSweep({ folders, ownBackup, otherHolder, nowMs: world.clock.now() })
+  const plan = planSweep({ folders, ownBackup, otherHolder, nowMs: world.clock.now(), shelf })
   if (dryRun || !lease) return plan
-  return carryOut(repository, plan, AbortSignal.any([signal, lease.lost]))
+  return carryOut(repository, shelf, plan, AbortSignal.any([signal, lease.lost]))
 }
 
 async function foldersToJudge(
   repository: Repository,
+  shelf: Shelf,
   everywhere: boolean,
   signal: AbortSignal,
 ): Promise<readonly BackupFolder[]> {
-  const known = everywhere ? undefined : await knownBackups(repository, signal)
-  if (!known) return Array.fromAsync(listBackupFolders(repository, signal))
-  const ids = known.unfinished.map(({ id }) => id)
-  return Array.fromAsync(listTheseFolders(repository, ids, signal))
+  const unfinished = everywhere ? undefined : await unfinishedFolders(repository, shelf, signal)
+  if (!unfinished) return Array.fromAsync(listBackupFolders(repository, signal, shelf))
+  const ids = unfinished.map(({ id }) => id)
+  return Array.fromAsync(listTheseFolders(repository, ids, signal, shelf))
+}
+
+async function unfinishedFolders(
+  repository: Repository,
+  shelf: Shelf,
+  signal: AbortSignal,
+): Promise<readonly FolderState[] | undefined> {
+  return (await (shelf === backupShelf ? knownBackups : knownDumps)(repository, signal))?.unfinished
 }
 
 /** What a lock protects stays, and does not keep the rest from being removed. Returns what was done. */
-async function carryOut(repository: Repository, plan: SweepPlan, signal: AbortSignal): Promise<SweepPlan> {
+async function carryOut(
+  repository: Repository,
+  shelf: Shelf,
+  plan: SweepPlan,
+  signal: AbortSignal,
+): Promise<SweepPlan> {
   const { storage, identity } = repository
   for (const id of plan.leftovers)
-    await refusal(() => storage.delete([`${backupFolder(identity.cluster, id)}/${awaitingName}`], signal))
+    await refusal(() => storage.delete([`${shelf.folder(identity.cluster, id)}/${awaitingName}`], signal))
   const removed: JudgedFolder[] = []
   const locked: JudgedFolder[] = []
   for (const judged of plan.remove) {
-    const reason = await refusal(() => deleteBackupFolder(repository, judged.folder.id, signal))
+    const reason = await refusal(() => deleteFolder(repository, judged.folder.id, signal, shelf))
     if (reason === undefined) removed.push(judged)
     else locked.push({ ...judged, reason })
   }

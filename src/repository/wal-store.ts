@@ -10,12 +10,13 @@ import { Fault, isFault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { KiB, MiB } from '../base/units.ts'
 import { decodeStream, readClear, suffixOf, type Encoding } from '../pipeline/codec.ts'
-import { encodeLate } from '../pipeline/encode-late.ts'
+import { encodeLate, type EncodeLate } from '../pipeline/encode-late.ts'
 import type { Body } from '../storage/storage.ts'
 import { decodeWalHead, encodeWalHead, type WalHead } from './format/wal-head.ts'
-import { clusterKey, walKey, walNameOf, walPrefix } from './layout.ts'
+import { clusterKey, walKey } from './layout.ts'
 import { readWhole } from './objects.ts'
 import type { Repository } from './repository.ts'
+import { listWal, surveyWal, type WalEntry, type WalRange, type WalSurvey } from './wal-list.ts'
 import { openTwins } from './wal-twins.ts'
 
 export interface WalStore {
@@ -27,8 +28,10 @@ export interface WalStore {
   get(name: string, signal: AbortSignal): Promise<Uint8Array | undefined>
   /** Reads only the start of the object; needs no key. */
   head(name: string, signal: AbortSignal): Promise<WalHead | undefined>
-  /** All WAL files, or those of one timeline (its history file among them), in the order of their keys. */
-  list(timeline: number | undefined, signal: AbortSignal): AsyncIterable<WalEntry>
+  /** All WAL files, those of one timeline (its history file among them), or a range, in the order of their keys. */
+  list(what: number | WalRange | undefined, signal: AbortSignal): AsyncIterable<WalEntry>
+  /** Which timelines there are, without listing all of their segments. */
+  survey(signal: AbortSignal): Promise<WalSurvey>
 }
 
 export interface WalFileToStore {
@@ -45,13 +48,6 @@ export interface EncodedWal {
   readonly pieces: readonly Uint8Array[]
 }
 
-export interface WalEntry {
-  readonly name: string
-  /** As stored. */
-  readonly sizeBytes: number
-  readonly key: string
-}
-
 export interface WalStoreOptions {
   readonly encoding: Encoding
   /** Needed only to `get` what is encrypted. */
@@ -62,10 +58,11 @@ export interface WalStoreOptions {
 export async function encodeWalFile(
   { name, open, head: makeHead }: WalFileToStore,
   encoding: Encoding,
+  encode: EncodeLate = encodeLate,
 ): Promise<EncodedWal> {
   let known: WalHead | undefined
   const plain = counted(open())
-  const pieces = await encodeLate(plain.stream, encoding, () => {
+  const pieces = await encode(plain.stream, encoding, () => {
     known = makeHead()
     return [encodeWalHead(known)]
   })
@@ -119,17 +116,8 @@ export function openWalStore(repository: Repository, { encoding, identities }: W
       return undefined
     },
 
-    async *list(timeline, signal) {
-      const prefix = walPrefix(identity.cluster) + (timeline === undefined ? '' : eightHex(timeline))
-      let last: string | undefined
-      for await (const { key, sizeBytes } of storage.list(prefix, signal)) {
-        const name = walNameOf(identity.cluster, key)
-        // Both `x.zst` and `x.zst.age` may be there; they sort side by side.
-        if (name === undefined || name === last) continue
-        last = name
-        yield { name, sizeBytes, key }
-      }
-    },
+    list: (what, signal) => listWal(repository, what, signal),
+    survey: signal => surveyWal(repository, signal),
   }
 }
 
@@ -293,5 +281,3 @@ function counted(stream: AsyncIterable<Uint8Array>): {
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes
 }
-
-const eightHex = (n: number): string => n.toString(16).toUpperCase().padStart(8, '0')

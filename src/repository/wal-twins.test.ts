@@ -52,3 +52,13 @@ test('a history file is looked at by itself, and lists no segments', async () =>
   expect(await mayHave('gathr/wal/00000002.history.zst', signal)).toBe(true)
   expect(lists()).toBe(0)
 })
+
+test('many that ask at the same time share one list', async () => {
+  const { storage, lists } = counting()
+  await storage.put(keyOf(5), bodyOf(new Uint8Array(1)), signal)
+  const mayHave = openTwins(storage)
+  await mayHave(keyOf(1), signal)
+  const found = await Promise.all([2, 3, 4, 5, 6].map(number => mayHave(keyOf(number), signal)))
+  expect(found).toEqual([false, false, false, true, false])
+  expect(lists()).toBe(1)
+})

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Fault, isFault } from '../base/fault.ts'
-import { systemWorld } from '../base/world.ts'
+import { systemWorld, type Clock } from '../base/world.ts'
 import { openMemoryStorage } from './drivers/memory.ts'
 import { mirrorFlags, openMirror, type Mirror } from './mirror.ts'
 import { bodyOf, type Storage } from './storage.ts'
@@ -9,8 +9,16 @@ import { faultsAt, withFaults } from './with-faults.ts'
 const signal = new AbortController().signal
 const { clock } = systemWorld()
 const never = new Promise<never>(() => undefined)
-/** Each sleep is over at once: patience is soon at its end. */
-const hasty = { ...clock, sleep: () => clock.sleep(5, signal) }
+/** Each sleep is over at once, and its time has passed: patience is soon at its end. */
+let aheadMs = 0
+const hasty: Clock = {
+  ...clock,
+  monotonicMs: () => clock.monotonicMs() + aheadMs,
+  async sleep(ms, stop) {
+    await clock.sleep(5, signal)
+    if (!stop.aborted) aheadMs += ms
+  },
+}
 
 interface Laid {
   readonly mirror: Mirror
@@ -81,6 +89,25 @@ describe('a mirror', () => {
     await write(mirror, 'a')
     expect(await read(well, 'a')).toBe(whole)
     expect(dropped[0]?.fault.message).toMatch(/"m0" kept the others waiting/)
+  })
+
+  test('does not wait for one that another thread has given up meanwhile', async () => {
+    const well = openMemoryStorage(clock)
+    const inner = openMemoryStorage(clock)
+    const flags = mirrorFlags(2)
+    const givenUp = (): Promise<never> => {
+      Atomics.store(new Int32Array(flags), 0, 1)
+      return never
+    }
+    const hung: Storage = {
+      ...inner,
+      create: async (key, stop) => ({ ...(await inner.create(key, stop)), write: givenUp }),
+    }
+    const { mirror, dropped } = await over([hung, well], flags)
+    const startMs = hasty.monotonicMs()
+    await write(mirror, 'a')
+    expect(hasty.monotonicMs() - startMs).toBeLessThan(3_000)
+    expect(dropped).toEqual([])
   })
 
   test('goes on without a member that can not be opened', async () => {

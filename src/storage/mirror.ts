@@ -199,11 +199,18 @@ class MirrorCrew {
     if (pending.size === 0) return
     const since = clock.monotonicMs()
     const late = new Set(pending)
-    await this.withinLag(all, patienceMs ?? Math.min(...[...late].map(i => this.#patienceMs(i))))
+    const untilMs = since + (patienceMs ?? Math.min(...[...late].map(i => this.#patienceMs(i))))
+    for (;;) {
+      const leftMs = untilMs - clock.monotonicMs()
+      await this.withinLag(all, Math.min(leftMs, limits.mirrorLookMs))
+      // Another thread may have dropped those that we wait for.
+      if (leftMs <= limits.mirrorLookMs || ![...pending].some(i => this.isWhole(i))) break
+    }
     const waitedMs = clock.monotonicMs() - since
     for (const i of late) {
       if (patienceMs === undefined) this.#lagMs[i] = (this.#lagMs[i] ?? 0) + waitedMs
-      if (pending.has(i)) this.drop(i, this.#tooSlow(i, Math.max(waitedMs, this.#lagMs[i] ?? 0)))
+      if (pending.has(i) && this.isWhole(i))
+        this.drop(i, this.#tooSlow(i, Math.max(waitedMs, this.#lagMs[i] ?? 0)))
     }
   }
 

@@ -4,7 +4,9 @@ import { Fault, messageOf } from '../base/fault.ts'
 import { retryWith, type Retry } from '../base/retry.ts'
 import { minute, second } from '../base/units.ts'
 import type { World } from '../base/world.ts'
+import type { CloudAccess } from '../cloud/access.ts'
 import type { Storage } from './storage.ts'
+import { withMoved, type Moved } from './with-moved.ts'
 import { withRetry } from './with-retry.ts'
 
 /** All that is needed to open a storage, as plain data: it is sent to worker threads, which open their own. */
@@ -14,28 +16,18 @@ export interface StorageDescription {
   readonly make?: boolean
   /** Read the place as it was at that time: what was deleted or written over since is seen as it was then. Nothing can be written. */
   readonly asOfMs?: number | undefined
+  /** See what lies in one folder of it as if it were another one. */
+  readonly moved?: Moved | undefined
   readonly access?: ObjectStorageAccess | undefined
   /** What newly written objects are given. The first rule whose pattern matches the key counts. */
   readonly rules?: readonly ObjectRule[] | undefined
 }
 
 /** How to reach an object storage; each kind takes what it knows. */
-export interface ObjectStorageAccess {
-  readonly endpoint?: string | undefined
-  readonly region?: string | undefined
+export interface ObjectStorageAccess extends CloudAccess {
   /** `http://host/bucket/key` instead of `http://bucket.host/key`. */
   readonly pathStyle?: boolean | undefined
-  /** Certificates (PEM) of own authorities, besides the system's. */
-  readonly certificates?: string | undefined
-  /** Of the vendor's own configuration files. */
-  readonly profile?: string | undefined
-  /** S3: the ARN of a role to take on. */
-  readonly role?: string | undefined
-  /** Explicit ones, where the vendor's chain is not wanted. */
-  readonly credentials?: ObjectStorageCredentials | undefined
   readonly requesterPays?: boolean | undefined
-  /** Who carries requests to other hosts than this one. S3 only. */
-  readonly proxies?: Proxies | undefined
   readonly serverSideEncryption?: ServerSideEncryption | undefined
   /**
    * `conditional`: the server refuses a second write of a key by itself. `check`: it can not; each write looks first, and
@@ -43,23 +35,6 @@ export interface ObjectStorageAccess {
    */
   readonly writeOnce?: 'conditional' | 'check' | undefined
 }
-
-/** As the usual variables of the environment name them: addresses, which may hold a password, and who is reached without. */
-export interface Proxies {
-  readonly http?: string | undefined
-  readonly https?: string | undefined
-  readonly without?: string | undefined
-}
-
-export type ObjectStorageCredentials =
-  | {
-      readonly kind: 'access-key'
-      readonly id: string
-      readonly secret: string
-      readonly token?: string | undefined
-    }
-  /** Google: a service account's key file, as JSON text. Azure: a connection string, an account key or a SAS. */
-  | { readonly kind: 'text'; readonly text: string }
 
 export type ServerSideEncryption =
   | { readonly kind: 'server-key' }
@@ -99,7 +74,8 @@ export async function openStorage(description: StorageDescription, world: World)
   const open = drivers[url.protocol]
   if (open) {
     const retry = retryWith(world, retryRule)
-    return withRetry(await open(url, description, world, retry), retry)
+    const storage = withRetry(await open(url, description, world, retry), retry)
+    return description.moved ? withMoved(storage, description.moved) : storage
   }
   throw new Fault(
     'CONFIG_INVALID',

@@ -5,6 +5,8 @@
  * Every driver passes one contract suite, test/contract/storage-contract.ts. Retry, limits of time, metering and
  * faults for tests are wrappers around a driver, never inside one.
  */
+import type { Copying, Thawing } from './second-ports.ts'
+
 export interface Storage {
   /** Where this is, for people to read. Never holds a secret. */
   readonly location: string
@@ -30,6 +32,9 @@ export interface Storage {
   retain(key: string, until: Retention, signal: AbortSignal): Promise<void>
   /** What the place itself says of how it is set up, for `doctor` and for faults that must say what is lost. */
   traits(signal: AbortSignal): Promise<StorageTraits>
+  /** Second ports, asked for by name: absent where the place has nothing of the kind. See second-ports.ts. */
+  readonly copying?: Copying | undefined
+  readonly thawing?: Thawing | undefined
   close(): Promise<void>
 }
 

@@ -1,11 +1,12 @@
 /**
  * A storage that fails on purpose, for tests and simulations: at the steps that a plan names, or by a seed.
  *
- * A step is one call of `put`, `create`, `write`, `commit`, `stat`, `delete`, or one item of `get` and `list`;
+ * A step is one call of `put`, `create`, `write`, `commit`, `stat`, `delete`, `copy`, or one item of `get` and `list`;
  * they are counted from 1.
  */
 import { Fault } from '../base/fault.ts'
 import type { Clock } from '../base/world.ts'
+import { secondPorts } from './second-ports.ts'
 import type { ObjectWriter, Storage } from './storage.ts'
 
 export type FaultKind =
@@ -66,6 +67,7 @@ export function withFaults(inner: Storage, plan: FaultPlan, clock: Pick<Clock, '
       }
     },
     retain: (key, until, signal) => step(`retain ${key}`, signal, () => inner.retain(key, until, signal)),
+    ...secondPorts(inner, (what, work, signal) => step(what, signal, work)),
     async *list(what, signal) {
       for await (const info of inner.list(what, signal)) {
         const kind = plan(++count)

@@ -10,6 +10,7 @@ import { inTime } from '../base/in-time.ts'
 import { limits } from '../base/limits.ts'
 import { formatDuration } from '../base/units.ts'
 import type { Clock } from '../base/world.ts'
+import { secondPorts } from './second-ports.ts'
 import type { Body, ObjectWriter, Storage } from './storage.ts'
 
 export function withLimits(
@@ -35,6 +36,8 @@ export function withLimits(
     delete: (keys, signal) => within(`deleting ${String(keys.length)} objects`, inner.delete(keys, signal)),
     retain: (key, until, signal) => within(`locking ${key}`, inner.retain(key, until, signal)),
     traits: signal => within('asking how it is set up', inner.traits(signal)),
+    // A copy may take as long as a large object needs: its driver limits each of its requests.
+    ...secondPorts(inner, (what, work) => (what.startsWith('copying') ? work() : within(what, work()))),
   }
 }
 

@@ -11,7 +11,13 @@ const never = new AbortController().signal
 const { clock } = systemWorld()
 
 storageContract('memory, read ahead', () =>
-  Promise.resolve(withReadAhead(openMemoryStorage(clock), { partSizeBytes: 100_000, partsMax: 3 })),
+  Promise.resolve(
+    withReadAhead(openMemoryStorage(clock), {
+      partSizeBytesMax: 100_000,
+      partsMax: 3,
+      sizeBytesMax: 300_000,
+    }),
+  ),
 )
 
 interface Watched {
@@ -46,11 +52,11 @@ function watched(inner: Storage, delayMs = 2): Watched {
 
 const bytes = pattern(1_000)
 
-async function open(partsMax: number): Promise<Watched & { readonly ahead: Storage }> {
+async function open(partsMax: number, sizeBytesMax = 1_000): Promise<Watched & { readonly ahead: Storage }> {
   const inner = openMemoryStorage(clock)
   await inner.put('a', bodyOf(bytes), never)
   const seen = watched(inner)
-  return { ...seen, ahead: withReadAhead(seen.storage, { partSizeBytes: 100, partsMax }) }
+  return { ...seen, ahead: withReadAhead(seen.storage, { partSizeBytesMax: 100, partsMax, sizeBytesMax }) }
 }
 
 const all = async (stream: AsyncIterable<Uint8Array>): Promise<Buffer> =>
@@ -63,6 +69,22 @@ describe('reading ahead', () => {
     expect(got.equals(bytes.subarray(50, 950))).toBe(true)
     expect(most()).toBe(3)
     expect(asked).toEqual([50, 150, 250, 350, 450, 550, 650, 750, 850])
+  })
+
+  test('cuts into equal parts: a small rest would be a request, too', async () => {
+    const { ahead, asked } = await open(3)
+    const got = await all(ahead.get('a', { startBytes: 0, endBytes: 210 }, never))
+    expect(got.equals(bytes.subarray(0, 210))).toBe(true)
+    expect(asked).toEqual([0, 70, 140])
+  })
+
+  test('has so many bytes under way and no more; one part always is', async () => {
+    const bounded = await open(9, 250)
+    expect(await all(bounded.ahead.get('a', { startBytes: 0, endBytes: 1000 }, never))).toHaveLength(1000)
+    expect(bounded.most()).toBe(2)
+    const tight = await open(9, 50)
+    expect(await all(tight.ahead.get('a', { startBytes: 0, endBytes: 1000 }, never))).toHaveLength(1000)
+    expect(tight.most()).toBe(1)
   })
 
   test('begins when it is called, and what is asked for next begins before this is consumed', async () => {
@@ -107,7 +129,7 @@ describe('reading ahead', () => {
         yield* inner.get(key, range, signal)
       },
     }
-    const ahead = withReadAhead(failing, { partSizeBytes: 100, partsMax: 4 })
+    const ahead = withReadAhead(failing, { partSizeBytesMax: 100, partsMax: 4, sizeBytesMax: 400 })
     const got: number[] = []
     const reading = (async () => {
       for await (const piece of ahead.get('a', { startBytes: 0, endBytes: 1000 }, never))

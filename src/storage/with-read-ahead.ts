@@ -4,26 +4,28 @@
  * asked for.
  *
  * All reads of one such storage share the requests: parts begin in the order in which they were asked for, and as
- * many are under way at a time as `partsMax` says. So whoever calls `get` for what comes next has it on its way while
- * it still works on what came before, in bounded memory.
+ * many are under way at a time as their number and their size allow. So whoever calls `get` for what comes next has it
+ * on its way while it still works on what came before, in bounded memory.
  */
 import type { ByteRange, Storage } from './storage.ts'
 
 export interface ReadAhead {
-  /** One request reads so much. */
-  readonly partSizeBytes: number
-  /** So many parts at most are being read, or wait in memory to be consumed. */
+  /** One request reads so much at most. */
+  readonly partSizeBytesMax: number
+  /** So many parts at most are being read, or wait in memory to be consumed… */
   readonly partsMax: number
+  /** …and so many bytes; one part always is. */
+  readonly sizeBytesMax: number
 }
 
 /** `get` with a range must be consumed to its end, or its signal aborted: what is not, keeps its share of the requests. */
-export function withReadAhead(inner: Storage, { partSizeBytes, partsMax }: ReadAhead): Storage {
-  const queue = new PartQueue(partsMax)
+export function withReadAhead(inner: Storage, ahead: ReadAhead): Storage {
+  const queue = new PartQueue(ahead)
   return {
     ...inner,
     get(key, range, signal) {
       if (!range) return inner.get(key, range, signal)
-      const parts = cut(range, partSizeBytes).map(
+      const parts = cut(range, ahead.partSizeBytesMax).map(
         part => new Part(part.endBytes - part.startBytes, () => inner.get(key, part, signal)),
       )
       const onAbort = (): void => {
@@ -40,8 +42,10 @@ export function withReadAhead(inner: Storage, { partSizeBytes, partsMax }: ReadA
   }
 }
 
-function cut({ startBytes, endBytes }: ByteRange, sizeBytes: number): readonly ByteRange[] {
-  const count = Math.max(1, Math.ceil((endBytes - startBytes) / sizeBytes))
+/** Into as few parts as may be, all of one size: a small rest would be a request, too. */
+function cut({ startBytes, endBytes }: ByteRange, sizeBytesMax: number): readonly ByteRange[] {
+  const count = Math.max(1, Math.ceil((endBytes - startBytes) / sizeBytesMax))
+  const sizeBytes = Math.ceil((endBytes - startBytes) / count)
   return Array.from({ length: count }, (_, i) => ({
     startBytes: startBytes + i * sizeBytes,
     endBytes: Math.min(endBytes, startBytes + (i + 1) * sizeBytes),
@@ -66,12 +70,13 @@ async function* consumed(
 
 /** Who may read next: first come, first served. */
 class PartQueue {
-  readonly #partsMax: number
+  readonly #ahead: Pick<ReadAhead, 'partsMax' | 'sizeBytesMax'>
   readonly #waiting = new Set<Part>()
   readonly #underWay = new Set<Part>()
+  #underWayBytes = 0
 
-  constructor(partsMax: number) {
-    this.#partsMax = partsMax
+  constructor(ahead: Pick<ReadAhead, 'partsMax' | 'sizeBytesMax'>) {
+    this.#ahead = ahead
   }
 
   add(parts: readonly Part[]): void {
@@ -83,7 +88,7 @@ class PartQueue {
   remove(parts: readonly Part[], reason?: unknown): void {
     for (const part of parts) {
       this.#waiting.delete(part)
-      this.#underWay.delete(part)
+      if (this.#underWay.delete(part)) this.#underWayBytes -= part.sizeBytes
       part.stop(reason)
     }
     this.#startMore()
@@ -91,17 +96,24 @@ class PartQueue {
 
   #startMore(): void {
     for (const part of this.#waiting) {
-      if (this.#underWay.size >= this.#partsMax) return
+      if (!this.#hasRoomFor(part)) return
       this.#waiting.delete(part)
       this.#underWay.add(part)
+      this.#underWayBytes += part.sizeBytes
       part.start()
     }
+  }
+
+  #hasRoomFor({ sizeBytes }: Part): boolean {
+    const { partsMax, sizeBytesMax } = this.#ahead
+    if (this.#underWay.size === 0) return true
+    return this.#underWay.size < partsMax && this.#underWayBytes + sizeBytes <= sizeBytesMax
   }
 }
 
 /** One request: its pieces arrive whether or not somebody waits for them. */
 class Part {
-  readonly #sizeBytes: number
+  readonly sizeBytes: number
   readonly #open: () => AsyncIterable<Uint8Array>
   readonly #pieces: Uint8Array[] = []
   #arrival = Promise.withResolvers<undefined>()
@@ -109,13 +121,13 @@ class Part {
   #arrivedBytes = 0
 
   constructor(sizeBytes: number, open: () => AsyncIterable<Uint8Array>) {
-    this.#sizeBytes = sizeBytes
+    this.sizeBytes = sizeBytes
     this.#open = open
   }
 
   /** Known once `next` has given undefined. */
   get isShort(): boolean {
-    return this.#arrivedBytes < this.#sizeBytes
+    return this.#arrivedBytes < this.sizeBytes
   }
 
   start(): void {

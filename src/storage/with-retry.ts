@@ -6,6 +6,7 @@
  * the driver repeats their parts inside, or the whole object is written again by the caller.
  */
 import type { Retry } from '../base/retry.ts'
+import { secondPorts } from './second-ports.ts'
 import type { ByteRange, ListRange, ObjectInfo, Storage } from './storage.ts'
 
 export function withRetry(inner: Storage, retry: Retry): Storage {
@@ -19,6 +20,7 @@ export function withRetry(inner: Storage, retry: Retry): Storage {
     delete: (keys, signal) => retry(() => inner.delete(keys, signal), signal),
     retain: (key, until, signal) => retry(() => inner.retain(key, until, signal), signal),
     traits: signal => retry(() => inner.traits(signal), signal),
+    ...secondPorts(inner, (_, work, signal) => retry(work, signal)),
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Storage } from '../../src/storage/storage.ts'
+import { copyingIsRefusedInWords, objectsAreCopiedInside } from './copying.ts'
 import { callsCanBeStopped, deletionIsCalm } from './ending.ts'
 import { largeRacesHaveOneWinner, objectsMayBeLarge } from './large.ts'
 import { listsAreOrdered } from './listing.ts'
@@ -18,12 +19,14 @@ export interface ContractOptions {
   readonly unconditional?: string
   /** Large objects are tried, too: every driver of a real storage has to be. */
   readonly large?: boolean
+  /** It copies inside itself, and its own hashes vouch for it, or not. */
+  readonly copies?: 'proven' | 'unproven' | 'unsupported'
 }
 
 export function storageContract(
   name: string,
   open: () => Promise<Storage>,
-  { unconditional, large = false }: ContractOptions = {},
+  { unconditional, large = false, copies }: ContractOptions = {},
 ): void {
   describe(`storage contract: ${name}`, () => {
     let storage: Storage
@@ -44,5 +47,7 @@ export function storageContract(
     deletionIsCalm(s)
     callsCanBeStopped(s)
     locksHold(s)
+    if (copies === 'unsupported') copyingIsRefusedInWords(s)
+    else if (copies) objectsAreCopiedInside(s, { proves: copies === 'proven', large })
   })
 }

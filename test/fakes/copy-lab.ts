@@ -140,11 +140,11 @@ export function copyDeps(from: CopySide, to: CopyDeps['to'], others: readonly Co
   }
 }
 
-/** All objects but what comes and goes: leases and the index. */
+/** All objects but what comes and goes: leases and indexes. */
 export async function objectsIn(storage: Storage): Promise<ReadonlyMap<string, Buffer>> {
   const found = new Map<string, Buffer>()
   for await (const { key } of storage.list('', labSignal)) {
-    if (/\/(leases|catalog)\//.test(key)) continue
+    if (/\/(leases|catalog|dump-catalog)\//.test(key)) continue
     found.set(key, Buffer.from((await readWhole(storage, key, 2 ** 30, labSignal)) ?? []))
   }
   return found

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Fault } from '../../src/base/fault.ts'
 import { systemWorld, type World } from '../../src/base/world.ts'
+import { encodeHere, type EncodeWal } from '../../src/operations/wal-push/encode-wal.ts'
 import { openTargets, type OpenTarget } from '../../src/operations/wal-push/target.ts'
 import type { Encoding } from '../../src/pipeline/codec.ts'
 import { initRepository } from '../../src/repository/repository.ts'
@@ -24,6 +25,7 @@ export interface FakeTarget {
 
 export interface FakeTargets extends Disposable {
   readonly world: World
+  readonly encode: EncodeWal
   readonly targets: readonly OpenTarget[]
   readonly places: Readonly<Record<string, FakeTarget>>
   readonly walFolder: string
@@ -67,6 +69,7 @@ export async function makeTargets(
   const written = writeSegments(walFolder, segments)
   return {
     world,
+    encode: encodeHere,
     targets: opened.all,
     places: places as Record<string, FakeTarget>,
     walFolder,

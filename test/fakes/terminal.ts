@@ -13,6 +13,10 @@ export function keptStream({ interactive = false, columns = 80 } = {}): KeptStre
     write: text => {
       kept += text
     },
+    writeBytes: bytes => {
+      kept += Buffer.from(bytes).toString('latin1')
+      return Promise.resolve()
+    },
     text: () => kept,
   }
 }
@@ -38,6 +42,7 @@ export function keptTerminal({ answers }: { readonly answers?: readonly string[]
           ? Promise.reject(new Error(`nobody answers: ${question}`))
           : Promise.resolve(answer)
       }),
+    onHangUp: () => undefined,
     environment: {},
     workingDirectory: '/',
   }

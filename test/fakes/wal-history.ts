@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { parseBackupRecord } from '../../src/repository/format/backup-json.ts'
 import type { BackupRecord } from '../../src/repository/format/backup-record.ts'
 import type { WalHead } from '../../src/repository/format/wal-head.ts'
+import type { WalEntry } from '../../src/repository/wal-list.ts'
 import type { WalStore } from '../../src/repository/wal-store.ts'
 import { Fault } from '../../src/base/fault.ts'
 import { scanCommitTimes } from '../../src/postgres/wal-records/commit-times.ts'
@@ -180,8 +181,8 @@ export class WalHistory {
     this.#hasHistories = false
   }
 
-  /** The repository, with a key or without one. */
-  store(hasKey: boolean): Pick<WalStore, 'get' | 'head' | 'list'> {
+  /** The repository, with a key or without one. A survey shows so many files of each timeline. */
+  store(hasKey: boolean, surveyedMax = 1000): Pick<WalStore, 'get' | 'head' | 'list' | 'survey'> {
     const timelines = this.#hasHistories ? this.timelines.slice(1) : []
     const histories = new Map(timelines.map(each => [historyName(each.timeline), each] as const))
     const { archived } = this
@@ -198,10 +199,35 @@ export class WalHistory {
         return Promise.resolve(bytes)
       },
       head: name => Promise.resolve(headOf(name)),
-      async *list() {
-        const names = [...archived.keys(), ...histories.keys()].toSorted()
-        for (const name of names) yield { name, sizeBytes: 1000, key: `gathr/wal/${name}.zst.age` }
+      async *list(what) {
+        const isWanted = (name: string): boolean => {
+          if (what === undefined) return true
+          if (typeof what === 'number') return Number.parseInt(name.slice(0, 8), 16) === what
+          const isOther = name.slice(0, 8) !== what.from.slice(0, 8) || name.endsWith('.history')
+          return !isOther && name >= what.from && (what.to === undefined || name.slice(0, 24) <= what.to)
+        }
+        const filesMax = typeof what === 'object' ? what.filesMax : undefined
+        yield* allFiles()
+          .filter(({ name }) => isWanted(name))
+          .slice(0, filesMax)
       },
+      survey() {
+        const counts = new Map<string, number>()
+        const isShown = ({ name }: WalEntry): boolean => {
+          if (name.endsWith('.history')) return true
+          const timeline = name.slice(0, 8)
+          counts.set(timeline, (counts.get(timeline) ?? 0) + 1)
+          return (counts.get(timeline) ?? 0) <= surveyedMax
+        }
+        const all = allFiles()
+        const files = all.filter(isShown)
+        return Promise.resolve({ files, isWhole: files.length === all.length })
+      },
+    }
+    function allFiles(): WalEntry[] {
+      return [...archived.keys(), ...histories.keys()]
+        .toSorted()
+        .map(name => ({ name, sizeBytes: 1000, key: `gathr/wal/${name}.zst.age` }))
     }
   }
 }

@@ -17,16 +17,23 @@ export interface AzuriteServer {
 const account = 'devstoreaccount1'
 const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
 
-export async function startAzurite(): Promise<AzuriteServer> {
+export interface AzuriteOptions {
+  /** Speaks https with this certificate, and then takes tokens, too. */
+  readonly tls?: { readonly certPath: string; readonly keyPath: string }
+}
+
+export async function startAzurite({ tls }: AzuriteOptions = {}): Promise<AzuriteServer> {
+  const secure = tls ? ['--oauth', 'basic', '--cert', tls.certPath, '--key', tls.keyPath] : []
   const server = await startNodeServer(
     'azurite',
     port => `
       process.argv.push('azurite', '--blobHost', '127.0.0.1', '--blobPort', '${String(port)}',
-        '--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry')
+        '--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', ...${JSON.stringify(secure)})
       require('azurite/dist/src/blob/main.js')`,
   )
-  const endpoint = `http://127.0.0.1:${String(server.port)}/${account}`
-  const connectionString = `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};BlobEndpoint=${endpoint};`
+  const protocol = tls ? 'https' : 'http'
+  const endpoint = `${protocol}://127.0.0.1:${String(server.port)}/${account}`
+  const connectionString = `DefaultEndpointsProtocol=${protocol};AccountName=${account};AccountKey=${accountKey};BlobEndpoint=${endpoint};`
   const client = BlobServiceClient.fromConnectionString(connectionString)
   let count = 0
   return {

@@ -69,6 +69,9 @@ export interface CephServer extends AsyncDisposable {
   /** SIGKILL: connections break, the next are refused. What is stored stays. */
   killGateway(): Promise<void>
   startGateway(): Promise<void>
+  /** SIGSTOP: connections are made and take bytes, and nothing is ever answered, until `continueGateway`. */
+  hangGateway(): void
+  continueGateway(): void
   stop(): Promise<void>
 }
 
@@ -222,6 +225,14 @@ class Ceph implements CephServer {
   async killGateway(): Promise<void> {
     await end(this.#gateway)
     this.#gateway = undefined
+  }
+
+  hangGateway(): void {
+    this.#gateway?.kill('SIGSTOP')
+  }
+
+  continueGateway(): void {
+    this.#gateway?.kill('SIGCONT')
   }
 
   pauseOsd(): void {

@@ -4,9 +4,11 @@
  *
  * It stands in for what the emulator of firebase-tools leaves out, and goes wrong when a test says so.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { StrictBucket, StrictError, type StrictBucketOptions } from './gcs-emulator-bucket.ts'
 import { freePort, startNodeServer, type NodeServer } from './node-server.ts'
+import type { OwnCertificate } from './own-certificate.ts'
 
 export interface StrictRequest {
   readonly method: string
@@ -40,7 +42,9 @@ export interface StrictGcs {
 
 export interface StrictOptions extends StrictBucketOptions {
   /** Requests without this token are refused. */
-  readonly token?: string
+  readonly token?: string | (() => string)
+  /** Speaks https. */
+  readonly tls?: OwnCertificate
   readonly requesterPays?: boolean
   /** A free one unless said. */
   readonly port?: number
@@ -48,7 +52,8 @@ export interface StrictOptions extends StrictBucketOptions {
 
 export async function startStrictGcs(options: StrictOptions = {}): Promise<StrictGcs> {
   const port = options.port ?? (await freePort())
-  const endpoint = `http://127.0.0.1:${String(port)}`
+  const { tls, token } = options
+  const endpoint = `${tls ? 'https' : 'http'}://127.0.0.1:${String(port)}`
   const bucket = new StrictBucket(options, endpoint)
   const requests: StrictRequest[] = []
   let plan: (request: StrictRequest) => Trouble | undefined = () => undefined
@@ -85,7 +90,8 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
 
   const outcome = (request: StrictRequest, body: Buffer, keepBytes: number | undefined): Reply => {
     try {
-      if (options.token !== undefined && request.headers['authorization'] !== `Bearer ${options.token}`)
+      const wanted = typeof token === 'function' ? token() : token
+      if (wanted !== undefined && request.headers['authorization'] !== `Bearer ${wanted}`)
         throw new StrictError(401, 'Invalid Credentials')
       if (options.requesterPays === true && request.query['userProject'] === undefined)
         throw new StrictError(400, 'Bucket is a requester pays bucket but no user project provided.')
@@ -97,9 +103,10 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
     }
   }
 
-  const server = createServer((message, response) => {
+  const listener: RequestListener = (message, response) => {
     serve(message, response).catch((error: unknown) => response.destroy(error as Error))
-  })
+  }
+  const server = tls ? createSecureServer(tls, listener) : createServer(listener)
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
   return {
     endpoint,

@@ -40,6 +40,10 @@ export interface ServerOptions {
   readonly initdbArgs?: readonly string[] | undefined
   /** Lines of pg_hba.conf, put before the ones that trust everybody. */
   readonly hba?: readonly string[] | undefined
+  /** The folder in which everything is made; else the system's temporary one. */
+  readonly folder?: string | undefined
+  /** Done with the server's own folder before `data` is filled: makes it a volume. */
+  readonly prepare?: ((root: string) => void) | undefined
   /** Listens on 127.0.0.1 too. */
   readonly tcp?: boolean | undefined
 }
@@ -80,7 +84,8 @@ export interface TestServer extends AsyncDisposable {
 
 /** Makes a cluster and starts it. */
 export async function startServer(options: ServerOptions): Promise<TestServer> {
-  const root = makeRoot()
+  const root = makeRoot(options.folder)
+  options.prepare?.(root)
   const bin = binDirectory(options.major, options.build)
   try {
     await initdb(bin, join(root, 'data'), options)
@@ -96,9 +101,9 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
 }
 
 /** A temporary folder that the user of the servers owns. */
-export function makeRoot(): string {
+export function makeRoot(folder: string = tmpdir()): string {
   // Short on purpose: the path of a socket may have at most 107 bytes.
-  const root = mkdtempSync(join(tmpdir(), 'hf-pg-'))
+  const root = mkdtempSync(join(folder, 'hf-pg-'))
   for (const folder of ['', 'socket', 'archive']) makeOwned(join(root, folder))
   return root
 }
@@ -321,7 +326,9 @@ async function initdb(bin: string, dataDirectory: string, options: ServerOptions
 }
 
 function baseSettings(options: ServerOptions, root: string): Record<string, string | number | boolean> {
-  const copy = `test ! -f "${root}/archive/%f" && cp "%p" "${root}/archive/%f"`
+  // By rename: tests look at what lies there, and half a segment is none.
+  const place = `"${root}/archive/%f"`
+  const copy = `test ! -f ${place} && cp "%p" "${root}/archive.part" && mv "${root}/archive.part" ${place}`
   const command = options.archiveCommand === true ? copy : options.archiveCommand
   return {
     fsync: 'off', // A power cut during a test loses nothing that matters.

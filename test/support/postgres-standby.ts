@@ -7,12 +7,14 @@ import { makeOwned, makeRoot, serverOn, type TestServer } from './postgres-serve
 
 export interface StandbyOptions {
   readonly build?: Build | undefined
+  /** The folder in which it is made; else the system's temporary one. */
+  readonly folder?: string | undefined
   readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined
 }
 
 /** Copies `primary` and starts the copy as its hot standby. */
 export async function startStandby(primary: TestServer, options: StandbyOptions = {}): Promise<TestServer> {
-  const root = makeRoot()
+  const root = makeRoot(options.folder)
   const standby = await serverOn(root, { major: primary.major, build: options.build })
   try {
     const label = await copyUnderBackup(primary, standby.dataDirectory)

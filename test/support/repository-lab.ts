@@ -44,6 +44,8 @@ export interface Lab extends AsyncDisposable {
   readonly identityPath: string
   readonly repositoryDirectory: string
   readonly config: LabConfig
+  /** With which the server archives. */
+  readonly archiveCommand: string
   /** Runs `holdfast --config … ARGS` to its end, whatever that is. */
   run(args: readonly string[], options?: RunOptions): Promise<Run>
   /** The same, and fails the test unless the status is 0. */

@@ -1,9 +1,7 @@
 /** `holdfast backup` */
-import { faultCatalogue, isFault, type Fault } from '../../base/fault.ts'
-import type { BackupOutcome } from '../../operations/backup/backup.ts'
-import type { BackupSetup } from '../backup-setup.ts'
+import { faultCatalogue } from '../../base/fault.ts'
 import { defineCommand, flag, value } from '../command.ts'
-import type { CommandContext } from '../context.ts'
+import { behindLine, settleBehind, statesOf } from '../settle-behind.ts'
 import { asChoice, asText } from '../usage.ts'
 import { repositoryOption } from './common.ts'
 
@@ -45,18 +43,10 @@ export const backup = defineCommand({
     const setup = await backupSetup(context, given.repository)
     const outcome = await backUp(setup.deps, await backupRequest(context, given), signal)
     const { record } = outcome
-    const { whole, behind } = await settle(context, setup, outcome)
-    const names = [...whole, ...behind.map(({ name }) => name)]
-    const repositories = [
-      ...whole.map(name => ({ name, state: 'whole' })),
-      ...behind.map(({ name, fault }) => ({
-        name,
-        state: 'behind',
-        code: fault.code,
-        reason: fault.message,
-      })),
-    ]
-    output.result(names.length > 1 ? { ...record, repositories } : record, () => backupSummary(record))
+    const settled = await settleBehind(context, setup, outcome)
+    const { whole, behind } = settled
+    const repositories = statesOf(settled)
+    output.result(repositories.length > 1 ? { ...record, repositories } : record, () => backupSummary(record))
     const [from = ''] = whole
     for (const { name, fault } of behind) output.warn(behindLine(record.id, { from, to: name }, fault))
     const unlocked = await lockAfterAll(context, whole)
@@ -68,30 +58,3 @@ export const backup = defineCommand({
     return unlocked && faultCatalogue[unlocked.code].exit
   },
 })
-
-/** Brings the backup to those that lack it; where only WAL is missing, the copy is there and waits for it. */
-async function settle(
-  context: CommandContext,
-  { away, others }: BackupSetup,
-  { record: { id }, whole, behind }: BackupOutcome,
-): Promise<Pick<BackupOutcome, 'whole' | 'behind'>> {
-  const waiting = behind.filter(({ fault }) => isFault(fault, 'REPOSITORY_BEHIND', 'WAL_TIMEOUT'))
-  const lacking = [
-    ...behind.filter(each => !waiting.includes(each)),
-    ...away,
-    ...others.map(name => ({ name })),
-  ]
-  const [from] = whole
-  if (from === undefined || lacking.length === 0) return { whole, behind: waiting }
-  const { fillBehind } = await import('../fill-behind.ts')
-  const filled = await fillBehind(context, { id, from }, lacking)
-  return { whole: [...whole, ...filled.whole], behind: [...waiting, ...filled.behind] }
-}
-
-function behindLine(
-  id: string,
-  { from, to }: Readonly<Record<'from' | 'to', string>>,
-  { message }: Fault,
-): string {
-  return `repository "${to}" does not have ${id}: ${message}; \`holdfast copy --from ${from} --to ${to} ${id}\` brings it there`
-}

@@ -1,6 +1,7 @@
 /** Options that several commands share. */
-import { value, values } from '../command.ts'
-import { asText, asTime } from '../usage.ts'
+import { thawSpeeds } from '../../storage/second-ports.ts'
+import { flag, value, valueOr, values } from '../command.ts'
+import { asChoice, asText, asTime } from '../usage.ts'
 
 export const repositoryOption = value(
   'NAME',
@@ -29,6 +30,17 @@ export const sourceOptions = {
     'Read the repositories as they were at that time: what was deleted or overwritten since is seen as it was then. Needs a bucket with versions.',
   ),
 }
+
+export const thawOption = valueOr(
+  'SPEED',
+  'standard',
+  asChoice(...thawSpeeds),
+  'Ask for what lies in a cold storage class, wait until it can be read, and go on: standard (as without a word), bulk (cheaper) or expedited.',
+)
+
+export const archivesOption = flag(
+  'Look into the archives of the repositories, too, after all others (a restore from an archive asks for it).',
+)
 
 /** For commands that look at repositories one by one. */
 export const asOfOption = sourceOptions.asOf

@@ -6,17 +6,18 @@ export const copy = defineCommand({
   words: ['copy'],
   summary: 'Fill a repository from another one, for a second region.',
   description:
-    'Copies backups and WAL, without touching PostgreSQL, into each repository that says `copy_of`, or from one to another that are named. ' +
+    'Copies backups, dumps and WAL, without touching PostgreSQL, into each repository that says `copy_of`, or from one to another that are named. ' +
     'Every object is checked by its hash when it is read and when it has arrived; what is there already is not copied again, and ' +
     'what a copy that was cut off left is checked. A backup is committed when all that it needs is there. Where the recipients ' +
     'differ, the keys of the objects are wrapped anew; the data stays as it is. Exits with 37 when something could not be copied.',
   arguments: {
-    ids: severalArguments('ID', 'Only these backups, with the WAL and the backups that they need.'),
+    ids: severalArguments('ID', 'Only these backups and dumps, with the WAL and the backups that they need.'),
   },
   options: {
     from: value('NAME', asText, 'The repository to copy from.'),
     to: value('NAME', asText, 'The repository to fill.'),
     backups: flag('Only backups, with the WAL that makes them consistent.'),
+    dumps: flag('Only dumps.'),
     wal: flag('Only WAL.'),
     watch: flag('Go on: copy each new object soon after it appears, until stopped by SIGTERM.'),
     dryRun: flag('Only show what would be copied, and why.'),
@@ -30,18 +31,23 @@ export const copy = defineCommand({
     },
     { command: 'holdfast copy --watch', doc: 'Keep the copies up to date, as a service.' },
   ],
-  async run(context, { ids, from, to, backups, wal, watch, dryRun }) {
+  async run(context, { ids, from, to, backups, dumps, wal, watch, dryRun }) {
     if (watch && (dryRun || ids.length > 0))
       throw usageFault('--watch goes with neither --dry-run nor IDs', 'Leave one of them out.')
-    if (wal && (backups || ids.length > 0))
+    const asked = [backups, dumps, wal, ids.length > 0].filter(Boolean).length
+    if (asked > 1)
       throw usageFault(
-        '--wal goes with neither --backups nor IDs',
+        'only one goes at a time of --backups, --dumps, --wal and IDs',
         'Without any of them, everything is copied.',
       )
     const [{ copyPairs }, { config }] = await Promise.all([import('../copy-pairs.ts'), context.config()])
     const pairs = copyPairs(config.repositories, { from, to })
-    const only = ids.length > 0
-    const scope = { ids: only ? ids : undefined, wal: !backups && !only, backups: !wal }
+    const scope = {
+      ids: ids.length > 0 ? ids : undefined,
+      wal: wal || asked === 0,
+      backups: !wal && !dumps,
+      dumps: !wal && !backups,
+    }
     if (watch) return (await import('../watch-copies.ts')).watchCopies(context, pairs, scope)
     return (await import('../run-copies.ts')).runCopies(context, pairs, { ...scope, dryRun })
   },

@@ -36,19 +36,22 @@ export const lock = defineCommand({
 })
 
 async function lockRepository(
-  { config, openRepository, world, progress, log, signal }: CommandContext,
+  context: CommandContext,
   name: string,
   options: { readonly dryRun: boolean; readonly everything: boolean },
 ): Promise<LocksOfRepository> {
-  const [{ extendLocks }, { lockRulesOf }] = await Promise.all([
+  const { config, openRepository, world, progress, log, signal } = context
+  const [{ extendLocks }, { lockRulesOf }, { volumeLocker }] = await Promise.all([
     import('../../operations/lock/extend-locks.ts'),
     import('../../operations/lock/lock-rules.ts'),
+    import('../lock-volumes.ts'),
   ])
   const loaded = await config()
   const { repository } = await openRepository(name)
   const rules = lockRulesOf(loaded.config, name)
   if (!rules) throw withoutLock(loaded, `repositories.${name} has no \`lock\``)
-  const report = await extendLocks({ repository, rules, world, progress, log }, options, signal)
+  const deps = { repository, rules, world, progress, log, lockVolumes: volumeLocker(context) }
+  const report = await extendLocks(deps, options, signal)
   return { repository: name, ...report }
 }
 

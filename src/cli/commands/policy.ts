@@ -11,7 +11,7 @@ const intro =
 const role = value(
   'ROLE',
   asChoice(...roles),
-  'writer (the database host), restorer, keeper (expires) or auditor. Else what the configuration says under `rights`, else writer.',
+  'writer (the database host), restorer, keeper (expires), auditor or archivist (carries out the archive). Else what the configuration says under `rights`, else writer.',
 )
 const account = value(
   'ID',
@@ -73,12 +73,12 @@ const gcs = defineCommand({
     role: value(
       'ROLE',
       asChoice(...roles),
-      'Only this one (else all four): writer, restorer, keeper, auditor.',
+      'Only this one (else all five): writer, restorer, keeper, auditor, archivist.',
     ),
     part: value(
       'PART',
-      asChoice('bindings', 'list', 'read', 'write', 'delete', 'lock'),
-      'bindings (unless told), or the custom role of that name: list, read, write, delete, lock.',
+      asChoice('bindings', 'list', 'read', 'write', 'delete', 'lock', 'snapshots'),
+      'bindings (unless told), or the custom role of that name: list, read, write, delete, lock; snapshots: for --role, in the project.',
     ),
     repository: repositoryOption,
     account,

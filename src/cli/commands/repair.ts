@@ -9,9 +9,9 @@ export const repair = defineCommand({
   summary: 'Heal a repository from another one.',
   description:
     'Reads everything, finds what is damaged or missing, and takes the right bytes from another repository of the configuration. ' +
-    'Nothing is removed before its replacement is proven: packs and manifests by the hash in backup.json, WAL by opening it. ' +
+    'Nothing is removed before its replacement is proven: what belongs to backups and dumps by the hash in backup.json or dump.json, WAL by opening it. ' +
     'What is right is never touched. Exits with 25 when something is wrong and stays so, or with --dry-run is wrong at all.',
-  arguments: { ids: severalArguments('ID', 'Only these backups, and not the WAL.') },
+  arguments: { ids: severalArguments('ID', 'Only these backups and dumps, and not the WAL.') },
   options: {
     repository: repositoryOption,
     from: value('NAME', asText, 'Take right bytes from this repository only (else from any that has them).'),
@@ -51,7 +51,13 @@ export const repair = defineCommand({
       else yield* others()
     }
     const { world, progress, log, signal, output } = context
-    const scope = { ids: ids.length > 0 ? ids : undefined, backups: !wal, wal: ids.length === 0, dryRun }
+    const scope = {
+      ids: ids.length > 0 ? ids : undefined,
+      backups: !wal,
+      dumps: !wal,
+      wal: ids.length === 0,
+      dryRun,
+    }
     const report = await repairRepository({ world, progress, log, target, sources }, scope, signal)
     output.result(report, () => repairText(report))
     // What was written anew has only the lock that new objects are given.

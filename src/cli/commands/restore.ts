@@ -10,9 +10,12 @@ import {
   asTransactionId,
   usageFault,
 } from '../usage.ts'
+import type { RestoreReport } from '../../operations/restore/restore.ts'
 import type { CommandContext } from '../context.ts'
+import type { layOut, LaidOut } from '../restore-setup.ts'
 import { workerCount } from '../workers.ts'
-import { sourceOptions } from './common.ts'
+import { formatLsn } from '../../wal/lsn.ts'
+import { sourceOptions, thawOption } from './common.ts'
 
 export const restore = defineCommand({
   words: ['restore'],
@@ -21,7 +24,8 @@ export const restore = defineCommand({
     'Plans first (which backup, which timeline, which WAL, proven present), shows the plan, and carries out exactly that. ' +
     'A point that can not be reached is refused before anything is written, with the nearest one that can. The restored ' +
     'server comes up with archiving off, unless it is said to replace the original. With several repositories, each object is ' +
-    'read from the first that has it whole: what is damaged or out of reach in one is taken from the next, and reported.',
+    'read from the first that has it whole: what is damaged or out of reach in one is taken from the next, and reported. When one that ' +
+    'can not be read might lead further (a newer backup, more WAL), it asks; without a terminal it goes on only with --without NAME.',
   arguments: {},
   options: {
     targetDir: value('DIR', asText, 'The data directory to write.'),
@@ -47,10 +51,16 @@ export const restore = defineCommand({
     delta: flag('Keep what is right in an existing directory, and write only the rest.'),
     force: flag('Write into a directory that is not empty; what is there is deleted.'),
     plan: flag('Show the plan and stop.'),
+    asInstance: value(
+      'NAME',
+      asText,
+      "Of a managed server's snapshot: the new server's name. Instead of --target-dir.",
+    ),
     start: flag('Start the server, and follow the replay to the target.'),
     standby: flag('Bring it up as a standby (standby.signal), which goes on following.'),
     asReplacement: flag('The restored server takes the place of the original: archiving stays on.'),
-    yes: flag('Do not ask.'),
+    thaw: thawOption,
+    yes: flag('Do not ask whether what is in the directory may be deleted.'),
     ...sourceOptions,
   },
   examples: [
@@ -70,36 +80,51 @@ export const restore = defineCommand({
       command: 'holdfast restore --target-dir /srv/restored --as-of "2026-03-01 03:00:00+00:00"',
       doc: 'From the buckets as they were before somebody deleted or overwrote everything in them.',
     },
+    {
+      command:
+        'holdfast restore --target-dir /srv/restored --backup 20260301T020000Z-full --to-immediate --thaw bulk',
+      doc: 'From the archive, out of a cold storage class.',
+    },
   ],
   async run(context, given) {
+    const { asInstance } = given
+    if (asInstance !== undefined) {
+      await (await import('../managed.ts')).restoreManaged(context, { ...given, asInstance })
+      return undefined
+    }
     const [
       { layOut },
-      { closedLine, planListing, planRecord, restoreListing, startedRecord },
+      { closedLine, planListing, planRecord, restoreListing, startedRecord, unsureFault },
       { restore: carryOut },
       { startRestored },
+      { mustThaw },
     ] = await Promise.all([
       import('../restore-setup.ts'),
       import('../describe-restore.ts'),
       import('../../operations/restore/restore.ts'),
       import('../../operations/restore/start.ts'),
+      import('../describe-thaw.ts'),
     ])
     const { config } = await context.config()
     const { output, log, signal, world, progress } = context
-    const laidOut = await layOut(context, given)
-    const { deps, layout, recovery, closed } = laidOut
-    const plan = planRecord(laidOut)
-    for (const source of closed) output.warn(closedLine(source))
+    let laidOut = await layOut(context, given)
+    for (const source of laidOut.closed) output.warn(closedLine(source))
     if (given.plan) {
-      output.result({ plan }, () => planListing(laidOut))
+      output.result({ plan: planRecord(laidOut) }, () => planListing(laidOut))
       return undefined
     }
     output.note(planListing(laidOut).trimEnd())
-    await confirm(context, given.yes, layout.use !== 'fresh' || closed.length > 0)
-    const report = await carryOut(
-      { ...deps, log },
-      { layout, recovery, workers: workerCount(config.workers) },
-      signal,
-    )
+    if (laidOut.isProvisional) laidOut = await thawToPlan(context, given, laidOut)
+    const { deps, layout, recovery, mayLeadFurther, thaw: thawPlan } = laidOut
+    const plan = planRecord(laidOut)
+    if (thawPlan && given.thaw === undefined) throw mustThaw(thawPlan)
+    if (mayLeadFurther.length > 0 && (given.yes || context.terminal.ask === undefined))
+      throw unsureFault(mayLeadFurther, formatLsn(layout.plan.stop.lsn))
+    await confirm(context, given.yes, layout.use !== 'fresh' || mayLeadFurther.length > 0)
+    if (thawPlan) await (await import('../../operations/thaw/thaw.ts')).thaw(context, thawPlan, signal)
+    const report = laidOut.snapshot
+      ? await bringBack(context, laidOut, laidOut.snapshot)
+      : await carryOut({ ...deps, log }, { layout, recovery, workers: workerCount(config.workers) }, signal)
     const { environment } = context.terminal
     const places = { binDirectory: config.postgres.binDirectory, path: environment['PATH'] }
     const request = { layout, standby: given.standby, pauses: given.action === 'pause' }
@@ -110,6 +135,40 @@ export const restore = defineCommand({
     return undefined
   },
 })
+
+/** The target is looked for in what was thawed. What is still cold then is asked for once more, by its own plan. */
+async function thawToPlan(
+  context: CommandContext,
+  words: Parameters<typeof layOut>[1],
+  { thaw: plan, snapshot }: LaidOut,
+): Promise<LaidOut> {
+  const [{ layOut }, { planListing }, { mustThaw }] = await Promise.all([
+    import('../restore-setup.ts'),
+    import('../describe-restore.ts'),
+    import('../describe-thaw.ts'),
+  ])
+  await snapshot?.provider.close()
+  if (plan && words.thaw === undefined) throw mustThaw(plan)
+  if (plan) await (await import('../../operations/thaw/thaw.ts')).thaw(context, plan, context.signal)
+  const laidOut = await layOut(context, words)
+  context.output.note(planListing(laidOut).trimEnd())
+  if (laidOut.isProvisional && laidOut.thaw) throw mustThaw(laidOut.thaw)
+  return laidOut
+}
+
+async function bringBack(
+  { world, progress, log, signal }: CommandContext,
+  { deps: { copies, troubles }, recovery }: LaidOut,
+  { provider, layout }: NonNullable<LaidOut['snapshot']>,
+): Promise<RestoreReport> {
+  const { restoreSnapshot } = await import('../../operations/snapshot/restore-snapshot.ts')
+  try {
+    const deps = { world, progress, log, provider, copies, troubles }
+    return await restoreSnapshot(deps, { layout, recovery }, signal)
+  } finally {
+    await provider.close()
+  }
+}
 
 /**
  * Asks only where something would be deleted or written over, or where what could not be read might lead further; and

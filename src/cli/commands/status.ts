@@ -9,6 +9,7 @@ export const status = defineCommand({
   summary: 'Show every repository at a glance: backups, what can be restored, and who is behind.',
   description:
     'Asks all repositories of the configuration at the same time, each for at most half a minute; needs no key, and no server. ' +
+    'On the host of the server it also tells what is owed to a repository: WAL that PostgreSQL was told is safe, since enough others have it. ' +
     'Exit status as monitoring plugins have it: 0 all is well, 1 warning, 2 critical, 3 nothing could be told. ' +
     'A finding says what to do about it.',
   arguments: {},
@@ -18,13 +19,14 @@ export const status = defineCommand({
     { command: 'holdfast status --json', doc: 'The same for programs: `state`, `repositories`, `findings`.' },
   ],
   async run(context) {
-    const [{ readStatus }, { statusText }, { statusPlaces }] = await Promise.all([
+    const [{ readStatus }, { statusText }, { statusPlaces }, { owedHere }] = await Promise.all([
       import('../../operations/status/status.ts'),
       import('../describe-status.ts'),
       import('../status-places.ts'),
+      import('../owed-here.ts'),
     ])
     const places = await statusPlaces(context)
-    const report = await readStatus(places, context.world, context.signal)
+    const report = await readStatus(places, context.world, context.signal, () => owedHere(context))
     context.output.result(report, () => statusText(report))
     return exits[report.state]
   },

@@ -13,7 +13,7 @@ export const verify = defineCommand({
   arguments: { id: optionalArgument('ID', 'Only this backup and the WAL it needs.') },
   options: {
     repository: repositoryOption,
-    all: flag('Every repository of the configuration, one after the other.'),
+    all: flag('Every repository of the configuration, and what lies in its archive, one after the other.'),
     asOf: asOfOption,
   },
   examples: [
@@ -27,15 +27,14 @@ export const verify = defineCommand({
   async run(context, given) {
     if (given.all && given.repository !== undefined)
       throw usageFault('--all and --repository exclude one another', 'Leave one of them out.')
-    const [{ verifyAll, verifyOne, exitOf }, { verifyListing, verifyListings }] = await Promise.all([
-      import('../verify-setup.ts'),
-      import('../describe-verify.ts'),
-    ])
+    const [{ verifyAll, verifyOne, exitOf, withArchives }, { verifyListing, verifyListings }] =
+      await Promise.all([import('../verify-setup.ts'), import('../describe-verify.ts')])
     const { output } = context
     const names = Object.keys((await context.config()).config.repositories)
     const request = { id: given.id, asOfMs: given.asOf }
     const one = given.all ? undefined : await verifyOne(context, { ...request, repository: given.repository })
-    const all = one ? [] : await verifyAll(context, names, request)
+    const places = one ? [] : await withArchives(context, names)
+    const all = one ? [] : await verifyAll(context, places, request)
     if (one) output.result(one, () => verifyListing(one))
     else output.result(all, () => verifyListings(all))
     const exit = exitOf(one ? [one] : all)

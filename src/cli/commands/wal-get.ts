@@ -5,7 +5,7 @@ import { asText } from '../usage.ts'
 import { openWalSource, walSourceName } from '../wal-source.ts'
 import { sourceWords } from '../archive-command.ts'
 import type { SourceChoice } from '../sources.ts'
-import { sourceOptions } from './common.ts'
+import { archivesOption, sourceOptions } from './common.ts'
 
 export const walGet = defineCommand({
   words: ['wal', 'get'],
@@ -25,6 +25,12 @@ export const walGet = defineCommand({
       'Segments up to this one are known to be there: one that is missing is an error.',
     ),
     allowPartial: flag('Take the .partial file where a timeline ended in the middle of a segment.'),
+    withhold: value(
+      'FILE',
+      asText,
+      'Take out of the segment what changes relations that this file says are not there (the scratch cluster of restore-table).',
+    ),
+    archives: archivesOption,
     ...sourceOptions,
   },
   examples: [
@@ -36,7 +42,8 @@ export const walGet = defineCommand({
   async run(context, given) {
     const { getWal, walGetExit } = await import('../../operations/wal-get.ts')
     const { world, output, signal } = context
-    const choice = { repository: given.repository, without: given.without, asOfMs: given.asOf }
+    const { repository, without, asOf: asOfMs, archives } = given
+    const choice = { repository, without, asOfMs, archives }
     const deps = {
       world,
       source: await walSourceName(context, choice),
@@ -47,6 +54,10 @@ export const walGet = defineCommand({
       },
     }
     const result = await getWal(deps, given, signal)
+    if (result === 'found' && given.withhold !== undefined)
+      await (
+        await import('../../operations/wal-filter.ts')
+      ).filterFetched(given.name, given.destination, given.withhold)
     if (output.rule.json || output.rule.verbose)
       output.result({ name: given.name, result }, () => `${given.name}: ${result}`)
     return walGetExit[result]

@@ -9,24 +9,44 @@ export const walPushAhead = defineCommand({
   options: {},
   examples: [],
   async run(context, given) {
-    const [{ pushAhead }, { openOwedBook }, { openPushedSpool }, { openTargets }, { openStorage }, setup] =
-      await Promise.all([
-        import('../../operations/wal-push/push-ahead.ts'),
-        import('../../operations/wal-push/owed.ts'),
-        import('../../operations/wal-push/pushed-spool.ts'),
-        import('../../operations/wal-push/target.ts'),
-        import('../../storage/open.ts'),
-        import('../push-setup.ts'),
-      ])
+    const [
+      { pushAhead },
+      here,
+      { openOwedBook },
+      { openPushedSpool },
+      { openTargets },
+      { openStorage },
+      setup,
+    ] = await Promise.all([
+      import('../../operations/wal-push/push-ahead.ts'),
+      import('../../operations/wal-push/identity-here.ts'),
+      import('../../operations/wal-push/owed.ts'),
+      import('../../operations/wal-push/pushed-spool.ts'),
+      import('../../operations/wal-push/target.ts'),
+      import('../../storage/open.ts'),
+      import('../push-setup.ts'),
+    ])
     const { world, terminal, progress, program, signal } = context
     const [{ config, path }, plan] = await Promise.all([context.config(), setup.pushPlan(context, undefined)])
     const { environment } = terminal
     const spool = await openPushedSpool(given.folder, path, { environment, clock: world.clock })
     if (!spool) return undefined
-    await using opened = openTargets(plan.targets, { cluster: plan.cluster, world, openStorage })
+    const surroundings = { cluster: plan.cluster, world, openStorage }
+    await using targets = openTargets(plan.targets, surroundings)
+    await using opened = openTargets(plan.targets, surroundings)
     const book = openOwedBook(given.folder, world.clock)
+    const identity = await here.identityHere(given.folder)
     await pushAhead(
-      { world, progress, worker: program.worker, spool, book, opened: opened.all },
+      {
+        world,
+        progress,
+        worker: program.worker,
+        spool,
+        book,
+        targets: targets.all,
+        opened: opened.all,
+        identity,
+      },
       { ...plan, walFolder: given.folder, parallel: config.wal.pushAhead },
       signal,
     )

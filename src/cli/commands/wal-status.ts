@@ -8,7 +8,8 @@ export const walStatus = defineCommand({
   summary: 'Show what can be restored: the window, and its gaps.',
   description:
     'For each timeline, the spans of WAL that are stored and what is missing between them. Exits with 62 when something is. With ' +
-    'several repositories it is what they hold together, as a restore would use it; --repository looks at one.',
+    'several repositories it is what they hold together, as a restore would use it; --repository looks at one. On the host of the server ' +
+    'it also tells what is owed to a repository: WAL that PostgreSQL was told is safe, since enough others have it.',
   arguments: {},
   options: { repository: oneRepositoryOption, asOf: asOfOption },
   examples: [
@@ -23,6 +24,8 @@ export const walStatus = defineCommand({
       { openSources, unitedWal },
       { notRead },
       { describeTrouble, TroubleLog },
+      { owedHere },
+      { absentSnapshots },
     ] = await Promise.all([
       import('../../operations/wal-status.ts'),
       import('../../operations/wal-status-text.ts'),
@@ -30,6 +33,8 @@ export const walStatus = defineCommand({
       import('../sources.ts'),
       import('../describe-catalog.ts'),
       import('../../operations/sources/trouble.ts'),
+      import('../owed-here.ts'),
+      import('../absent-snapshots.ts'),
     ])
     const { output, signal, world } = context
     const choice = { repository: given.repository, only: true, asOfMs: given.asOf }
@@ -41,10 +46,16 @@ export const walStatus = defineCommand({
     })
     const deps = {
       backups: backups.map(({ summary }) => summary),
+      absent: await absentSnapshots(context, backups),
       wal: unitedWal(sources, { clock: world.clock, troubles }),
       walSegmentSizeBytes: sources.open[0]?.repository.identity.walSegmentSizeBytes ?? 0,
     }
-    const status = await statusOf(deps, signal)
+    // What is owed is of now, whatever the time that is looked at.
+    const [wal, owed = null] = await Promise.all([
+      statusOf(deps, signal),
+      given.asOf === undefined ? owedHere(context, given.repository) : undefined,
+    ])
+    const status = { ...wal, owed }
     output.result(status, () => walStatusText(status))
     return status.gaps.length + status.missingHistories.length === 0
       ? undefined

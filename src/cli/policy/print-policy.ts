@@ -1,11 +1,13 @@
 /** From the configuration to the printed policy: the document on standard output, what to do with it on standard error. */
 import { Fault } from '../../base/fault.ts'
 import { day } from '../../base/units.ts'
+import type { Config } from '../../config/config.ts'
 import { bucketPlaceOf } from '../../operations/rights/bucket-place.ts'
 import { azureCondition, azureRole } from '../../policy/rights/azure.ts'
 import type { BucketPlace, PolicyNames, PolicyText } from '../../policy/rights/bucket-place.ts'
 import { gcsBindings, gcsRole, type GcsAccess } from '../../policy/rights/gcs.ts'
-import { iamPolicy } from '../../policy/rights/iam.ts'
+import { iamPolicy, type S3Policy } from '../../policy/rights/iam.ts'
+import { awsSnapshotStatements, gcsSnapshotRole } from '../../policy/rights/snapshots.ts'
 import { lifecyclePolicy } from '../../policy/rights/lifecycle.ts'
 import { roles, type Role } from '../../policy/rights/roles.ts'
 import { s3BucketPolicy } from '../../policy/rights/s3-bucket.ts'
@@ -29,7 +31,13 @@ interface GivenRole {
 export async function printIam(context: Context, given: Given & GivenRole & GivenNames): Promise<void> {
   const chosen = await choose(context, given, 'iam', ['s3'])
   const role = roleOf(context, given, chosen)
-  print(context, chosen, iamPolicy(chosen.place, role, namesOf(given)), role)
+  const { config } = await context.config()
+  print(
+    context,
+    chosen,
+    withSnapshots(iamPolicy(chosen.place, role, namesOf(given)), config, role, given),
+    role,
+  )
 }
 
 export async function printBucket(context: Context, given: Given & GivenNames): Promise<void> {
@@ -42,12 +50,16 @@ export async function printBucket(context: Context, given: Given & GivenNames): 
 
 export async function printGcs(
   context: Context,
-  given: Given & GivenRole & GivenNames & { readonly part: GcsAccess | 'bindings' | undefined },
+  given: Given & GivenRole & GivenNames & { readonly part: GcsAccess | 'bindings' | 'snapshots' | undefined },
 ): Promise<void> {
   const names = namesOf(given)
   const { part = 'bindings', role } = given
   const chosen = await choose(context, given, 'gcs', ['gs'])
-  if (part === 'bindings')
+  if (part === 'snapshots') {
+    const { config } = await context.config()
+    const provider = config.snapshots?.provider ?? ''
+    print(context, chosen, gcsSnapshotRole(provider, role ?? 'writer', names.account), role)
+  } else if (part === 'bindings')
     print(context, chosen, gcsBindings(chosen.place, role ? [role] : roles, names), role)
   else print(context, chosen, gcsRole(part, names))
 }
@@ -74,6 +86,28 @@ export async function printLifecycle(
   if (chosen.place.kind === 'az' && given.versionsAfter !== undefined) throw noVersionRule()
   const wish = { uploadsAfterMs: given.uploadsAfter ?? 7 * day, noncurrentAfterMs: given.versionsAfter }
   print(context, chosen, lifecyclePolicy(chosen.place, wish))
+}
+
+/** Snapshots of volumes and servers are rights of their own: they are added where the configuration makes some. */
+function withSnapshots(
+  text: PolicyText,
+  { snapshots, cluster }: Config,
+  role: Role,
+  { account }: GivenNames,
+): PolicyText {
+  if (!snapshots) return text
+  const { provider, instance, copyTo } = snapshots
+  const { statements, notes } = awsSnapshotStatements(
+    { provider, instance, cluster, account, copies: copyTo !== undefined },
+    role,
+  )
+  const { document, ...rest } = text
+  const { Statement: before, ...head } = document as S3Policy
+  return {
+    ...rest,
+    document: { ...head, Statement: [...before, ...statements] },
+    notes: [...text.notes, ...notes],
+  }
 }
 
 interface Chosen {

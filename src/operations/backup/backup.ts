@@ -16,7 +16,7 @@ import { commitEverywhere } from './commit.ts'
 import { copyEverything, type Copy } from './copy.ts'
 import { settleOldFolders } from './folders.ts'
 import { storeManifests } from './manifests.ts'
-import { openMembers, type BackupMember, type BackupMembers, type MemberBehind } from './members.ts'
+import { withMembers, type BackupMember, type BackupMembers, type MemberBehind } from './members.ts'
 import { buildRecord } from './record.ts'
 import { checkSource, type BackupSource } from './source.ts'
 
@@ -54,13 +54,7 @@ export async function backUp(
   request: BackupRequest,
   signal: AbortSignal,
 ): Promise<BackupOutcome> {
-  await using members = await openMembers(deps, signal)
-  try {
-    return await backUpTo(members, deps, request)
-  } catch (error) {
-    // What the last of them failed of is only a part of it.
-    throw members.held.aborted && !signal.aborted ? members.held.reason : error
-  }
+  return withMembers(deps, signal, members => backUpTo(members, deps, request))
 }
 
 async function backUpTo(
@@ -89,11 +83,7 @@ async function backUpTo(
   return { record, whole, behind }
 }
 
-function identityOf(members: BackupMembers): ClusterIdentity {
-  const [leading] = members.whole()
-  if (!leading) throw members.held.reason
-  return leading.repository.identity
-}
+const identityOf = (members: BackupMembers): ClusterIdentity => members.leading().repository.identity
 
 async function describe(
   { encoding, progress, world }: BackupDeps,

@@ -22,10 +22,12 @@ type CommitDeps = Pick<BackupDeps, 'world' | 'progress' | 'connectPrimary'> & {
   readonly members: BackupMembers
 }
 
+export type CommitRequest = Pick<BackupRequest, 'walStallMsMax' | 'archiveCommand'>
+
 /** Throws what the leading one failed of when no repository has the backup. */
 export async function commitEverywhere(
   deps: CommitDeps,
-  request: BackupRequest,
+  request: CommitRequest,
   server: Server,
   record: BackupRecord,
 ): Promise<Committed> {
@@ -68,7 +70,7 @@ export async function commitEverywhere(
 
 interface CommitOne {
   readonly member: BackupMember
-  readonly request: BackupRequest
+  readonly request: CommitRequest
   readonly server: Server
   readonly record: BackupRecord
 }

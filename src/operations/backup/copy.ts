@@ -109,7 +109,7 @@ export async function copyEverything(
   }
 }
 
-function made(
+export function made(
   path: string,
   mode: number,
   bytes: Uint8Array,
@@ -118,7 +118,7 @@ function made(
 }
 
 /** A standby that changed to another timeline while it was copied needs WAL of both, which one range can not say. */
-function stopSegment(
+export function stopSegment(
   { facts }: BackupSource,
   session: Copy['session'],
   { label, stopLsn }: BackupEnd,

@@ -56,9 +56,10 @@ async function isWalComplete(
 export async function freeBackupId(
   members: Pick<BackupMembers, 'each' | 'held'>,
   startedMs: number,
+  kind: 'full' | 'snapshot' = 'full',
 ): Promise<string> {
   for (let ms = startedMs; ; ms += 1000) {
-    const id = backupIdOf(ms, 'full')
+    const id = backupIdOf(ms, kind)
     const takenIn = new Set<string>()
     await members.each(async ({ name, repository }) => {
       const [taken] = await Array.fromAsync(listTheseFolders(repository, [id], members.held))

@@ -36,9 +36,15 @@ export interface BackupMembers extends AsyncDisposable {
   readonly mirror: CopyOutMirror | undefined
   /** Those that are still whole, the leading one first. */
   whole(): readonly BackupMember[]
+  /** Also those that were dropped. */
+  all(): readonly BackupMember[]
   /** Does it for each of them at the same time, and drops those that fail. */
   each(work: (member: BackupMember, lease: Lease) => Promise<void>): Promise<void>
   dropped(): readonly MemberBehind[]
+  /** Throws why there is none. */
+  leading(): BackupMember
+  /** What the work failed of: when no member is left, what the last one failed of is only a part of it. */
+  reasonFor(error: unknown): unknown
 }
 
 export interface MembersDeps {
@@ -46,11 +52,26 @@ export interface MembersDeps {
   readonly progress: Progress
   readonly log: Log
   readonly members: readonly BackupMember[]
+  /** What the lease is for, and the work is called. */
+  readonly work?: 'backup' | 'dump'
 }
 
-/** Holds the lease of each. REPOSITORY_LOCKED when somebody backs up to the first one. */
-export async function openMembers(
-  { world, progress, log, members }: MembersDeps,
+/** Holds the lease of each while the work lasts. REPOSITORY_LOCKED when somebody backs up to the first one. */
+export async function withMembers<T>(
+  deps: MembersDeps,
+  signal: AbortSignal,
+  work: (members: BackupMembers) => Promise<T>,
+): Promise<T> {
+  await using members = await openMembers(deps, signal)
+  try {
+    return await work(members)
+  } catch (error) {
+    throw members.reasonFor(error)
+  }
+}
+
+async function openMembers(
+  { world, progress, log, members, work = 'backup' }: MembersDeps,
   outer: AbortSignal,
 ): Promise<BackupMembers> {
   const faults = new Map<number, Fault>()
@@ -60,10 +81,10 @@ export async function openMembers(
     const name = members[member]?.name ?? ''
     if (faults.has(member)) return
     faults.set(member, fault)
-    log.warn('backup.member-dropped', { name, code: fault.code })
+    log.warn(`${work}.member-dropped`, { name, code: fault.code })
     if (faults.size < members.length)
-      progress.note(`the backup goes on without repository "${name}": ${fault.message}`)
-    else none.abort(noneLeft(members, faults))
+      progress.note(`the ${work} goes on without repository "${name}": ${fault.message}`)
+    else none.abort(noneLeft(members, faults, work))
   }
   const mirror = await openMirror(
     members.map(({ name, repository }) => ({ name, open: () => Promise.resolve(repository.storage) })),
@@ -72,10 +93,10 @@ export async function openMembers(
   const leases: (Lease | undefined)[] = []
   const resources = new AsyncDisposableStack()
   const held = AbortSignal.any([outer, none.signal])
-  const owner = await leaseOwner('backup')
+  const owner = await leaseOwner(work)
   try {
     await mirror.each(async i => {
-      const lease = await acquireLease(memberAt(members, i).repository, 'backup', owner, world, held)
+      const lease = await acquireLease(memberAt(members, i).repository, work, owner, world, held)
       leases[i] = resources.use(lease)
       lease.lost.addEventListener('abort', () => {
         mirror.drop(i, asFault(lease.lost.reason))
@@ -102,6 +123,12 @@ export async function openMembers(
             },
           },
     whole,
+    leading: () => {
+      const [first] = whole()
+      if (!first) throw noneLeft(members, faults, work)
+      return first
+    },
+    all: () => members,
     each: work =>
       mirror.each(async i => {
         const lease = leases[i]
@@ -109,6 +136,8 @@ export async function openMembers(
         await work(memberAt(members, i), lease)
       }, limits.mirrorSettleMsMax),
     dropped: () => [...faults].map(([i, fault]) => ({ name: memberAt(members, i).name, fault })),
+    reasonFor: error =>
+      outer.aborted || whole().length > 0 ? error : noneLeft(members, faults, work, error),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }
@@ -120,14 +149,24 @@ function memberAt(members: readonly BackupMember[], i: number): BackupMember {
 }
 
 /** One repository speaks for itself. */
-function noneLeft(members: readonly BackupMember[], faults: ReadonlyMap<number, Fault>): Fault {
-  const [first] = faults.values()
-  if (first && members.length === 1) return first
-  const reasons = [...faults].map(([i, { message }]) => `${memberAt(members, i).name}: ${message}`)
+function noneLeft(
+  members: readonly BackupMember[],
+  faults: ReadonlyMap<number, Fault>,
+  work: string,
+  cause?: unknown,
+): unknown {
+  const [first = cause] = faults.values()
+  if (members.length === 1) return first
+  const all = [...faults.values()]
+  const reasons = members.map(
+    ({ name }, i) => `${name}: ${faults.get(i)?.message ?? 'a worker thread lost it'}`,
+  )
+  // Which way a storage that went away fails first is chance; what this means to the caller is not.
+  const isLocked = all.length > 0 && all.every(({ code }) => code === 'REPOSITORY_LOCKED')
   return new Fault(
-    first?.code ?? 'STORAGE_UNAVAILABLE',
-    `none of the repositories could take the backup; ${reasons.join('; ')}`,
-    { hint: first?.hint ?? 'Look at the repositories, and run the command again.', cause: first },
+    isLocked ? 'REPOSITORY_LOCKED' : 'STORAGE_UNAVAILABLE',
+    `none of the repositories could take the ${work}; ${reasons.join('; ')}`,
+    { hint: all[0]?.hint ?? 'Look at the repositories, and run the command again.', cause: first },
   )
 }
 

@@ -3,12 +3,19 @@ import type { Encoding } from '../../pipeline/codec.ts'
 import type { BackupRecord, StoredObjectRecord } from '../../repository/format/backup-record.ts'
 import { formatLsn } from '../../wal/lsn.ts'
 import type { Copy } from './copy.ts'
+import type { FilesToCopy } from './files.ts'
 import type { BackupSource } from './source.ts'
+
+/** What the record tells of a copy. */
+export type RecordedCopy = Pick<Copy, 'id' | 'packs' | 'session' | 'end' | 'stopWal' | 'startedMs'> & {
+  readonly files: Pick<FilesToCopy, 'tablespaces' | 'warnings'>
+  readonly report: BackupRecord['checks']
+}
 
 export interface RecordParts {
   readonly cluster: string
   readonly source: BackupSource
-  readonly copy: Copy
+  readonly copy: RecordedCopy
   readonly manifests: { readonly manifest: StoredObjectRecord; readonly backupManifest: StoredObjectRecord }
   readonly encoding: Encoding
   readonly label: string

@@ -34,7 +34,7 @@ export async function checkSource(
   return { facts, dataDirectory, warnings }
 }
 
-function assertSameCluster(facts: ServerFacts, identity: ClusterIdentity): void {
+export function assertSameCluster(facts: ServerFacts, identity: ClusterIdentity): void {
   if (facts.systemIdentifier === identity.systemIdentifier && facts.major === identity.postgresMajor) return
   throw new Fault(
     'CLUSTER_MISMATCH',

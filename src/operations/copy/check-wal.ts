@@ -26,7 +26,8 @@ export async function checkWal(
     async (file, stop) => {
       run.tally.checked++
       const fault = await differenceOf(run, file, stop)
-      if (!fault) return
+      // What can not be read at once is there; to look at it takes a thaw.
+      if (!fault || fault.code === 'OBJECT_COLD') return
       run.failedWal.add(file.name)
       run.tally.problems.push(problemOf(file.key, fault))
     },
@@ -48,7 +49,7 @@ export async function differenceOf(
   ])
   const { identity } = run.to.repository
   const mine = await proofOrFault(() => proveWal(copy, file.name, identity, run.to.identities))
-  if (isFault(mine)) return toBeRepaired(mine)
+  if (isFault(mine)) return isFault(mine, 'OBJECT_COLD') ? mine : toBeRepaired(mine)
   const theirs = await proofOrFault(() => proveWal(original, file.name, identity, run.from.identities))
   if (isFault(theirs)) return theirs
   if (mine.head.sha256 !== theirs.head.sha256) return conflict(run, file)
@@ -78,7 +79,7 @@ async function proofOrFault(work: () => Promise<WalProof>): Promise<WalProof | F
   try {
     return await work()
   } catch (error) {
-    if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING', 'CLUSTER_MISMATCH')) return error
+    if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING', 'OBJECT_COLD', 'CLUSTER_MISMATCH')) return error
     throw error
   }
 }

@@ -1,16 +1,22 @@
-/** The `backup.json` of a backup whose objects were sealed anew, whole or in part: as it was, but for what is different. */
+/** The record of a backup or dump whose objects were sealed anew, whole or in part: as it was, but for what is different. */
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { assert } from '../../base/assert.ts'
-import { encodeBackupRecord } from '../../repository/format/backup-json.ts'
-import type { BackupRecord, StoredObjectRecord } from '../../repository/format/backup-record.ts'
+import {
+  encodeCommitRecord,
+  objectsOfCommit,
+  withObjects,
+  withStoredBytes,
+  type CommitRecord,
+} from '../../repository/commit-record.ts'
+import type { StoredObjectRecord } from '../../repository/format/backup-record.ts'
 import type { StoredStream } from '../../repository/stored-stream.ts'
 
 export interface RecordOfCopy {
-  /** The source's `backup.json`, as it is stored. */
+  /** The source's record, as it is stored. */
   readonly bytes: Uint8Array
   /** The same, read. */
-  readonly record: BackupRecord
+  readonly record: CommitRecord
   /** Of the source. */
   readonly repositoryId: string
   /** What was stored for each object, by its name. */
@@ -25,54 +31,36 @@ export function recordOfCopy({ bytes, record, repositoryId, stored, recipients }
     assert(found !== undefined, `${object.name} was copied before its record is written`)
     return { ...object, ...found }
   }
-  const changed: BackupRecord = {
-    ...record,
-    packs: record.packs.map(storedAs),
-    manifest: storedAs(record.manifest),
-    backupManifest: storedAs(record.backupManifest),
-    sizes: { ...record.sizes, storedBytes: sumOf(stored.values()) },
+  const changed: CommitRecord = {
+    ...withStoredBytes(withObjects(record, storedAs), sumOf(stored.values())),
     recipients,
     copiedFrom: { repository: repositoryId, sha256: createHash('sha256').update(bytes).digest('hex') },
   }
-  return encodeBackupRecord({ ...allFieldsOf(bytes), ...changed })
+  return encodeCommitRecord({ ...allFieldsOf(bytes), ...changed })
 }
 
-/** The record of a backup of which one object was stored anew. */
+/** The record of a backup or dump of which one object was stored anew. */
 export function recordWithObject(
   bytes: Uint8Array,
-  record: BackupRecord,
+  record: CommitRecord,
   name: string,
   stored: StoredStream,
 ): Uint8Array {
-  const changed = <T extends StoredObjectRecord>(object: T): T =>
-    object.name === name ? { ...object, ...stored } : object
-  const packs = record.packs.map(changed)
-  const [manifest, backupManifest] = [changed(record.manifest), changed(record.backupManifest)]
-  const storedBytes = sumOf([...packs, manifest, backupManifest])
-  const sizes = { ...record.sizes, storedBytes }
-  return encodeBackupRecord({ ...allFieldsOf(bytes), ...record, packs, manifest, backupManifest, sizes })
+  const made = withObjects(record, object => (object.name === name ? { ...object, ...stored } : object))
+  const changed = withStoredBytes(made, sumOf(objectsOfCommit(made)))
+  return encodeCommitRecord({ ...allFieldsOf(bytes), ...changed })
 }
 
-/** Whether two records are of one backup: they differ in nothing but how its objects are sealed. */
-export function isSameBackup(a: BackupRecord, b: BackupRecord): boolean {
+/** Whether two records are of one backup or dump: they differ in nothing but how its objects are sealed. */
+export function isSameCommit(a: CommitRecord, b: CommitRecord): boolean {
   return isDeepStrictEqual(unsealed(a), unsealed(b))
 }
 
-function unsealed({
-  packs,
-  manifest,
-  backupManifest,
-  sizes,
-  recipients: _,
-  copiedFrom: __,
-  ...rest
-}: BackupRecord): object {
-  return {
-    ...rest,
-    packs: packs.map(({ name, files, rawBytes }) => ({ name, files, rawBytes })),
-    names: [manifest.name, backupManifest.name],
-    sizes: { files: sizes.files, rawBytes: sizes.rawBytes },
-  }
+/** Objects lose what of them depends on who they are sealed to. */
+function unsealed(record: CommitRecord): object {
+  const bare = withObjects(record, object => ({ ...object, sizeBytes: 0, sha256: '' }))
+  const { recipients: _, copiedFrom: __, ...rest } = withStoredBytes(bare, 0)
+  return rest
 }
 
 /** Also those that this version does not know. */

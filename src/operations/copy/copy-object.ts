@@ -160,7 +160,7 @@ async function hasArrived(
 
 /** Faults of the object; anything else (no connection, no rights) is thrown. */
 function unfit(source: ObjectSource, error: unknown): { readonly outcome: 'unfit'; readonly fault: Fault } {
-  if (!isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING', 'KEY_WRONG')) throw error
+  if (!isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING', 'OBJECT_COLD', 'KEY_WRONG')) throw error
   if (error.message.includes(source.key)) return { outcome: 'unfit', fault: error }
   const { code, hint, message } = error
   const fault = new Fault(code, `${source.key} in ${source.location}: ${message}`, { hint, cause: error })

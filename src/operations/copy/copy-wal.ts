@@ -85,6 +85,7 @@ export const objectCodes = [
   'OBJECT_CORRUPT',
   'OBJECT_MISSING',
   'OBJECT_CONFLICT',
+  'OBJECT_COLD',
   'CLUSTER_MISMATCH',
   'KEY_WRONG',
   'KEY_MISSING',

@@ -27,7 +27,7 @@ import { initRepository } from '../../repository/repository.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { copyRepository, type CopyOptions } from './copy.ts'
 
-const everything: CopyOptions = { ids: undefined, wal: true, backups: true, dryRun: false }
+const everything: CopyOptions = { ids: undefined, wal: true, backups: true, dumps: true, dryRun: false }
 const [mine, theirs] = await Promise.all([generateIdentity(), generateIdentity()])
 const full = '20260301T020000Z-full'
 const child = '20260302T020000Z-incremental'

@@ -8,17 +8,32 @@ import { Fault, isFault } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { World } from '../../base/world.ts'
+import { nameOfCommit } from '../../repository/commit-record.ts'
 import { assertSameCluster, initRepository, openRepository } from '../../repository/repository.ts'
+import { backupShelf, dumpShelf, shelfOf, type Shelf } from '../../repository/shelf.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { checkWal } from './check-wal.ts'
-import { copyBackup } from './copy-backup.ts'
+import { copyCommit } from './copy-commit.ts'
 import { arrivalAt, type Arrival } from './copy-object.ts'
 import type { CopyRun } from './copy-run.ts'
+import { copyManaged, isManagedId, managedToCopy } from './copy-managed.ts'
 import { copyWal } from './copy-wal.ts'
-import { nothingHeld, readHeld, readHoldings, type Holdings, type WalScope } from './holdings.ts'
+import {
+  noDumps,
+  nothingHeld,
+  nothingThere,
+  readDumpHoldings,
+  readHeld,
+  readHeldDumps,
+  readHoldings,
+  type HeldDumps,
+  type Holdings,
+  type WalScope,
+} from './holdings.ts'
 import { planCopy, type CopyPlan, type CopyRequest, type CopyStep } from './plan.ts'
-import type { Unwanted } from './retention.ts'
-import { CopyTally, problemOf, summaryOf, type CopyReport } from './report.ts'
+import type { DumpsToCopy } from './plan-dumps.ts'
+import type { Offered, Unwanted } from './retention.ts'
+import { CopyTally, managedStep, problemOf, summaryOf, type CopyReport } from './report.ts'
 import { rewrappingFor, type CopySide, type SealingSide } from './sides.ts'
 
 export interface CopyDeps {
@@ -35,13 +50,14 @@ export interface CopyDeps {
 export type CopyDestination = SealingSide & { readonly storage: Storage }
 
 export type CopyOptions = Pick<CopyRequest, 'ids' | 'wal' | 'backups'> & {
+  readonly dumps: boolean
   readonly dryRun: boolean
   /** For a copy that goes on: only WAL behind this key, and nothing is looked at twice. */
   readonly since?: WalScope | undefined
   /** What failed a while ago, as problems name it: not tried again yet. */
   readonly avoided?: ReadonlySet<string> | undefined
   /** What of the source the destination would not keep. */
-  readonly unwantedOf?: ((source: Holdings) => Unwanted) | undefined
+  readonly unwantedOf?: ((source: Offered) => Unwanted) | undefined
 }
 
 /** Once: opens the destination, and brings over what it lacks. */
@@ -73,6 +89,16 @@ export async function copyPass(
   const plan = await makePlan(deps, destination, options, signal)
   const tally = new CopyTally()
   for (const { what, why } of plan.impossible) tally.problems.push(problemOf(what, impossible(what, why)))
+  // A look for what is new leaves them for the next look at everything.
+  const managed =
+    options.backups && options.since === undefined
+      ? await managedToCopy(from, destination.side?.repository, options.ids, signal)
+      : { missing: [], problems: [] }
+  tally.problems.push(...managed.problems)
+  if (destination.side && !options.dryRun) {
+    await copyManaged(destination.side, managed.missing, signal)
+    tally.managed.push(...managed.missing.map(({ id }) => id))
+  }
   if (destination.side && !options.dryRun && plan.steps.length > 0) {
     const run = runOf(deps, destination.side, destination.arrival, tally)
     if (plan.totals.bytes > 0) progress.phase('copying', plan.totals.bytes)
@@ -82,15 +108,16 @@ export async function copyPass(
     from: from.name,
     to: deps.to.name,
     isDryRun: options.dryRun,
-    steps: summaryOf(plan),
+    steps: [...summaryOf(plan), ...managed.missing.map(managedStep)],
     totals: plan.totals,
     copied: tally.totals,
     left: plan.left,
     problems: tally.problems,
     durationMs: world.clock.monotonicMs() - startedMs,
   }
-  const { backups, walFiles, bytes } = report.copied
-  log.info('copy.finished', { from: from.name, to: deps.to.name, backups: backups.length, walFiles, bytes })
+  const { backups, dumps, walFiles, bytes } = report.copied
+  const counts = { backups: backups.length, dumps: dumps.length, walFiles, bytes }
+  log.info('copy.finished', { from: from.name, to: deps.to.name, ...counts })
   return report
 }
 
@@ -116,26 +143,44 @@ export async function openDestination(
 async function makePlan(
   { from }: CopyDeps,
   { side, isVerbatim }: OpenDestination,
-  { since, unwantedOf, avoided, ...options }: CopyOptions,
+  { since, unwantedOf, avoided, ...given }: CopyOptions,
   signal: AbortSignal,
 ): Promise<CopyPlan> {
   const isQuick = since !== undefined
+  const { dumps: isOfDumps, ...options } = narrowed(given)
+  const isOfWal = options.wal || options.backups
   // The destination first: what comes into the source meanwhile is then seen as missing; the other way round it would not be.
-  const destination = side ? await readHeld(side.repository, { ...since, isQuick }, signal) : nothingHeld
-  const source = without(await readHoldings(from.repository, since ?? {}, signal), avoided)
-  assertKnown(options.ids, source, from)
+  const destination =
+    side && isOfWal ? await readHeld(side.repository, { ...since, isQuick }, signal) : nothingHeld
+  const heldDumps = side && isOfDumps ? await readHeldDumps(side.repository, signal) : new Set<string>()
+  const source = isOfWal
+    ? without(await readHoldings(from.repository, since ?? {}, signal), avoided)
+    : nothingThere
+  const dumps = isOfDumps ? withoutDumps(await readDumpHoldings(from.repository, signal), avoided) : noDumps
+  assertKnown(options.ids, [...source.backups, ...source.others, ...dumps.dumps, ...dumps.others], from)
   const segmentSizeBytes = from.repository.identity.walSegmentSizeBytes
+  const ofDumps: DumpsToCopy = { source: dumps, destination: heldDumps }
   const request = { source, destination, segmentSizeBytes, isVerbatim, recheck: !isQuick, ...options }
-  return planCopy({ ...request, ...unwantedOf?.(source) })
+  return planCopy({ ...request, dumps: ofDumps, ...unwantedOf?.({ ...source, dumps: dumps.dumps }) })
+}
+
+/** Of ids only what they are of is looked at. */
+function narrowed({ ids, backups, dumps, ...rest }: CopyOptions): CopyOptions {
+  const isAsked = (shelf: Shelf): boolean => ids?.some(id => shelfOf(id) === shelf) ?? true
+  return { ...rest, ids, backups: backups && isAsked(backupShelf), dumps: dumps && isAsked(dumpShelf) }
 }
 
 function without(source: Holdings, avoided: ReadonlySet<string> | undefined): Holdings {
   if (!avoided?.size) return source
   return {
     ...source,
-    backups: source.backups.filter(({ id }) => !avoided.has(`backup ${id}`)),
+    backups: source.backups.filter(({ id }) => !avoided.has(nameOfCommit(id))),
     wal: new Map([...source.wal].filter(([, { key }]) => !avoided.has(key))),
   }
+}
+
+function withoutDumps(held: HeldDumps, avoided: ReadonlySet<string> | undefined): HeldDumps {
+  return { ...held, dumps: held.dumps.filter(({ id }) => avoided?.has(nameOfCommit(id)) !== true) }
 }
 
 function runOf(
@@ -170,19 +215,20 @@ async function carryOut(run: CopyRun, step: CopyStep, signal: AbortSignal): Prom
       await checkWal(run, step.files, signal)
       return
     case 'backup':
-      await copyBackup(run, step, signal)
+    case 'dump':
+      await copyCommit(run, step, signal)
   }
 }
 
 function assertKnown(
   ids: readonly string[] | undefined,
-  { backups, others }: Holdings,
+  there: readonly { readonly id: string }[],
   from: CopySide,
 ): void {
-  const known = new Set([...backups, ...others].map(({ id }) => id))
-  const unknown = ids?.find(id => !known.has(id))
+  const known = new Set(there.map(({ id }) => id))
+  const unknown = ids?.find(id => !known.has(id) && !isManagedId(id))
   if (unknown === undefined) return
-  throw new Fault('BACKUP_NOT_FOUND', `there is no backup ${unknown} in "${from.name}"`, {
+  throw new Fault('BACKUP_NOT_FOUND', `there is no ${nameOfCommit(unknown)} in "${from.name}"`, {
     hint: `Run \`holdfast list --repository ${from.name}\` to see the ids.`,
   })
 }

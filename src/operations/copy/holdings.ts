@@ -3,8 +3,12 @@ import type { FaultCode } from '../../base/fault.ts'
 import type { BackupSummary } from '../../repository/format/backup-summary.ts'
 import { listBackupFolders } from '../../repository/backup-folders.ts'
 import { readCatalog } from '../../repository/catalog.ts'
+import { readDumps } from '../../repository/dump-catalog.ts'
+import { foldersAfter } from '../../repository/folder-states.ts'
+import type { DumpSummary } from '../../repository/format/dump-summary.ts'
 import { walNameOf, walPrefix } from '../../repository/layout.ts'
 import type { Repository } from '../../repository/repository.ts'
+import { dumpShelf } from '../../repository/shelf.ts'
 
 export interface StoredWal {
   readonly name: string
@@ -31,12 +35,21 @@ export interface NoBackup {
   readonly code?: FaultCode
 }
 
+export interface HeldDumps {
+  /** Committed ones, oldest first. */
+  readonly dumps: readonly DumpSummary[]
+  /** Folders that are no dumps (yet). */
+  readonly others: readonly NoBackup[]
+}
+
 /** Of a destination: what is there need not be known any better. */
 export interface Held {
   readonly ids: ReadonlySet<string>
   readonly wal: ReadonlyMap<string, StoredWal>
 }
 
+export const noDumps: HeldDumps = { dumps: [], others: [] }
+export const nothingThere: Holdings = { backups: [], others: [], wal: new Map() }
 export const nothingHeld: Held = { ids: new Set(), wal: new Map() }
 
 export interface WalScope {
@@ -59,6 +72,26 @@ export async function readHoldings(
     ],
     wal: await readWal(repository, after, signal),
   }
+}
+
+export async function readDumpHoldings(repository: Repository, signal: AbortSignal): Promise<HeldDumps> {
+  const { dumps, damaged, incomplete } = await readDumps(repository, signal)
+  return {
+    dumps,
+    others: [
+      ...incomplete.map(id => ({ id, why: 'is unfinished: being written, or left behind' })),
+      ...damaged.map(({ id, fault }) => ({ id, why: `can not be read: ${fault.message}`, code: fault.code })),
+    ],
+  }
+}
+
+/** Ids of the dumps of a destination. */
+export async function readHeldDumps(
+  repository: Repository,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const states = await foldersAfter(repository, undefined, signal, dumpShelf)
+  return new Set(states.filter(({ state }) => state === 'committed').map(({ id }) => id))
 }
 
 /**

@@ -4,6 +4,8 @@ import { segment } from '../../../test/fakes/copy-lab.ts'
 import { day } from '../../base/units.ts'
 import { parseBackupRecord } from '../../repository/format/backup-json.ts'
 import { summaryOf as recordSummary, type BackupSummary } from '../../repository/format/backup-summary.ts'
+import { parseDumpRecord } from '../../repository/format/dump-json.ts'
+import { summaryOfDump } from '../../repository/format/dump-summary.ts'
 import type { StoredWal } from './holdings.ts'
 import { planCopy, type CopyPlan, type CopyRequest } from './plan.ts'
 import { summaryOf } from './report.ts'
@@ -14,6 +16,11 @@ const template = recordSummary(
     readFileSync(new URL('../../../test/vectors/records/backup.json', import.meta.url)),
     'vector',
   ),
+)
+
+const dumpTemplate = parseDumpRecord(
+  readFileSync(new URL('../../../test/vectors/records/dump.json', import.meta.url)),
+  'vector',
 )
 
 describe('the plan of a copy', () => {
@@ -35,7 +42,26 @@ describe('the plan of a copy', () => {
       `backup ${idOf(1)}`,
       `wal ${segment(2)}`,
     ])
-    expect(plan.totals).toEqual({ backups: 3, walFiles: 7, bytes: 7 * 10 + 3 * 1000 })
+    expect(plan.totals).toEqual({ backups: 3, dumps: 0, walFiles: 7, bytes: 7 * 10 + 3 * 1000 })
+  })
+
+  test('brings the newest dump after the newest chain, older ones last; and WAL first where no backup is missing', () => {
+    const dumps = { source: { dumps: [dump(1), dump(2)], others: [] }, destination: new Set<string>() }
+    const asked = request({ backups: [backup(1, 1)], wal: [1, 2].map(segment) })
+    expect(stepsOf(planCopy({ ...asked, dumps }))).toEqual([
+      `wal ${segment(1)}`,
+      `backup ${idOf(1)}`,
+      `wal ${segment(2)}`,
+      `dump ${dump(2).id}`,
+      `dump ${dump(1).id}`,
+    ])
+    const there = { ids: new Set([idOf(1)]), wal: walOf([segment(1)]) }
+    const later = planCopy({ ...asked, destination: there, recheck: false, dumps })
+    expect(stepsOf(later)).toEqual([`wal ${segment(2)}`, `dump ${dump(2).id}`, `dump ${dump(1).id}`])
+    const unwanted = new Map([[dump(1).id, 'it is old']])
+    const left = planCopy({ ...asked, destination: there, recheck: false, dumps, unwanted })
+    expect(left.left).toEqual([{ what: `dump ${dump(1).id}`, why: 'it is old' }])
+    expect(left.totals).toMatchObject({ dumps: 1 })
   })
 
   test('of what is there plans nothing, but looks again at what may have been left unchecked', () => {
@@ -93,6 +119,36 @@ describe('the plan of a copy', () => {
     expect(week.unwanted).toEqual(new Map())
     expect([1, 2, 3].map(number => week.isWalUnwanted?.(segment(number)))).toEqual([false, false, false])
   })
+
+  test('leaves out dumps that the destination would not keep, unless they are asked for', () => {
+    const dumps = [dumpEnded(1), dumpEnded(8), dumpEnded(15)]
+    const asked = {
+      ...request({ backups: [], wal: [] }),
+      dumps: { source: { dumps, others: [] }, destination: new Set<string>() },
+    }
+    const offered = { backups: [], dumps }
+    const nowMs = Date.UTC(2026, 2, 16)
+    const ofDays = (plan: ReturnType<typeof planCopy>): readonly string[] =>
+      stepsOf(plan).map(step => step.slice('dump 202603'.length, 'dump 20260301'.length))
+    const lastOne = { minimum: 1, dumps: { last: 1 }, timeZone: 'UTC' }
+    const unwanted = unwantedOf(offered, lastOne, nowMs)
+    const plan = planCopy({ ...asked, ...unwanted })
+    expect(ofDays(plan)).toEqual(['15'])
+    expect(plan.left).toEqual(
+      [1, 8].map(day => ({
+        what: `dump ${dumpEnded(day).id}`,
+        why: 'the retention there would not keep it',
+      })),
+    )
+    expect(ofDays(planCopy({ ...asked, ...unwanted, ids: [dumpEnded(1).id] }))).toEqual(['01'])
+    // Without rules for dumps all are kept; rules for backups are not meant for them.
+    const ofBackups = { minimum: 1, last: 1, timeZone: 'UTC' }
+    expect(ofDays(planCopy({ ...asked, ...unwantedOf(offered, ofBackups, nowMs) }))).toEqual([
+      '15',
+      '08',
+      '01',
+    ])
+  })
 })
 
 const idOf = (dayOfMarch: number, parent?: number): string =>
@@ -138,6 +194,12 @@ function request({
 
 const walOf = (names: readonly string[]): Map<string, StoredWal> =>
   new Map(names.map(name => [name, walFile(name)]))
+const dump = (day: number) => summaryOfDump({ ...dumpTemplate, id: `2026030${String(day)}T030000Z-dump` })
+const dumpEnded = (dayOfMarch: number) => {
+  const day = String(dayOfMarch).padStart(2, '0')
+  const endedAt = `2026-03-${day}T03:10:00Z`
+  return summaryOfDump({ ...dumpTemplate, id: `202603${day}T030000Z-dump`, endedAt })
+}
 const walFile = (name: string): StoredWal => ({
   name,
   key: `gathr/wal/${name}.zst`,
@@ -148,8 +210,8 @@ const walFile = (name: string): StoredWal => ({
 function stepsOf(plan: CopyPlan): readonly string[] {
   expect(summaryOf(plan)).toHaveLength(plan.steps.length)
   return plan.steps.map(step =>
-    step.kind === 'backup'
-      ? `backup ${step.record.id}`
+    step.kind === 'backup' || step.kind === 'dump'
+      ? `${step.kind} ${step.record.id}`
       : `${step.kind} ${step.files.map(({ name }) => name).join(' ')}`,
   )
 }

@@ -3,12 +3,13 @@
  *
  * The order is made so that the copy is worth something as early as it can be, and never says more than is true: histories
  * of timelines first; the newest full backup with what is based on it, each after the WAL that makes it consistent; the WAL
- * that leads on from there; then what is older, the same way.
+ * that leads on from there; the newest dump; then what is older, the same way. Where no backup is missing, WAL comes before dumps.
  */
 import { limits } from '../../base/limits.ts'
 import type { BackupSummary } from '../../repository/format/backup-summary.ts'
 import { namesOfBackup } from './backup-wal.ts'
 import type { Held, Holdings, StoredWal } from './holdings.ts'
+import { chooseDumps, type DumpStep, type DumpsToCopy } from './plan-dumps.ts'
 
 export interface CopyRequest {
   readonly source: Holdings
@@ -22,7 +23,9 @@ export interface CopyRequest {
   readonly ids?: readonly string[] | undefined
   readonly wal: boolean
   readonly backups: boolean
-  /** What the destination would not keep, by id of the backup, with the reason. */
+  /** Undefined: dumps are not copied. */
+  readonly dumps?: DumpsToCopy | undefined
+  /** What the destination would not keep, by id of the backup or dump, with the reason. */
   readonly unwanted?: ReadonlyMap<string, string> | undefined
   /** WAL that the destination would not keep. */
   readonly isWalUnwanted?: ((name: string) => boolean) | undefined
@@ -34,7 +37,12 @@ export interface CopyPlan {
   readonly left: readonly LeftOut[]
   /** What should be copied and can not. */
   readonly impossible: readonly LeftOut[]
-  readonly totals: { readonly backups: number; readonly walFiles: number; readonly bytes: number }
+  readonly totals: {
+    readonly backups: number
+    readonly dumps: number
+    readonly walFiles: number
+    readonly bytes: number
+  }
 }
 
 export interface LeftOut {
@@ -42,7 +50,7 @@ export interface LeftOut {
   readonly why: string
 }
 
-export type CopyStep = WalStep | BackupStep
+export type CopyStep = WalStep | BackupStep | DumpStep
 
 export interface WalStep {
   /** `check`: it is there, and is held against the source once more. */
@@ -64,6 +72,8 @@ export interface BackupStep {
 
 export function planCopy(request: CopyRequest): CopyPlan {
   const { left, impossible, chains } = chooseBackups(request)
+  const dumps = chooseDumps(request)
+  const [newestDump, ...olderDumps] = chains.length > 0 ? dumps.steps : [undefined, ...dumps.steps]
   const planned = new Set<string>()
   const takeWal = (why: string, names: Iterable<string>): WalStep[] => {
     const files = [...names].flatMap(name => {
@@ -88,10 +98,17 @@ export function planCopy(request: CopyRequest): CopyPlan {
         backupStep(record, request),
       ]),
       ...(index === 0 ? takeWal('it leads on from the newest backups', all.filter(leadsOnFrom(chain))) : []),
+      ...(index === 0 && newestDump ? [newestDump] : []),
     ]),
     ...takeWal('the source has it', all),
+    ...olderDumps.filter(step => step !== undefined),
   ]
-  return { steps, left, impossible, totals: totalsOf(steps) }
+  return {
+    steps,
+    left: [...left, ...dumps.left],
+    impossible: [...impossible, ...dumps.impossible],
+    totals: totalsOf(steps),
+  }
 }
 
 function missingWal({ source, destination }: CopyRequest, name: string): StoredWal | undefined {
@@ -200,6 +217,7 @@ function checksOf({ source, destination, wal, isVerbatim, recheck }: CopyRequest
 function totalsOf(steps: readonly CopyStep[]): CopyPlan['totals'] {
   return {
     backups: steps.filter(({ kind }) => kind === 'backup').length,
+    dumps: steps.filter(({ kind }) => kind === 'dump').length,
     walFiles: steps.reduce((sum, step) => sum + (step.kind === 'wal' ? step.files.length : 0), 0),
     bytes: steps.reduce((sum, step) => sum + (step.kind === 'check' ? 0 : step.bytes), 0),
   }

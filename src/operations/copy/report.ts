@@ -17,9 +17,11 @@ export interface CopyReport {
 }
 
 export interface StepSummary {
-  readonly kind: 'wal' | 'check' | 'backup'
+  /** `managed`: the record of a managed server's snapshot, which stays where the vendor keeps it. */
+  readonly kind: 'wal' | 'check' | 'backup' | 'dump' | 'managed'
   readonly why: string
   readonly backup?: string
+  readonly dump?: string
   readonly bytes: number
   readonly walFiles?: number
   /** First and last WAL file. */
@@ -28,6 +30,9 @@ export interface StepSummary {
 
 export interface CopiedTotals {
   readonly backups: readonly string[]
+  readonly dumps: readonly string[]
+  /** Records of managed servers' snapshots. */
+  readonly managed: readonly string[]
   readonly walFiles: number
   readonly objects: number
   readonly bytes: number
@@ -56,14 +61,24 @@ export function summaryOf({ steps }: CopyPlan): readonly StepSummary[] {
   return steps.map(step => {
     const { kind, why, bytes } = step
     if (step.kind === 'backup') return { kind, why, bytes, backup: step.record.id }
+    if (step.kind === 'dump') return { kind, why, bytes, dump: step.record.id }
     const names = step.files.map(({ name }) => name)
     return { kind, why, bytes, walFiles: names.length, wal: [names[0] ?? '', names.at(-1) ?? ''] }
   })
 }
 
+export const managedStep = ({ id }: { readonly id: string }): StepSummary => ({
+  kind: 'managed',
+  why: 'its record is not there',
+  bytes: 0,
+  backup: id,
+})
+
 /** What a copy counts while it goes on. */
 export class CopyTally {
   readonly backups: string[] = []
+  readonly dumps: string[] = []
+  readonly managed: string[] = []
   readonly problems: CopyProblem[] = []
   walFiles = 0
   objects = 0
@@ -77,7 +92,8 @@ export class CopyTally {
   }
 
   get totals(): CopiedTotals {
-    const { backups, walFiles, objects, bytes, checked, unproven } = this
-    return { backups: [...backups], walFiles, objects, bytes, checked, unproven }
+    const { walFiles, objects, bytes, checked, unproven } = this
+    const [backups, dumps, managed] = [[...this.backups], [...this.dumps], [...this.managed]]
+    return { backups, dumps, managed, walFiles, objects, bytes, checked, unproven }
   }
 }

@@ -2,32 +2,53 @@
  * What a destination would keep of what the source has, by its own rules: a copy does not bring what the next expiry would
  * take away again.
  */
-import { keepsEverything, planRetention, type RetentionRules } from '../../policy/retention.ts'
+import { planDumps } from '../../policy/dump-retention.ts'
+import { keepsEverything } from '../../policy/keep-rules.ts'
+import { planRetention, type RetentionRules } from '../../policy/retention.ts'
+import { walNeedsOf } from '../../policy/wal-needs.ts'
+import type { DumpSummary } from '../../repository/format/dump-summary.ts'
+import { parseSegmentName } from '../../wal/segment.ts'
+import { dumpFactsOf } from '../dump-facts.ts'
 import { factsOf } from '../wal-archive.ts'
-import { namesOfBackup } from './backup-wal.ts'
 import type { Holdings } from './holdings.ts'
 import type { CopyRequest } from './plan.ts'
 
 export type Unwanted = Pick<CopyRequest, 'unwanted' | 'isWalUnwanted'>
 
+export interface Offered extends Pick<Holdings, 'backups'> {
+  readonly dumps?: readonly DumpSummary[] | undefined
+}
+
 /** Nothing is unwanted where the rules keep everything. */
-export function unwantedOf(
-  { backups }: Pick<Holdings, 'backups'>,
-  rules: RetentionRules,
-  nowMs: number,
-): Unwanted {
+export function unwantedOf({ backups, dumps = [] }: Offered, rules: RetentionRules, nowMs: number): Unwanted {
+  const unwantedDumps = planDumps(dumps.map(dumpFactsOf), rules, nowMs)
+    .filter(({ reasons }) => reasons.length === 0)
+    .map(({ dump }) => dump.id)
+  const ofBackups = unwantedBackups(backups, rules, nowMs)
+  if (unwantedDumps.length === 0) return ofBackups
+  return {
+    ...ofBackups,
+    unwanted: new Map([...(ofBackups.unwanted ?? []), ...unwantedDumps.map(id => [id, notKept] as const)]),
+  }
+}
+
+const notKept = 'the retention there would not keep it'
+
+function unwantedBackups(backups: Holdings['backups'], rules: RetentionRules, nowMs: number): Unwanted {
   if (keepsEverything(rules) && rules.walMs === undefined) return {}
-  const { verdicts, walFrom, consistentOnly } = planRetention(backups.map(factsOf), rules, nowMs)
-  const dropped = verdicts.filter(({ reasons }) => reasons.length === 0).map(({ backup }) => backup.id)
-  const unwanted = new Map(dropped.map(id => [id, 'the retention there would not keep it']))
-  const from = backups.find(({ id }) => id === walFrom?.id)
-  if (!from) return { unwanted }
-  const early = backups.filter(({ id }) => consistentOnly.some(backup => backup.id === id))
-  const needed = new Set(early.flatMap(backup => namesOfBackup(backup, backup.postgres.walSegmentSizeBytes)))
+  const plan = planRetention(backups.map(factsOf), rules, nowMs)
+  const dropped = plan.verdicts.filter(({ reasons }) => reasons.length === 0).map(({ backup }) => backup.id)
+  const unwanted = new Map(dropped.map(id => [id, notKept]))
+  const segmentSizeBytes = backups[0]?.postgres.walSegmentSizeBytes
+  if (segmentSizeBytes === undefined) return { unwanted }
+  const needs = walNeedsOf({ ...plan, isOriginKnown: () => false, segmentSizeBytes })
   return {
     unwanted,
     // Histories are small, and say where what is kept comes from.
-    isWalUnwanted: name =>
-      /^[0-9A-F]{24}/.test(name) && name.slice(0, 24) < from.startWal && !needed.has(name.slice(0, 24)),
+    isWalUnwanted: name => {
+      if (!/^[0-9A-F]{24}/.test(name)) return false
+      const { timeline, number } = parseSegmentName(name, segmentSizeBytes)
+      return needs.reason(timeline, number) === undefined
+    },
   }
 }

@@ -44,7 +44,7 @@ async function watch(
     onCopied: (report: CopyReport) => void reports.push(report),
     onTrouble: (fault: Fault) => void troubles.push(fault),
   }
-  await watchCopy(deps, { wal: true, backups: true }, stop.signal)
+  await watchCopy(deps, { wal: true, backups: true, dumps: true }, stop.signal)
   return { reports, troubles, pausesMs }
 }
 

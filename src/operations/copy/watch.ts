@@ -17,7 +17,7 @@ export interface WatchDeps extends CopyDeps {
   readonly onTrouble: (fault: Fault) => void
 }
 
-export type WatchOptions = Pick<CopyOptions, 'wal' | 'backups' | 'unwantedOf'>
+export type WatchOptions = Pick<CopyOptions, 'wal' | 'backups' | 'dumps' | 'unwantedOf'>
 
 /** What is known between two looks. */
 interface Watching {

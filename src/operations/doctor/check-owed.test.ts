@@ -19,7 +19,8 @@ test('a repository that lacks WAL is told of, with how much and why', async () =
     {
       area: 'archiving',
       state: 'advice',
-      message: 'repository "second" lacks 2 WAL files (000000010000000000000007 to 000000010000000000000009)',
+      message:
+        'repository "second" lacks 2 WAL files (000000010000000000000007 to 000000010000000000000009) that PostgreSQL was told are safe',
     },
   ])
   expect(await checkOwed(config, 'second', undefined, fake.world.clock)).toEqual([])

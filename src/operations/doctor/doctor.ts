@@ -11,6 +11,7 @@ import { openRepository, type Repository } from '../../repository/repository.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { serverUserToServe } from '../setup/server-user.ts'
+import { checkClasses } from './check-classes.ts'
 import { checkData } from './check-data.ts'
 import { checkBucket } from './bucket/check-bucket.ts'
 import { checkFolder, type FolderSurroundings } from './check-folder.ts'
@@ -19,6 +20,7 @@ import { checkKeys } from './check-keys.ts'
 import { checkOwed } from './check-owed.ts'
 import { checkClock, checkServer } from './check-server.ts'
 import { tryStorage } from './check-storage.ts'
+import { checkSnapshots, type SnapshotsToCheck } from './check-snapshots.ts'
 import { findingsOf, ok, type Finding } from './finding.ts'
 
 export interface DoctorDeps {
@@ -30,6 +32,8 @@ export interface DoctorDeps {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly launcher: string
   readonly archiveCommand: string
+  /** When the configuration says how snapshots are made. */
+  readonly snapshots: SnapshotsToCheck | undefined
 }
 
 export interface PlaceToCheck {
@@ -57,7 +61,7 @@ export async function examine(
     const dataDirectory = loaded.config.postgres.dataDirectory ?? facts?.dataDirectory
     places.push(...(await checkOwed(loaded.config, name, dataDirectory, deps.world.clock)))
   }
-  return [...config, ...server, ...host, ...places]
+  return [...config, ...server, ...host, ...places, ...(await lookAtSnapshots(deps, facts, signal))]
 }
 
 async function lookAtServer(
@@ -78,6 +82,18 @@ async function lookAtServer(
     ? await findingsOf('data', () => checkData(known, loaded.config.postgres.dataDirectory))
     : []
   return { facts, findings: [...findings, ...data] }
+}
+
+async function lookAtSnapshots(
+  { snapshots, world, loaded: { config }, progress }: DoctorDeps,
+  facts: ServerFacts | undefined,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const dataDirectory = config.postgres.dataDirectory ?? facts?.dataDirectory
+  if (!snapshots || !facts || dataDirectory === undefined) return []
+  progress.phase('looking at the volumes')
+  const owner = { cluster: config.cluster, systemIdentifier: facts.systemIdentifier }
+  return findingsOf('snapshots', () => checkSnapshots(world, snapshots, owner, dataDirectory, signal))
 }
 
 async function lookAtHost(
@@ -118,7 +134,12 @@ async function lookAtPlace(
     const keys = await findingsOf('keys', () =>
       checkKeys({ ...place, name, encryption, folder: dirname(path) }),
     )
-    return [ok('storage', `${place.storage.location} knows the cluster ${config.cluster}`), ...tried, ...keys]
+    return [
+      ok('storage', `${place.storage.location} knows the cluster ${config.cluster}`),
+      ...tried,
+      ...checkClasses(place.storage, settings),
+      ...keys,
+    ]
   })
 }
 

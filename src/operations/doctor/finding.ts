@@ -11,6 +11,7 @@ export const areas = [
   'keys',
   'clock',
   'tools',
+  'snapshots',
 ] as const
 
 export interface Finding {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { countRequests } from '../../../test/fakes/counting-storage.ts'
 import { backupRecord, putBackupObjects } from '../../../test/support/backup-records.ts'
+import { putDump } from '../../../test/fakes/stored-dumps.ts'
 import { Fault, isFault } from '../../base/fault.ts'
 import { silentLog } from '../../base/log.ts'
 import { silentProgress } from '../../base/progress.ts'
@@ -52,6 +53,27 @@ const run = (
     options,
     signal,
   )
+
+test('dumps are locked for as long as their own rules keep them, and the note says so', async () => {
+  const side = { name: 'main', repository, storage, recipients: [], identities: [] }
+  const at = (ms: number) => new Date(ms).toISOString()
+  const id = '20260228T030000Z-dump'
+  await putDump(side, id, { startedAt: at(startMs - 1 * day), endedAt: at(startMs - 1 * day) })
+  const rules = { withinMs: 5 * day, dumps: { withinMs: 10 * day } }
+  const report = await run(rules)
+  expect(report.dumps).toMatchObject([{ name: id, until: at(startMs + 9 * day) }])
+  for await (const { key } of storage.list('gathr/dumps/', signal)) {
+    const deleting = storage.delete([key], signal)
+    await expect(deleting, key).rejects.toSatisfy(error => isFault(error, 'OBJECT_LOCKED'))
+  }
+  const again = countRequests(storage)
+  expect((await run(rules, {}, again.storage)).extended).toBe(0)
+  expect(again.requests.retain).toBe(0)
+  // Nothing is said of dumps: they are kept for ever, and locked for a day at each run.
+  expect((await run({ withinMs: 5 * day }, { everything: true })).dumps).toMatchObject([
+    { name: id, until: at(startMs + 1 * day) },
+  ])
+})
 
 const nameOf = (number: number, timeline = 1): string =>
   segmentName({ timeline, number: BigInt(number) }, identity.walSegmentSizeBytes)
@@ -188,7 +210,8 @@ describe('locks', () => {
     const backupOnly = counted.requests.list - before.list
     await run({ withinMs: 14 * day, walMs: 7 * day })
     expect(counted.requests.retain - before.retain).toBeLessThan(40)
-    expect(counted.requests.list - before.list - backupOnly).toBeLessThan(10)
+    // One of them lists what is held.
+    expect(counted.requests.list - before.list - backupOnly).toBeLessThan(11)
     expect(counted.requests.retain / (30 * segmentsADay)).toBeLessThan(2)
   })
 
@@ -198,7 +221,8 @@ describe('locks', () => {
     const counted = countRequests(storage)
     const report = await run({ withinMs: 30 * day }, {}, counted.storage)
     expect(report.extended).toBeLessThanOrEqual(2)
-    expect(counted.requests.list + counted.requests.get).toBeLessThan(12)
+    // One of them lists what is held.
+    expect(counted.requests.list + counted.requests.get).toBeLessThan(13)
   })
 
   test('are only told with a dry run', async () => {
@@ -260,5 +284,51 @@ describe('locks', () => {
     const [record] = await live(2, { withinMs: 30 * day })
     if (!record) throw new Error('there is one')
     expect(await backupLock(record)).toBe(30)
+  })
+})
+
+describe('snapshots of volumes', () => {
+  const volume = {
+    name: 'data',
+    reference: 'eu-central-1/snap-1',
+    source: 'vol-1',
+    mountPath: '/srv/pg',
+    fileSystem: 'xfs',
+    sizeBytes: null,
+    trees: [{ holds: 'data' as const, path: '/srv/pg/main', inside: 'main' }],
+    details: {},
+    copies: [{ region: 'eu-west-1', reference: 'eu-west-1/snap-2', details: {} }],
+  }
+
+  test('are locked with their backup; when they can not be, everything else is, and they are tried again', async () => {
+    const record = {
+      ...backupRecord({ id: '20260301T020000Z-snapshot', endedAt: new Date(startMs).toISOString() }),
+      kind: 'snapshot' as const,
+      snapshot: { provider: 'aws-ebs', volumes: [volume] },
+    }
+    await putBackupObjects(storage, record)
+    await commitBackup(repository, record, signal)
+    const asked: string[] = []
+    let isDown = true
+    const deps = {
+      repository,
+      rules: {
+        mode: 'governance' as const,
+        retention: { minimum: 1, timeZone: 'UTC', withinMs: 10 * day },
+      },
+      world,
+      progress: silentProgress,
+      log: silentLog,
+      lockVolumes: ({ id }: BackupRecord, { mode, untilMs }: { mode: string; untilMs: number }) => {
+        if (isDown) return Promise.reject(new Fault('CLOUD_UNAVAILABLE', 'no answer', { hint: '' }))
+        asked.push(`${id} ${mode} ${String((untilMs - startMs) / day)}`)
+        return Promise.resolve(2)
+      },
+    }
+    await expect(extendLocks(deps, {}, signal)).rejects.toMatchObject({ code: 'CLOUD_UNAVAILABLE' })
+    isDown = false
+    await extendLocks(deps, {}, signal)
+    await extendLocks(deps, {}, signal)
+    expect(asked).toEqual([`${record.id} governance 10`])
   })
 })

@@ -1,7 +1,7 @@
 /** What a run of `lock` tells: what is locked until when, and why. This is what `--json` prints. */
 import type { LockNote } from '../../repository/format/lock-note.ts'
 import { parseSegmentName } from '../../wal/segment.ts'
-import type { LockTimes } from './lock-times.ts'
+import type { BackupLockTime, LockTimes } from './lock-times.ts'
 
 export interface LockReport {
   readonly mode: LockNote['mode']
@@ -10,11 +10,12 @@ export interface LockReport {
   /** Objects whose lock was set or extended. */
   readonly extended: number
   readonly backups: readonly LockedItem[]
+  readonly dumps: readonly LockedItem[]
   readonly wal: readonly (LockedItem & { readonly last: string })[]
 }
 
 export interface LockedItem {
-  /** The id of a backup, or the first of some segments. */
+  /** The id of a backup or dump, or the first of some segments. */
   readonly name: string
   /** ISO 8601, in UTC. */
   readonly until: string
@@ -22,12 +23,17 @@ export interface LockedItem {
 }
 
 export function reportOf(
-  { backups, wal }: Pick<LockNote, 'backups' | 'wal'>,
-  times: LockTimes,
+  { backups, dumps = [], wal }: Pick<LockNote, 'backups' | 'dumps' | 'wal'>,
+  times: LockTimes & { readonly dumps: readonly BackupLockTime[] },
   more: Pick<LockReport, 'mode' | 'extended' | 'dryRun'>,
   segmentSizeBytes: number,
 ): LockReport {
-  const reasons = new Map(times.backups.map(({ id, reason }) => [id, reason]))
+  const reasons = new Map([...times.backups, ...times.dumps].map(({ id, reason }) => [id, reason]))
+  const itemOf = ({ id, until }: LockNote['backups'][number]): LockedItem => ({
+    name: id,
+    until,
+    reason: reasons.get(id) ?? noLonger,
+  })
   const rows: (LockedItem & { readonly last: string })[] = []
   for (const { first, last, until } of wal) {
     const { timeline, number } = parseSegmentName(first, segmentSizeBytes)
@@ -39,7 +45,8 @@ export function reportOf(
   }
   return {
     ...more,
-    backups: backups.map(({ id, until }) => ({ name: id, until, reason: reasons.get(id) ?? noLonger })),
+    backups: backups.map(itemOf),
+    dumps: dumps.map(itemOf),
     wal: rows,
   }
 }

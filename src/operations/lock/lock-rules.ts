@@ -2,7 +2,8 @@
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Config } from '../../config/config.ts'
-import { keepsEverything, type RetentionRules } from '../../policy/retention.ts'
+import { keepsEverything, type KeepRules } from '../../policy/keep-rules.ts'
+import type { RetentionRules } from '../../policy/retention.ts'
 import type { Retention } from '../../storage/storage.ts'
 
 export interface LockRules {
@@ -13,17 +14,27 @@ export interface LockRules {
 
 /** Of what a repository keeps: its own rules, or those for all. */
 export function retentionOf(config: Config, name: string): RetentionRules {
-  const { backups, wal, timeZone, minimum } = config.repositories[name]?.retention ?? config.retention
-  const { within, ...counts } = backups
-  return { ...counts, withinMs: within, walMs: wal, timeZone, minimum }
+  const { backups, snapshots, dumps, wal, timeZone, minimum } =
+    config.repositories[name]?.retention ?? config.retention
+  return {
+    ...keepRulesOf(backups),
+    snapshots: keepRulesOf(snapshots),
+    dumps: keepRulesOf(dumps),
+    walMs: wal,
+    timeZone,
+    minimum,
+  }
+}
+
+function keepRulesOf({ within, ...counts }: Config['retention']['backups']): KeepRules {
+  return { ...counts, withinMs: within }
 }
 
 /** Undefined when nothing is locked there. CONFIG_INVALID when the rules would lock everything for ever. */
 export function lockRulesOf(config: Config, name: string): LockRules | undefined {
   const lock = config.repositories[name]?.lock
   if (!lock) return undefined
-  if (lock.keep !== 'policy')
-    return { mode: lock.mode, retention: { withinMs: lock.keep, minimum: 1, timeZone: 'UTC' } }
+  if (lock.keep !== 'policy') return { mode: lock.mode, retention: keptFor(lock.keep) }
   const retention = retentionOf(config, name)
   if (!keepsEverything(retention)) return { mode: lock.mode, retention }
   throw new Fault(
@@ -35,8 +46,20 @@ export function lockRulesOf(config: Config, name: string): LockRules | undefined
   )
 }
 
-/** How long new objects are locked as they are written: as long as they are sure to be kept, and a day at least. */
-export function firstLock({ retention }: LockRules): { readonly backupMs: number; readonly walMs: number } {
+function keptFor(withinMs: number): RetentionRules {
+  return { withinMs, dumps: { withinMs }, minimum: 1, timeZone: 'UTC' }
+}
+
+/**
+ * How long new objects are locked as they are written: as long as they are sure to be kept, and a day at least. Dumps no
+ * longer than that: one that fails leaves nothing, and one that is committed is locked as long as it is kept at once.
+ */
+export function firstLock({ retention }: LockRules): {
+  readonly backupMs: number
+  readonly walMs: number
+  readonly dumpMs: number
+} {
   const { withinMs = 0, walMs = withinMs } = retention
-  return { backupMs: Math.max(withinMs, limits.lockMsMin), walMs: Math.max(walMs, limits.lockMsMin) }
+  const { lockMsMin } = limits
+  return { backupMs: Math.max(withinMs, lockMsMin), walMs: Math.max(walMs, lockMsMin), dumpMs: lockMsMin }
 }

@@ -1,5 +1,5 @@
 /**
- * Until when backups and WAL have to be locked, by the rules of retention. Decides only.
+ * Until when backups, dumps and WAL have to be locked, by the rules of retention. Decides only.
  *
  * A backup is locked for as long as it is sure to be kept. WAL is locked for the backups that need it: to become
  * consistent, and (where every moment is to be kept) to go on from them.
@@ -7,7 +7,9 @@
 import { limits } from '../../base/limits.ts'
 import { formatDuration } from '../../base/units.ts'
 import type { BackupFacts } from '../../policy/backup-facts.ts'
-import { lastUntilMs, planRetention, type KeepReason, type RetentionRules } from '../../policy/retention.ts'
+import { planDumps, type DumpFacts } from '../../policy/dump-retention.ts'
+import { lastUntilMs, type KeepReason, type MoreReasons } from '../../policy/keep-rules.ts'
+import { planRetention, type RetentionRules } from '../../policy/retention.ts'
 import { segmentAt, segmentBefore } from '../../wal/segment.ts'
 
 export interface LockTime {
@@ -19,6 +21,20 @@ export interface LockTime {
 
 export interface BackupLockTime extends LockTime {
   readonly id: string
+}
+
+/** Of dumps that are kept, the newest first. A dump stands alone: nothing else is locked for its sake. */
+export function dumpLockTimes(
+  dumps: readonly DumpFacts[],
+  rules: RetentionRules,
+  nowMs: number,
+  /** Of what is held. */
+  held: MoreReasons = new Map(),
+): readonly BackupLockTime[] {
+  return planDumps(dumps, rules, nowMs, held)
+    .filter(({ reasons }) => reasons.length > 0)
+    .map(({ dump, reasons }) => ({ id: dump.id, ...timeOf(reasons, nowMs) }))
+    .toReversed()
 }
 
 export interface LockTimes {
@@ -37,8 +53,10 @@ export function lockTimes(
   rules: RetentionRules,
   segmentSizeBytes: number,
   nowMs: number,
+  /** Of what is held. */
+  held: MoreReasons = new Map(),
 ): LockTimes {
-  const { verdicts } = planRetention(backups, rules, nowMs)
+  const { verdicts } = planRetention(backups, rules, nowMs, { reasons: held })
   const kept = verdicts
     .filter(({ reasons }) => reasons.length > 0)
     .map(({ backup, reasons }) => ({ ...spanOf(backup, segmentSizeBytes), ...timeOf(reasons, nowMs) }))

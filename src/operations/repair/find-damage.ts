@@ -1,14 +1,21 @@
 /**
- * Reads everything of one repository and finds what is not right: objects of backups by the hashes that their records say, for
- * which no key is needed; WAL by its own head, for which one is.
+ * Reads everything of one repository and finds what is not right: objects of backups and dumps by the hashes that their records
+ * say, for which no key is needed; WAL by its own head, for which one is.
  */
 import { isFault } from '../../base/fault.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
 import type { Progress } from '../../base/progress.ts'
 import { scanCatalog } from '../../repository/catalog.ts'
-import type { BackupRecord, StoredObjectRecord } from '../../repository/format/backup-record.ts'
-import { backupFolder, commitName } from '../../repository/layout.ts'
+import {
+  folderOfCommit,
+  keyOfCommit,
+  objectsOfCommit,
+  type CommitRecord,
+} from '../../repository/commit-record.ts'
+import { scanDumps } from '../../repository/dump-catalog.ts'
+import type { StoredObjectRecord } from '../../repository/format/backup-record.ts'
+import type { DamagedBackup } from '../../repository/stored-records.ts'
 import type { StoredStream } from '../../repository/stored-stream.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { readHoldings, type StoredWal } from '../copy/holdings.ts'
@@ -19,9 +26,10 @@ import { lackingWal } from './lacking-wal.ts'
 import type { CheckedTotals, Damage } from './report.ts'
 
 export interface RepairScope {
-  /** Only these backups, and not the WAL. */
+  /** Only these backups and dumps, and not the WAL. */
   readonly ids: readonly string[] | undefined
   readonly backups: boolean
+  readonly dumps: boolean
   readonly wal: boolean
 }
 
@@ -43,6 +51,7 @@ export interface FindDeps {
 export async function findDamage(deps: FindDeps, scope: RepairScope, signal: AbortSignal): Promise<Found> {
   const search = new Search(deps)
   if (scope.backups) await search.backups(scope.ids, signal)
+  if (scope.dumps) await search.dumps(scope.ids, signal)
   if (scope.wal) await search.wal(signal)
   const inOrder = search.damages.toSorted((a, b) => (a.key < b.key ? -1 : 1))
   return { damages: inOrder, checked: search.checked }
@@ -52,47 +61,88 @@ class Search {
   readonly damages: Damage[] = []
   readonly #deps: FindDeps
   #backups = 0
+  #dumps = 0
   #objects = 0
   #bytes = 0
   #unjudged = 0
+  #cold = 0
 
   constructor(deps: FindDeps) {
     this.#deps = deps
   }
 
   get checked(): CheckedTotals {
-    return { backups: this.#backups, objects: this.#objects, bytes: this.#bytes, unjudged: this.#unjudged }
+    return {
+      backups: this.#backups,
+      dumps: this.#dumps,
+      objects: this.#objects,
+      bytes: this.#bytes,
+      unjudged: this.#unjudged,
+      cold: this.#cold,
+    }
   }
 
   async backups(ids: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
+    const { backups, damaged } = await scanCatalog(this.#deps.target.repository, signal)
+    this.#backups = await this.#commits({ records: backups, damaged }, 'reading backups', ids, signal)
+  }
+
+  async dumps(ids: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
+    const { dumps, damaged } = await scanDumps(this.#deps.target.repository, signal)
+    if (dumps.length + damaged.length === 0) return
+    this.#dumps = await this.#commits({ records: dumps, damaged }, 'reading dumps', ids, signal)
+  }
+
+  /** Returns how many were read. */
+  async #commits(
+    all: { readonly records: readonly CommitRecord[]; readonly damaged: readonly DamagedBackup[] },
+    phase: string,
+    ids: readonly string[] | undefined,
+    signal: AbortSignal,
+  ): Promise<number> {
     const { repository } = this.#deps.target
-    const { backups, damaged } = await scanCatalog(repository, signal)
     const isAsked = ({ id }: { readonly id: string }): boolean => ids?.includes(id) ?? true
-    const records = backups.filter(isAsked)
-    for (const { id, fault } of damaged.filter(isAsked)) {
-      const key = `${backupFolder(repository.identity.cluster, id)}/${commitName}`
+    const records = all.records.filter(isAsked)
+    for (const { id, fault } of all.damaged.filter(isAsked)) {
+      const key = keyOfCommit(repository.identity.cluster, id)
       this.damages.push({ kind: 'record', key, id, found: 'damaged', message: fault.message })
     }
     const bytes = records.reduce((sum, { sizes }) => sum + sizes.storedBytes, 0)
-    this.#deps.progress.phase('reading backups', bytes)
-    this.#backups = records.length
-    const objects = records.flatMap(record =>
-      [...record.packs, record.manifest, record.backupManifest].map(object => ({ record, object })),
-    )
+    this.#deps.progress.phase(phase, bytes)
+    const objects = records.flatMap(record => objectsOfCommit(record).map(object => ({ record, object })))
     await inParallel(objects, limits.copyParallel, (one, stop) => this.#object(one, stop), signal)
+    return records.length
   }
 
   async #object(
-    { record, object }: { readonly record: BackupRecord; readonly object: StoredObjectRecord },
+    { record, object }: { readonly record: CommitRecord; readonly object: StoredObjectRecord },
     signal: AbortSignal,
   ): Promise<void> {
     const { repository } = this.#deps.target
-    const { name, ...expected } = object
-    const key = `${backupFolder(repository.identity.cluster, record.id)}/${name}`
-    const there = await measureIfThere(repository.storage, key, signal)
+    const { name, sizeBytes, sha256 } = object
+    const expected = { sizeBytes, sha256 }
+    const key = `${folderOfCommit(repository.identity.cluster, record.id)}/${name}`
+    const there = await this.#measured(repository.storage, key, expected, signal)
     this.#read(there?.sizeBytes ?? 0)
     const wrong = difference(there, expected)
     if (wrong) this.damages.push({ kind: 'object', key, record, expected, ...wrong })
+  }
+
+  /** What is cold is not read: that it is there in its size has to do. */
+  async #measured(
+    storage: Storage,
+    key: string,
+    expected: StoredStream,
+    signal: AbortSignal,
+  ): Promise<StoredStream | undefined> {
+    try {
+      return await measureIfThere(storage, key, signal)
+    } catch (error) {
+      if (!isFault(error, 'OBJECT_COLD')) throw error
+    }
+    this.#cold++
+    const info = await storage.stat(key, signal)
+    return info && { sizeBytes: info.sizeBytes, sha256: expected.sha256 }
   }
 
   async wal(signal: AbortSignal): Promise<void> {
@@ -120,6 +170,10 @@ class Search {
       if (proof.unproven === 'no key') this.#unjudged++
       else this.damages.push({ kind: 'wal', key, name, sha256, found: 'damaged', message: noKeyOpens(key) })
     } catch (error) {
+      if (isFault(error, 'OBJECT_COLD')) {
+        this.#cold++
+        return
+      }
       if (!isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) throw error
       this.damages.push({
         kind: 'wal',

@@ -3,9 +3,12 @@ import { assert } from '../../base/assert.ts'
 import { Fault, isFault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Progress } from '../../base/progress.ts'
-import { indexCommitted } from '../../repository/catalog-index.ts'
-import { parseBackupRecord } from '../../repository/format/backup-json.ts'
-import { backupFolder, commitName } from '../../repository/layout.ts'
+import {
+  folderOfCommit,
+  indexCommit,
+  keyOfCommit,
+  parseCommitRecord,
+} from '../../repository/commit-record.ts'
 import { readWhole } from '../../repository/objects.ts'
 import type { StoredStream } from '../../repository/stored-stream.ts'
 import { bodyOf } from '../../storage/storage.ts'
@@ -119,16 +122,16 @@ async function mendRenamed(
 ): Promise<Fault | undefined> {
   const { repository } = deps.target
   const { id } = damage.record
-  const folder = `${backupFolder(repository.identity.cluster, id)}/`
-  const recordKey = `${folder}${commitName}`
+  const folder = `${folderOfCommit(repository.identity.cluster, id)}/`
+  const recordKey = keyOfCommit(repository.identity.cluster, id)
   const bytes = await readWhole(repository.storage, recordKey, limits.recordSizeBytesMax, signal)
   if (!bytes) return vanished(recordKey)
-  const record = parseBackupRecord(bytes, recordKey)
+  const record = parseCommitRecord(id, bytes, recordKey)
   const made = recordWithObject(bytes, record, damage.key.slice(folder.length), replacement.renamed)
   await repository.storage.delete([recordKey], signal)
   const fault = await mendObject(deps, damage, replacement, signal)
   await repository.storage.put(recordKey, bodyOf(fault ? bytes : made), signal)
-  await indexCommitted(repository, id, signal)
+  await indexCommit(repository, id, signal)
   return fault
 }
 

@@ -30,7 +30,7 @@ const [mine, theirs] = await Promise.all([generateIdentity(), generateIdentity()
 const id = '20260301T020000Z-full'
 const folder = `gathr/backups/${id}`
 const walKeyOf = (number: number): string => `gathr/wal/00000001/00000016/${segment(number)}.zst.age`
-const everything = { ids: undefined, backups: true, wal: true, dryRun: false }
+const everything = { ids: undefined, backups: true, dumps: true, wal: true, dryRun: false }
 
 describe.each([
   ['the same recipients', mine],
@@ -57,6 +57,9 @@ describe.each([
       ])
       // The record can not be told to be right while objects beside it are not: those are unknown without it.
       expect(report.unrepaired.map(({ object }) => object)).toEqual([`${folder}/backup.json`])
+      expect(report.unrepaired[0]?.hint).toContain(
+        `run \`holdfast copy --from ${whole.name} --to ${hurt.name} ${id}\``,
+      )
       await replace(
         hurt.storage,
         `${folder}/backup.json`,
@@ -81,6 +84,24 @@ describe.each([
       expect(await run(hurt, [whole], everything)).toMatchObject({ unrepaired: [], mended: { length: 1 } })
       if (isBack && keys !== mine) await expectSameContent(hurt, before)
       else expect(await objectsIn(hurt.storage)).toEqual(before)
+      expect(await run(hurt, [whole], everything)).toMatchObject({ mended: [], unrepaired: [] })
+    }
+  })
+
+  test('a backup whose record and packs are hurt is copied anew, once what is left of it is removed', async () => {
+    for (const isBack of [false, true]) {
+      const { main, copy } = await scene(keys)
+      const [hurt, whole] = isBack ? [main, copy] : [copy, main]
+      await damage(hurt.storage, `${folder}/backup.json`)
+      await hurt.storage.delete([`${folder}/data/00001.tar.zst.age`], signal)
+      const { unrepaired } = await run(hurt, [whole], everything)
+      expect(unrepaired).toMatchObject([
+        { hint: expect.stringContaining('Remove all that is left') as string },
+      ])
+      const left = [...(await objectsIn(hurt.storage)).keys()].filter(key => key.startsWith(`${folder}/`))
+      await hurt.storage.delete(left, signal)
+      const options = { ids: [id], wal: false, backups: true, dumps: false, dryRun: false }
+      expect((await copyRepository(copyDeps(whole, hurt), options, signal)).problems).toEqual([])
       expect(await run(hurt, [whole], everything)).toMatchObject({ mended: [], unrepaired: [] })
     }
   })
@@ -177,7 +198,7 @@ async function scene(keys: typeof mine): Promise<{ main: MemorySide; copy: Memor
   await putBackup(main, id, [1, 3])
   await putWal(main, [segment(4), segment(5)])
   const place = emptyPlace('second', keys)
-  const all = { ids: undefined, wal: true, backups: true, dryRun: false }
+  const all = { ids: undefined, wal: true, backups: true, dumps: true, dryRun: false }
   expect((await copyRepository(copyDeps(main, place), all, signal)).problems).toEqual([])
   return { main, copy: await withRepository(place) }
 }

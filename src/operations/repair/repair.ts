@@ -6,7 +6,8 @@ import { Fault, isFault } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { World } from '../../base/world.ts'
-import { acquireLease, leaseOwner } from '../../repository/lease.ts'
+import { acquireLease, leaseOwner, type Lease } from '../../repository/lease.ts'
+import { backupShelf, dumpShelf, shelfOf, type Shelf } from '../../repository/shelf.ts'
 import type { CopySide } from '../copy/sides.ts'
 import { findDamage, type Found, type JudgeWal, type RepairScope } from './find-damage.ts'
 import { findReplacement, mend, type MendDeps } from './mend.ts'
@@ -52,13 +53,23 @@ async function mendAll(deps: RepairDeps, found: Found, signal: AbortSignal): Pro
   if (found.damages.length === 0) return { mended: [], unrepaired: [] }
   const { target, world, progress } = deps
   const owner = await leaseOwner(`repair of ${target.name}`)
+  const isHurt = (shelf: Shelf): boolean => found.damages.some(damage => shelfHit(damage) === shelf)
+  const lease = (shelf: Shelf): Promise<Lease> =>
+    acquireLease(target.repository, shelf.lease, owner, world, signal)
   // Nobody sweeps, expires or commits here meanwhile.
-  await using lease = await acquireLease(target.repository, 'backup', owner, world, signal)
-  const held = AbortSignal.any([signal, lease.lost])
+  await using ofBackups = isHurt(backupShelf) ? await lease(backupShelf) : undefined
+  await using ofDumps = isHurt(dumpShelf) ? await lease(dumpShelf) : undefined
+  const held = AbortSignal.any([signal, ofBackups?.lost ?? signal, ofDumps?.lost ?? signal])
   progress.phase('repairing')
   return await forEachDamage(deps, found, held, (damage, replacement) =>
     mend(deps, damage, replacement, held),
   )
+}
+
+/** WAL goes with the backups. */
+function shelfHit(damage: Damage): Shelf {
+  if (damage.kind === 'wal') return backupShelf
+  return shelfOf(damage.kind === 'record' ? damage.id : damage.record.id)
 }
 
 function judgeAll(deps: RepairDeps, found: Found, signal: AbortSignal): Promise<Outcome> {

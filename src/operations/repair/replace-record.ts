@@ -1,13 +1,16 @@
 /**
- * A `backup.json` that can not be read, made again from that of another repository: when the objects beside it are, by
+ * A `backup.json` or `dump.json` that can not be read, made again from that of another repository: when the objects beside it are, by
  * their hashes, the ones that the record to be written would name.
  */
 import { Fault, isFault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
-import { indexCommitted } from '../../repository/catalog-index.ts'
-import { readBackup } from '../../repository/catalog.ts'
-import type { BackupRecord } from '../../repository/format/backup-record.ts'
-import { backupFolder } from '../../repository/layout.ts'
+import {
+  folderOfCommit,
+  indexCommit,
+  objectsOfCommit,
+  readCommitRecord,
+  type CommitRecord,
+} from '../../repository/commit-record.ts'
 import { readWhole } from '../../repository/objects.ts'
 import type { StoredStream } from '../../repository/stored-stream.ts'
 import { bodyOf } from '../../storage/storage.ts'
@@ -29,17 +32,17 @@ export async function replaceRecord(
   signal: AbortSignal,
 ): Promise<RecordReplacement | Fault> {
   try {
-    const record = await readBackup(side.repository, id, signal)
+    const record = await readCommitRecord(side.repository, id, signal)
     const bytes = await readWhole(side.repository.storage, key, limits.recordSizeBytesMax, signal)
     const stored = await measureObjects(target, record, signal)
-    if (!bytes) return unlike(side)
+    if (!bytes || !stored) return unlike(target, side, record)
     const made = await fittingRecord(target, side, { bytes, record, stored }, signal)
-    if (!made) return unlike(side)
+    if (!made) return unlike(target, side, record)
     return {
       side,
       async put(stop) {
         await target.repository.storage.put(key, bodyOf(made), stop)
-        await indexCommitted(target.repository, id, stop)
+        await indexCommit(target.repository, id, stop)
       },
     }
   } catch (error) {
@@ -50,7 +53,7 @@ export async function replaceRecord(
 
 interface Known {
   readonly bytes: Uint8Array
-  readonly record: BackupRecord
+  readonly record: CommitRecord
   /** What lies in the damaged repository. */
   readonly stored: ReadonlyMap<string, StoredStream>
 }
@@ -61,11 +64,13 @@ async function fittingRecord(
   { bytes, record, stored }: Known,
   signal: AbortSignal,
 ): Promise<Uint8Array | undefined> {
-  const isAsNamed = objectsOf(record).every(object => isSame(stored.get(object.name) ?? nothing, object))
+  const isAsNamed = objectsOfCommit(record).every(object =>
+    isSame(stored.get(object.name) ?? nothing, object),
+  )
   if (isAsNamed) return bytes
   if (side.identities.length === 0 || isSameSet(record.recipients, target.recipients)) return undefined
-  for (const { name } of objectsOf(record)) {
-    const key = `${backupFolder(record.cluster, record.id)}/${name}`
+  for (const { name } of objectsOfCommit(record)) {
+    const key = `${folderOfCommit(record.cluster, record.id)}/${name}`
     const made = await rewrapped(side, key, target.recipients, signal)
     if (!made) return undefined
     // With its first header an object has other bytes; both made anew in the same way, they are the same.
@@ -97,24 +102,30 @@ async function rewrapped(
   return 'outcome' in made ? undefined : made
 }
 
+/** Undefined when one of them is missing, too. */
 async function measureObjects(
   { repository }: CopySide,
-  record: BackupRecord,
+  record: CommitRecord,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, StoredStream>> {
+): Promise<ReadonlyMap<string, StoredStream> | undefined> {
   const stored = new Map<string, StoredStream>()
-  for (const { name } of objectsOf(record)) {
-    const key = `${backupFolder(record.cluster, record.id)}/${name}`
-    stored.set(name, await measure(repository.storage.get(key, undefined, signal)))
+  for (const { name } of objectsOfCommit(record)) {
+    const key = `${folderOfCommit(record.cluster, record.id)}/${name}`
+    try {
+      stored.set(name, await measure(repository.storage.get(key, undefined, signal)))
+    } catch (error) {
+      if (isFault(error, 'OBJECT_MISSING')) return undefined
+      throw error
+    }
   }
   return stored
 }
 
 const nothing: StoredStream = { sizeBytes: -1, sha256: '' }
-const objectsOf = ({ packs, manifest, backupManifest }: BackupRecord) => [...packs, manifest, backupManifest]
 
-function unlike(side: CopySide): Fault {
-  return new Fault('OBJECT_CORRUPT', `the objects beside it are not those that "${side.name}" has`, {
-    hint: 'Remove the folder of this backup and copy it anew.',
+/** Nothing here says which of the objects are right, so none is touched. */
+function unlike(target: CopySide, side: CopySide, { cluster, id }: CommitRecord): Fault {
+  return new Fault('OBJECT_CORRUPT', `the objects beside it are not all those that "${side.name}" has`, {
+    hint: `Remove all that is left in ${target.repository.storage.location}/${folderOfCommit(cluster, id)}/, and run \`holdfast copy --from ${side.name} --to ${target.name} ${id}\`.`,
   })
 }

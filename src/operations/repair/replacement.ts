@@ -1,11 +1,11 @@
 /** Finds the right bytes for what is damaged, and proves them before anything is touched. */
 import { Fault, isFault } from '../../base/fault.ts'
 import type { Rewrapping } from '../../pipeline/age-rewrap.ts'
-import { readBackup } from '../../repository/catalog.ts'
+import { objectsOfCommit, readCommitRecord } from '../../repository/commit-record.ts'
 import type { StoredStream } from '../../repository/stored-stream.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { wantedOf, type ObjectCopy } from '../copy/copy-object.ts'
-import { isSameBackup } from '../copy/copied-record.ts'
+import { isSameCommit } from '../copy/copied-record.ts'
 import { sameName } from '../copy/wal-job.ts'
 import { isSame, measure, openSource, type ObjectSource } from '../copy/object-source.ts'
 import { proveWal } from '../copy/prove-wal.ts'
@@ -23,7 +23,7 @@ export interface Replacement {
 export type Candidate = Replacement | Fault
 
 /**
- * A pack or manifest has to come out with the very hash that the damaged repository's own record says: as it lies there, or
+ * An object of a backup or dump has to come out with the very hash that the damaged repository's own record says: as it lies there, or
  * with its key wrapped for the recipients of that record.
  */
 export async function replaceObject(
@@ -60,16 +60,14 @@ async function resealed(
 ): Promise<Replacement | undefined> {
   const { identities, repository } = side
   if (identities.length === 0 || record.recipients.length === 0) return undefined
-  const other = await readBackup(repository, record.id, signal)
+  const other = await readCommitRecord(repository, record.id, signal)
   const isCopy = [
     other.copiedFrom?.repository === target.repository.id,
     record.copiedFrom?.repository === repository.id,
     record.copiedFrom !== undefined && record.copiedFrom.repository === other.copiedFrom?.repository,
   ].includes(true)
-  const named = [...other.packs, other.manifest, other.backupManifest].find(({ name }) =>
-    key.endsWith(`/${name}`),
-  )
-  if (!isCopy || !isSameBackup(record, other) || !named) return undefined
+  const named = objectsOfCommit(other).find(({ name }) => key.endsWith(`/${name}`))
+  if (!isCopy || !isSameCommit(record, other) || !named) return undefined
   if (!isSame(await measure(source.open()), named)) return undefined
   const rewrapping = { identities, recipients: record.recipients }
   const renamed = await wouldBe(source, rewrapping, target.repository.storage)
@@ -140,18 +138,18 @@ async function wouldBe(
 
 function lacks(side: CopySide, key: string): Fault {
   return new Fault('OBJECT_MISSING', `"${side.name}" does not have it`, {
-    hint: `Look for ${key} in other copies of the repository; else make a new backup.`,
+    hint: `Look for ${key} in other copies of the repository; else make a new backup or dump.`,
   })
 }
 
 function unlike(side: CopySide, key: string): Fault {
   return new Fault(
     'OBJECT_CORRUPT',
-    `what "${side.name}" has does not give the bytes that backup.json says`,
+    `what "${side.name}" has does not give the bytes that its record here says`,
     {
       hint:
         `Run \`holdfast verify --repository ${side.name}\`: ${key} is damaged there, too, or was sealed there on its own. ` +
-        'Then remove the folder of this backup and copy it anew, or make a new backup.',
+        'Then remove the folder and copy it anew, or make a new backup or dump.',
     },
   )
 }

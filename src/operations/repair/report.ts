@@ -1,6 +1,6 @@
 /** What a repair found and did: what `--json` prints. */
 import type { Fault } from '../../base/fault.ts'
-import type { BackupRecord } from '../../repository/format/backup-record.ts'
+import type { CommitRecord } from '../../repository/commit-record.ts'
 import type { StoredStream } from '../../repository/stored-stream.ts'
 
 export interface RepairReport {
@@ -16,10 +16,13 @@ export interface RepairReport {
 
 export interface CheckedTotals {
   readonly backups: number
+  readonly dumps: number
   readonly objects: number
   readonly bytes: number
   /** WAL files that nobody could judge for want of a key. */
   readonly unjudged: number
+  /** Objects in a cold storage class: they are there, and were not read. */
+  readonly cold: number
 }
 
 export interface Mended {
@@ -45,14 +48,14 @@ interface AnyDamage {
   readonly message: string
 }
 
-/** A pack or a manifest: its record says what it has to be. */
+/** An object of a backup or dump: its record says what it has to be. */
 export interface ObjectDamage extends AnyDamage {
   readonly kind: 'object'
-  readonly record: BackupRecord
+  readonly record: CommitRecord
   readonly expected: StoredStream
 }
 
-/** A `backup.json` that can not be read. */
+/** A `backup.json` or `dump.json` that can not be read. */
 export interface RecordDamage extends AnyDamage {
   readonly kind: 'record'
   readonly id: string
@@ -74,4 +77,4 @@ export function unrepaired(
 }
 
 const noSourceHint =
-  'No other repository has it whole. Make a new backup, so that what depends on this is not needed any more.'
+  'No other repository has it whole. Make a new backup or dump, so that what depends on this is not needed any more.'

@@ -3,22 +3,23 @@
  * place of the original, "the newest timeline" no longer leads to what was there shortly before; nobody should find that
  * out afterwards.
  */
-import type { Archive, TimelineWal } from '../../policy/archive.ts'
+import { limits } from '../../base/limits.ts'
 import type { TimelinePath } from '../../policy/timeline-path.ts'
 import { formatMicros, type Micros } from '../../wal/time.ts'
+import type { ArchiveView } from '../archive-view.ts'
 import type { WalLookup } from '../wal-lookup.ts'
 
 export async function noteLeftTimelines(
   path: TimelinePath,
   time: Micros,
-  archive: Archive,
+  view: ArchiveView,
   lookup: WalLookup,
 ): Promise<readonly string[]> {
   const notes: string[] = []
-  for (const wal of archive.timelines.values()) {
-    const began = await firstTimeBeyond(wal, path, archive.segmentSizeBytes, lookup)
+  for (const number of view.archive().timelines.keys()) {
+    const began = await firstTimeBeyond(number, path, view, lookup)
     if (began === undefined || began > time) continue
-    const timeline = String(wal.timeline)
+    const timeline = String(number)
     notes.push(
       `Timeline ${timeline} has transactions from ${formatMicros(began)} on that this does not bring back; --timeline ${timeline} leads to them.`,
     )
@@ -32,15 +33,18 @@ const segmentsLookedAtMax = 64n
 
 /** When the first transaction ended in the part of a timeline that the path does not pass through. */
 async function firstTimeBeyond(
-  { timeline, runs }: TimelineWal,
+  timeline: number,
   path: TimelinePath,
-  segmentSizeBytes: number,
+  view: ArchiveView,
   lookup: WalLookup,
 ): Promise<Micros | undefined> {
   const followed = path.find(span => span.timeline === timeline)
   if (followed && followed.endLsn === undefined) return undefined
   // The segment in which the timeline was left holds transactions of both sides.
-  const from = followed?.endLsn === undefined ? 0n : followed.endLsn / BigInt(segmentSizeBytes) + 1n
+  const from =
+    followed?.endLsn === undefined ? 0n : followed.endLsn / BigInt(view.archive().segmentSizeBytes) + 1n
+  await view.glance(timeline, from, limits.storageListPageKeys)
+  const { runs = [] } = view.archive().timelines.get(timeline) ?? {}
   const own: TimelinePath = [{ timeline, beginLsn: 0n, endLsn: undefined }]
   const beyond = runs.filter(({ last }) => last >= from).slice(0, runsLookedAtMax)
   for (const { first, last } of beyond) {

@@ -1,5 +1,6 @@
 /** Where a recovery to an LSN stops: before or after the first record that begins there or later. */
-import { formatLsn, type Lsn } from '../../wal/lsn.ts'
+import { whyTooLate } from '../../policy/horizon.ts'
+import type { Lsn } from '../../wal/lsn.ts'
 import { unlessSealed } from '../wal-lookup.ts'
 import type { Answer, ResolveContext, Resolver } from './answer.ts'
 import { lastTransactionBefore, minOf, nearestOf, rangeOf, seek, segmentOfEnd } from './segments.ts'
@@ -10,12 +11,8 @@ export function resolveLsn(
 ): Resolver {
   return async candidate => {
     const { backup } = candidate
-    if (target.lsn < backup.stopLsn) {
-      return {
-        why: `is consistent only from ${formatLsn(backup.stopLsn)} on, after the target`,
-        side: 'too late',
-      }
-    }
+    const late = whyTooLate(context.target, backup)
+    if (late !== undefined) return { why: late, side: 'too late' }
     const { last } = rangeOf(candidate, context.segmentSizeBytes)
     const number = target.lsn / BigInt(context.segmentSizeBytes)
     const endsBefore = async (): Promise<Answer> => ({

@@ -3,6 +3,7 @@
  * which segment that is, without a key; the records then say exactly which one it is.
  */
 import type { Candidate } from '../../policy/candidates.ts'
+import { whyTooLate } from '../../policy/horizon.ts'
 import type { StoppingPoint } from '../../policy/restore-plan.ts'
 import { segmentStartLsn } from '../../wal/segment.ts'
 import { formatMicros, type Micros } from '../../wal/time.ts'
@@ -18,8 +19,8 @@ export interface TimeTarget {
 export function resolveTime(context: ResolveContext, target: TimeTarget): Resolver {
   return async candidate => {
     const { backup } = candidate
-    if (target.time < backup.startedAt)
-      return tooLate(`began at ${formatMicros(backup.startedAt)}, after the target`)
+    const late = whyTooLate(context.target, backup)
+    if (late !== undefined) return tooLate(late)
     // By its end all that the backup holds is over; before that, what ended while it was made decides.
     const isAfterBackup = target.time >= backup.endedAt
     const { first, consistent, last } = rangeOf(candidate, context.segmentSizeBytes)

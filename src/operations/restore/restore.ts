@@ -16,7 +16,7 @@ import { syncTrees } from '../workers/copy-in/sync-trees.ts'
 import type { CopyInReport } from '../workers/messages.ts'
 import { readManifestFiles } from '../sources/manifest.ts'
 import { fromFirstCopy } from '../sources/read-copies.ts'
-import { folderOfCopy, type BackupCopy } from '../sources/source.ts'
+import { copiesToRead, type BackupCopy } from '../sources/source.ts'
 import type { Trouble } from '../sources/trouble.ts'
 import type { RestoreDeps, RestoreLayout } from './layout.ts'
 import { makePlaces } from './places.ts'
@@ -39,6 +39,8 @@ export interface RestoreReport extends CopyInReport {
   /** What a repository did not have whole, and another one did. */
   readonly passedOver: readonly Trouble[]
   readonly durationMs: number
+  /** Of a snapshot: how its volumes came back. */
+  readonly places?: readonly string[]
 }
 
 export async function restore(
@@ -130,13 +132,7 @@ function copyRequest(deps: RestoreDeps, layout: RestoreLayout): Omit<CopyInReque
   const { record, directory, directories, tablespaces, owner, use } = layout
   return {
     backup: record.id,
-    copies: deps.copies.map(copy => ({
-      repository: copy.source.name,
-      storage: copy.source.storage,
-      keyPrefix: folderOfCopy(copy),
-      identities: copy.source.identities,
-      packs: copy.record.packs,
-    })),
+    copies: copiesToRead(deps.copies),
     onTrouble: trouble => {
       deps.troubles.add(trouble)
     },
@@ -163,8 +159,14 @@ async function writeBackupManifest(
   })
 }
 
+/** Where files are written, and whom they belong to. */
+export type FilesLayout = Pick<RestoreLayout, 'directory' | 'mode' | 'owner' | 'record'>
+
 /** Returns the files that are there now and not in the backup. */
-async function writeRecovery(layout: RestoreLayout, recovery: RecoverySettings): Promise<readonly string[]> {
+export async function writeRecovery(
+  layout: FilesLayout,
+  recovery: RecoverySettings,
+): Promise<readonly string[]> {
   const { directory, record } = layout
   const existing = await readFile(join(directory, 'postgresql.auto.conf'), 'utf8').catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return ''
@@ -188,8 +190,8 @@ async function removeOthers(
 }
 
 /** Whole or not at all, with the mode and owner of the cluster's own files. */
-async function writeFile(
-  { directory, mode, owner }: RestoreLayout,
+export async function writeFile(
+  { directory, mode, owner }: FilesLayout,
   name: string,
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<void> {

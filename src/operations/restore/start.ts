@@ -133,7 +133,7 @@ function isPlaceTaken(message: string): boolean {
 const recordGapBytes = 64n
 
 /** A server that was promoted before the planned point has lost what lies between: it must not be taken for the restored one. */
-function assertReached(outcome: RecoveryOutcome, stop: StoppingPoint, { logFile }: LocalServer): void {
+export function assertReached(outcome: RecoveryOutcome, stop: StoppingPoint, { logFile }: LocalServer): void {
   const { lsn } = outcome
   if (lsn === undefined || lsn + recordGapBytes >= stop.lsn) return
   throw new Fault(

@@ -1,13 +1,22 @@
 /** The patterns that policies are made from, against the keys that the layout really makes. */
 import { expect, test } from 'vitest'
-import { rightsOf, type Place } from '../../policy/rights/roles.ts'
+import { parseConfig } from '../../config/load.ts'
+import { gcsBindings } from '../../policy/rights/gcs.ts'
+import { rightsOf, roles, unreadOf, type Place } from '../../policy/rights/roles.ts'
 import {
   awaitingName,
   backupManifestName,
   backupFolder,
   catalogFolder,
+  dumpCatalogFolder,
   clusterKey,
   commitName,
+  customDumpName,
+  dumpCommitName,
+  dumpContentsName,
+  dumpFolder,
+  globalsName,
+  keptKey,
   leaseFolder,
   locksFolder,
   manifestName,
@@ -17,9 +26,11 @@ import {
   walKey,
 } from '../../repository/layout.ts'
 import { packName } from '../../repository/packs/pack-name.ts'
+import { bucketPlaceOf } from './bucket-place.ts'
 import { placesOf } from './places.ts'
 
 const folder = backupFolder('gathr', '20260301T020000Z-full')
+const dump = dumpFolder('gathr', '20260301T020000Z-dump')
 const keys = {
   repository: repositoryKey,
   cluster: clusterKey('gathr'),
@@ -32,17 +43,25 @@ const keys = {
   history: walKey('gathr', '00000002.history', '.zst'),
   lease: numberedKey(leaseFolder('gathr', 'backup'), 1),
   index: numberedKey(catalogFolder('gathr'), 1),
+  dumpIndex: numberedKey(dumpCatalogFolder('gathr'), 1),
   lock: numberedKey(locksFolder('gathr'), 1),
   probe: `${probePrefix('gathr')}ab12`,
+  kept: keptKey('gathr/archive/backups/20260301T020000Z-full', '20270301T020320Z-monthly'),
+  dump: `${dump}/${dumpCommitName}`,
+  globals: `${dump}/${globalsName('.zst.age')}`,
+  contents: `${dump}/${dumpContentsName(1, '.zst')}`,
+  rows: `${dump}/${customDumpName(1, '.zst.age')}`,
 }
 
 test.each<[Place, string]>([
   ['identity', 'repository cluster'],
-  ['records', 'commit awaiting'],
-  ['index', 'index'],
+  ['records', 'commit awaiting kept dump'],
+  ['index', 'index dumpIndex'],
   ['backups', 'commit awaiting manifest postgresManifest pack'],
   ['packs', 'pack'],
   ['manifests', 'manifest postgresManifest'],
+  ['dumps', 'dump globals contents rows'],
+  ['dumped', 'globals contents rows'],
   ['segments', 'segment'],
   ['wal', 'segment history'],
   ['histories', 'history'],
@@ -51,7 +70,7 @@ test.each<[Place, string]>([
   ['probes', 'probe'],
   [
     'everything',
-    'cluster commit awaiting manifest postgresManifest pack segment history lease index lock probe',
+    'cluster commit awaiting manifest postgresManifest pack segment history lease index dumpIndex lock probe kept dump globals contents rows',
   ],
 ])('%s are these keys, and no others', (place, expected) => {
   const patterns = placesOf('gathr')[place]
@@ -62,11 +81,59 @@ test.each<[Place, string]>([
 test('every key is put by the writer and read by the restorer', () => {
   const fits = (kinds: readonly Place[], key: string): boolean =>
     kinds.some(kind => placesOf('gathr')[kind].some(pattern => like(key, pattern)))
-  for (const key of Object.values(keys)) {
+  for (const key of Object.values(keys).filter(each => each !== keys.kept)) {
     expect(fits(rightsOf.writer.write, key), key).toBe(true)
     expect(fits(rightsOf.restorer.read, key), key).toBe(true)
   }
 })
+
+test('what a role reads is not denied to it', () => {
+  for (const role of roles)
+    for (const [name, key] of Object.entries(keys)) {
+      const fits = (kinds: readonly Place[]): boolean =>
+        kinds.some(kind => placesOf('gathr')[kind].some(pattern => like(key, pattern)))
+      expect(fits(rightsOf[role].read) && fits(unreadOf(role)), `${role}: ${name}`).toBe(false)
+    }
+})
+
+test('conditions of Google, which know only beginnings and ends of names, give nobody data that the role does not read', () => {
+  const config = parseConfig(
+    'cluster: gathr\npostgres: {connection: x}\nrepositories: {main: {url: "gs://vault/pg", encryption: none}}',
+    'test',
+  )
+  const [main] = Object.values(config.repositories)
+  if (!main) throw new Error('there is a repository')
+  const nobody = { account: undefined, principals: {} }
+  for (const role of roles) {
+    const { bindings } = gcsBindings(bucketPlaceOf(config, 'main', main), [role], nobody).document as {
+      bindings: readonly { role: string; condition?: { expression: string } }[]
+    }
+    const mayRead = (key: string): boolean =>
+      bindings.some(
+        ({ role: name, condition }) =>
+          name.endsWith('_read') && condition && isMet(condition.expression, `pg/${key}`),
+      )
+    const isRead = (key: string): boolean =>
+      rightsOf[role].read.some(kind => placesOf('gathr')[kind].some(pattern => like(key, pattern)))
+    for (const key of Object.values(keys))
+      for (const moved of [key, key.replace(/^gathr\//, 'gathr/archive/')])
+        // Whatever else there is of records in the archive is as harmless.
+        if (mayRead(moved) && !/\.json$/.test(moved)) expect(isRead(moved), `${role}: ${moved}`).toBe(true)
+        else if (isRead(moved)) expect(mayRead(moved), `${role}: ${moved}`).toBe(true)
+  }
+})
+
+/** Of a condition as gcs.ts makes it. */
+function isMet(expression: string, key: string): boolean {
+  const name = `projects/_/buckets/vault/objects/${key}`
+  return expression.split(' || ').some(term => {
+    const [, exact] = /^resource\.name == "(.*)"$/.exec(term) ?? []
+    if (exact !== undefined) return name === exact
+    const [, head = 'nothing'] = /resource\.name\.startsWith\("([^"]*)"\)/.exec(term) ?? []
+    const [, tail = ''] = /resource\.name\.endsWith\("([^"]*)"\)/.exec(term) ?? []
+    return name.startsWith(head) && name.endsWith(tail)
+  })
+}
 
 /** As policies have it: a run of characters takes in everything, `/` as well. */
 const like = (text: string, pattern: string): boolean =>

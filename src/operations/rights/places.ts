@@ -1,13 +1,20 @@
 /** Where the kinds of objects lie that rights tell apart: the layout of the repository, as patterns for one cluster. */
 import type { RepositoryPlaces } from '../../policy/rights/bucket-place.ts'
 import {
+  archiveOf,
   awaitingName,
   backupsPrefix,
   catalogFolder,
   clusterKey,
   commitName,
+  dumpCatalogFolder,
+  dumpCommitName,
+  dumpsPrefix,
+  expiriesFolder,
+  holdsPrefix,
   leaseFolder,
   locksFolder,
+  managedPrefix,
   probePrefix,
   repositoryKey,
   walPrefix,
@@ -16,20 +23,42 @@ import {
 export function placesOf(cluster: string): RepositoryPlaces {
   const backups = `${backupsPrefix(cluster)}*`
   const wal = walPrefix(cluster)
+  const { lies } = archiveOf(cluster)
+  const archived = `${lies}backups/*`
   return {
     identity: [repositoryKey, clusterKey(cluster)],
-    records: [`${backups}/${commitName}`, `${backups}/${awaitingName}`],
-    index: [`${catalogFolder(cluster)}/**`],
-    backups: [`${backupsPrefix(cluster)}**`],
-    packs: [`${backups}/data/**`],
-    manifests: [`${backups}/manifest.json.*`, `${backups}/backup_manifest.*`],
-    dumps: [`${cluster}/dumps/**`, `${cluster}/archive/**`],
+    records: [
+      `${backups}/${commitName}`,
+      `${backups}/${awaitingName}`,
+      `${dumpsPrefix(cluster)}*/${dumpCommitName}`,
+      `${lies}dumps/*/${dumpCommitName}`,
+      `${lies}dumps/*/kept/*.json`,
+      `${archived}/${commitName}`,
+      `${archived}/kept/*.json`,
+      `${managedPrefix(cluster)}**`,
+    ],
+    index: [
+      `${catalogFolder(cluster)}/**`,
+      `${dumpCatalogFolder(cluster)}/**`,
+      `${lies}catalog/**`,
+      `${lies}dump-catalog/**`,
+    ],
+    backups: [`${backupsPrefix(cluster)}**`, `${managedPrefix(cluster)}**`],
+    packs: [`${backups}/data/**`, `${archived}/data/**`],
+    manifests: [backups, archived].flatMap(each => [`${each}/manifest.json.*`, `${each}/backup_manifest.*`]),
+    dumps: [`${dumpsPrefix(cluster)}**`, `${lies}dumps/**`],
+    dumped: [dumpsPrefix(cluster), `${lies}dumps/`].flatMap(each => [
+      `${each}*/globals.sql.*`,
+      `${each}*/parts/**`,
+    ]),
+    archive: [`${lies}**`],
     wal: [`${wal}**`],
-    segments: [`${wal}*/**`],
-    histories: [`${wal}*.history.zst`, `${wal}*.history.zst.age`],
-    leases: [`${leaseFolder(cluster, '*').slice(0, -1)}**`],
+    segments: [`${wal}*/**`, `${lies}wal/*/**`],
+    histories: [wal, `${lies}wal/`].flatMap(each => [`${each}*.history.zst`, `${each}*.history.zst.age`]),
+    leases: [`${leaseFolder(cluster, '*').slice(0, -1)}**`, `${lies}leases/**`],
     locks: [`${locksFolder(cluster)}/**`],
-    holds: [`${cluster}/holds/**`],
+    holds: [holdsPrefix(cluster), `${lies}holds/`].map(prefix => `${prefix}**`),
+    expiries: [expiriesFolder(cluster), `${lies}expiries`].map(folder => `${folder}/**`),
     probes: [`${probePrefix(cluster)}**`],
     // The driver's own; parts of our keys never begin with a dot.
     claims: ['.claims/**'],

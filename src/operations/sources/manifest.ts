@@ -73,9 +73,9 @@ async function open(
 function storageOf({ source, record }: BackupCopy): Storage {
   const { storage } = source.repository
   const { sizeBytes } = record.manifest
-  const { readAheadPartSizeBytesMax: partSizeBytes, readAheadParts: partsMax } = limits
-  if (sizeBytes <= partSizeBytes) return storage
-  const ahead = withReadAhead(storage, { partSizeBytes, partsMax })
+  const { readAheadPartSizeBytesMax: partSizeBytesMax, readAheadPartsMax: partsMax } = limits
+  if (sizeBytes <= partSizeBytesMax) return storage
+  const ahead = withReadAhead(storage, { partSizeBytesMax, partsMax, sizeBytesMax: 2 * partSizeBytesMax })
   return {
     ...storage,
     get: (key, _range, signal) => ahead.get(key, { startBytes: 0, endBytes: sizeBytes }, signal),

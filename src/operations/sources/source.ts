@@ -5,6 +5,7 @@ import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import { backupFolder } from '../../repository/layout.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { StorageDescription } from '../../storage/open.ts'
+import type { CopyToRead } from '../workers/copy-in/copy-in.ts'
 
 /** A repository that was opened. */
 export interface Source {
@@ -39,3 +40,13 @@ export interface BackupCopy {
 export function folderOfCopy({ source, record }: BackupCopy): string {
   return `${backupFolder(source.repository.identity.cluster, record.id)}/`
 }
+
+/** As those who copy in are given it, in the same order. */
+export const copiesToRead = (copies: readonly BackupCopy[]): readonly CopyToRead[] =>
+  copies.map(copy => ({
+    repository: copy.source.name,
+    storage: copy.source.storage,
+    keyPrefix: folderOfCopy(copy),
+    identities: copy.source.identities,
+    packs: copy.record.packs,
+  }))

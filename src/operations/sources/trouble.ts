@@ -22,6 +22,7 @@ const damageCodes: ReadonlySet<FaultCode> = new Set([
   'OBJECT_CORRUPT',
   'OBJECT_MISSING',
   'OBJECT_CONFLICT',
+  'OBJECT_COLD',
   'KEY_WRONG',
   'KEY_MISSING',
   'WAL_INVALID',

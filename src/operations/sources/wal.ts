@@ -6,12 +6,13 @@
  */
 import { limits } from '../../base/limits.ts'
 import type { Clock } from '../../base/world.ts'
-import type { WalEntry, WalStore } from '../../repository/wal-store.ts'
+import type { WalEntry } from '../../repository/wal-list.ts'
+import type { WalStore } from '../../repository/wal-store.ts'
 import { askInTurn } from './ask-in-turn.ts'
 import { Outages } from './outages.ts'
 import { nowhere, type TroubleLog } from './trouble.ts'
 
-export type ReadableWal = Pick<WalStore, 'get' | 'head' | 'list'>
+export type ReadableWal = Pick<WalStore, 'get' | 'head' | 'list' | 'survey'>
 
 export interface WalPlace<Store = ReadableWal> {
   /** The repository's name. */
@@ -90,41 +91,56 @@ export function uniteWal(places: readonly WalPlace[], options: UniteOptions): Un
   return {
     get: (name, signal) => fromFirst(name, store => store.get(name, signal), signal),
     head: (name, signal) => fromFirst(name, store => store.head(name, signal), signal),
-    async *list(timeline, signal) {
-      for (const { place, files } of await listAll(places, options, timeline, signal)) {
-        for (const file of files) {
-          const known = holders.get(file.name)
-          holders.set(file.name, (known ?? new Set()).add(place))
-          if (!known) yield file
-        }
+    async *list(what, signal) {
+      const lists = await fromAll(places, options, store => Array.fromAsync(store.list(what, signal)), signal)
+      yield* merged(lists.map(({ place, value }) => ({ place, files: value })))
+    },
+    async survey(signal) {
+      const surveys = await fromAll(places, options, store => store.survey(signal), signal)
+      return {
+        files: [...merged(surveys.map(({ place, value: { files } }) => ({ place, files })))],
+        isWhole: surveys.every(({ value: { isWhole } }) => isWhole),
       }
     },
     areElsewhere: (names, lost) =>
       names.every(name => [...(holders.get(name) ?? [])].some(holder => !lost.includes(holder))),
   }
+
+  /** Each file once, also when it was listed before; all who hold it are remembered. */
+  function* merged(
+    lists: readonly { readonly place: string; readonly files: readonly WalEntry[] }[],
+  ): Iterable<WalEntry> {
+    const seen = new Set<string>()
+    for (const { place, files } of lists) {
+      for (const file of files) {
+        holders.set(file.name, (holders.get(file.name) ?? new Set()).add(place))
+        if (!seen.has(file.name)) yield file
+        seen.add(file.name)
+      }
+    }
+  }
 }
 
-/** One that can not be listed is passed over, and told. */
-async function listAll(
+/** Asks all of them at once. One that can not be listed is passed over, and told. */
+async function fromAll<T>(
   places: readonly WalPlace[],
   { troubles, clock }: UniteOptions,
-  timeline: number | undefined,
+  ask: (store: ReadableWal) => Promise<T>,
   signal: AbortSignal,
-): Promise<readonly { readonly place: string; readonly files: readonly WalEntry[] }[]> {
-  const lists: { place: string; files: readonly WalEntry[] }[] = []
-  const list = async ({ name, open }: WalPlace): Promise<true> => {
-    lists.push({ place: name, files: await Array.fromAsync((await open()).list(timeline, signal)) })
+): Promise<readonly { readonly place: string; readonly value: T }[]> {
+  const answers: { place: string; value: T }[] = []
+  const askOne = async ({ name, open }: WalPlace): Promise<true> => {
+    answers.push({ place: name, value: await ask(await open()) })
     return true
   }
-  // All of them at once.
   const outcomes = await Promise.all(
-    places.map(place => askInTurn([place], list, { clock, hedgeMs: limits.sourceHedgeMs }, signal)),
+    places.map(place => askInTurn([place], askOne, { clock, hedgeMs: limits.sourceHedgeMs }, signal)),
   )
   const failures = outcomes.flatMap(({ failures: failed }) => failed.map(named))
-  if (lists.length === 0) throw nowhere('the list of its WAL', failures, places.length)
+  if (answers.length === 0) throw nowhere('the list of its WAL', failures, places.length)
   for (const { repository, fault } of failures) {
     const { code, message } = fault
-    troubles.add({ repository, object: undefined, code, message, instead: lists[0]?.place })
+    troubles.add({ repository, object: undefined, code, message, instead: answers[0]?.place })
   }
-  return places.flatMap(({ name }) => lists.filter(({ place }) => place === name))
+  return places.flatMap(({ name }) => answers.filter(({ place }) => place === name))
 }

@@ -3,7 +3,10 @@ import { limits } from '../../base/limits.ts'
 import { formatBytes, formatDuration, second } from '../../base/units.ts'
 import type { PlaceFacts, SeenPlace } from './facts.ts'
 import { idTimeMs } from '../../repository/layout.ts'
+import { isLost, ofManaged } from './judge-managed.ts'
 import { lagOf, leaderOf, type Lag } from './lag.ts'
+import { describeOwed, owedFix, owedState } from '../wal-push/owed-here.ts'
+import type { OwedFacts } from '../wal-push/owed.ts'
 
 export type State = 'ok' | 'warning' | 'critical' | 'unknown'
 
@@ -18,22 +21,35 @@ export interface StatusFinding {
 export interface JudgedPlace {
   readonly facts: PlaceFacts
   readonly lag: Lag | undefined
+  readonly owed: OwedFacts | undefined
   readonly findings: readonly StatusFinding[]
 }
 
-export function judgePlaces(places: readonly PlaceFacts[], nowMs: number): readonly JudgedPlace[] {
+/** `owed`: of those that lack something. */
+export function judgePlaces(
+  places: readonly PlaceFacts[],
+  nowMs: number,
+  owed: readonly OwedFacts[] = [],
+): readonly JudgedPlace[] {
   const seen = places.filter(place => place.fault === undefined)
   return places.map(facts => {
-    if (facts.fault !== undefined)
-      return { facts, lag: undefined, findings: [outOfReach(facts.place.name, isVital(facts), facts.fault)] }
+    const lacking = owed.find(({ repository }) => repository === facts.place.name)
+    const ofOwed = lacking ? owedFindings(lacking, nowMs) : []
+    if (facts.fault !== undefined) {
+      const findings = [outOfReach(facts.place.name, isVital(facts), facts.fault), ...ofOwed]
+      return { facts, lag: undefined, owed: lacking, findings }
+    }
     const leader = leaderOf(facts, seen)
     const lag = leader && lagOf(facts, leader)
     const findings = [
       ...ofBackups(facts, nowMs),
+      ...ofSnapshots(facts),
+      ...ofManaged(facts.place.name, facts.managed ?? [], nowMs),
       ...ofWindow(facts),
       ...(lag ? ofLag(facts, lag, nowMs) : []),
+      ...ofOwed,
     ]
-    return { facts, lag, findings }
+    return { facts, lag, owed: lacking, findings }
   })
 }
 
@@ -67,12 +83,16 @@ function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
       warning(repository, `backup ${id} ${why}`, 'Look at the archiving of the server: `holdfast doctor`.'),
     ),
   ]
-  const newestMs = Math.max(...facts.backups.map(({ endedAt }) => Date.parse(endedAt)))
+  const isGone = (id: string): boolean => facts.vanished.some(one => one.id === id)
+  const there = facts.backups.filter(({ id }) => !isGone(id))
+  // A managed server gives nobody its files: its snapshots are all the backups that there are of it.
+  const managed = (facts.managed ?? []).filter(one => !isLost(one)).map(({ record }) => record)
+  const newestMs = Math.max(...[...there, ...managed].map(({ endedAt }) => Date.parse(endedAt)))
   const fix =
     role === 'copy'
       ? copyFix(repository)
-      : 'Take a backup: `holdfast backup`; and see that one is taken regularly.'
-  if (facts.backups.length === 0)
+      : `Take a backup: \`holdfast ${facts.managed ? 'snapshot' : 'backup'}\`; and see that one is taken regularly.`
+  if (there.length + managed.length === 0)
     return [
       ...told,
       { state: isVital(facts) ? 'critical' : 'warning', repository, message: 'there is no backup', fix },
@@ -81,6 +101,25 @@ function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
   if (role === 'copy' || ageMs < limits.statusBackupAgeWarningMs) return told
   const state = ageMs < limits.statusBackupAgeCriticalMs ? 'warning' : 'critical'
   return [...told, { state, repository, message: `the newest backup is ${formatDuration(ageMs)} old`, fix }]
+}
+
+function ofSnapshots({ place: { name }, vanished, lostCopies }: SeenPlace): readonly StatusFinding[] {
+  return [
+    ...vanished.map(({ id, message }) =>
+      warning(
+        name,
+        `${id} can not be restored: ${message}`,
+        'Take another one (`holdfast snapshot`, `holdfast backup`), and find out who removed it.',
+      ),
+    ),
+    ...lostCopies.map(({ id, message }) =>
+      warning(
+        name,
+        `${id} would be lost with its region: ${message}`,
+        "Take another one (`holdfast snapshot`), and look at the vendor's events.",
+      ),
+    ),
+  ]
 }
 
 function ofWindow(facts: SeenPlace): readonly StatusFinding[] {
@@ -105,10 +144,13 @@ function unusableText({ unusable }: SeenPlace): string {
 
 function ofLag(facts: SeenPlace, lag: Lag, nowMs: number): readonly StatusFinding[] {
   const { name: repository, role } = facts.place
-  const ages = facts.backups.length === 0 ? [] : lag.backups.map(id => nowMs - idTimeMs(id))
+  // That it holds no backup at all is told already.
+  const lacking = [...(facts.backups.length === 0 ? [] : lag.backups), ...lag.dumps]
+  const ages = lacking.map(id => nowMs - idTimeMs(id))
   const behindMs = Math.max((lag.seconds ?? 0) * second, ...ages, 0)
   const isMany = lag.seconds === null && lag.walFiles >= limits.statusLagWarningFiles
-  if (lag.backups.length + lag.walFiles === 0 || (behindMs < limits.statusLagWarningMs && !isMany)) return []
+  const count = lag.backups.length + lag.dumps.length + lag.walFiles
+  if (count === 0 || (behindMs < limits.statusLagWarningMs && !isMany)) return []
   const state = behindMs >= limits.statusLagCriticalMs ? 'critical' : 'warning'
   const message = `it is behind "${lag.behind}": ${lagText(lag)}`
   const fix =
@@ -118,11 +160,18 @@ function ofLag(facts: SeenPlace, lag: Lag, nowMs: number): readonly StatusFindin
   return [{ state, repository, message, fix }]
 }
 
+function owedFindings(facts: OwedFacts, nowMs: number): readonly StatusFinding[] {
+  const state = owedState(facts, nowMs)
+  if (state === undefined) return []
+  return [{ state, repository: facts.repository, message: `it ${describeOwed(facts)}`, fix: owedFix }]
+}
+
 /** `12m 05s, 1 backup, 3 WAL files (12.1 MiB)`. */
-export function lagText({ seconds, backups, walFiles, walBytes }: Lag): string {
+export function lagText({ seconds, backups, dumps, walFiles, walBytes }: Lag): string {
   const parts = [
     ...(seconds === null || seconds === 0 ? [] : [formatDuration(seconds * second)]),
     ...(backups.length === 0 ? [] : [`${String(backups.length)} backup${backups.length === 1 ? '' : 's'}`]),
+    ...(dumps.length === 0 ? [] : [`${String(dumps.length)} dump${dumps.length === 1 ? '' : 's'}`]),
     ...(walFiles === 0
       ? []
       : [`${String(walFiles)} WAL file${walFiles === 1 ? '' : 's'} (${formatBytes(walBytes)})`]),

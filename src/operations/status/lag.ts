@@ -7,6 +7,8 @@ export interface Lag {
   readonly behind: string
   /** Ids, oldest first. */
   readonly backups: readonly string[]
+  /** The same of dumps; empty where those of one of them can not be read. */
+  readonly dumps: readonly string[]
   readonly walFiles: number
   /** As stored there. */
   readonly walBytes: number
@@ -15,23 +17,32 @@ export interface Lag {
 }
 
 export function lagOf(place: SeenPlace, leader: SeenPlace): Lag {
-  const own = new Set(place.backups.map(({ id }) => id))
-  const oldestId = [...own].sort()[0] ?? ''
   const { unwanted, isWalUnwanted } = place.place.unwantedOf?.(leader) ?? {}
-  const missing = leader.backups.filter(
-    ({ id }) => !own.has(id) && id > oldestId && unwanted?.has(id) !== true,
-  )
+  const lacking = (own: readonly Named[], all: readonly Named[]): readonly string[] =>
+    lackingOf(own, all).filter(id => unwanted?.has(id) !== true)
   const since = oldestName(place.wal.keys())
   const wal = [...leader.wal.values()].filter(
     ({ name }) => !place.wal.has(name) && name > since && isWalUnwanted?.(name) !== true,
   )
   return {
     behind: leader.place.name,
-    backups: missing.map(({ id }) => id),
+    backups: lacking(place.backups, leader.backups),
+    dumps: place.dumps && leader.dumps ? lacking(place.dumps, leader.dumps) : [],
     walFiles: wal.length,
     walBytes: wal.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     seconds: secondsBetween(place, leader),
   }
+}
+
+interface Named {
+  readonly id: string
+}
+
+/** What came before the oldest has been let go, or was never meant to come. */
+function lackingOf(own: readonly Named[], all: readonly Named[]): readonly string[] {
+  const ids = new Set(own.map(({ id }) => id))
+  const oldest = [...ids].sort()[0] ?? ''
+  return all.map(({ id }) => id).filter(id => !ids.has(id) && id > oldest)
 }
 
 /** What came before has been let go, or was never meant to come. */
@@ -68,7 +79,10 @@ function furthest(places: readonly SeenPlace[]): SeenPlace | undefined {
   )
 }
 
+const countOf = ({ backups, dumps, wal }: SeenPlace): number =>
+  backups.length + (dumps?.length ?? 0) + wal.size
+
 function isAhead(a: SeenPlace, b: SeenPlace): boolean {
   const [one, other] = [a.newestWal?.name ?? '', b.newestWal?.name ?? '']
-  return one > other || (one === other && a.backups.length + a.wal.size > b.backups.length + b.wal.size)
+  return one > other || (one === other && countOf(a) > countOf(b))
 }

@@ -11,11 +11,13 @@ import {
   withRepository,
   type MemorySide,
 } from '../../../test/fakes/copy-lab.ts'
+import { putDump } from '../../../test/fakes/stored-dumps.ts'
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import { simWorld } from '../../base/world.ts'
 import { generateIdentity } from '../../pipeline/age.ts'
 import { copyRepository } from '../copy/copy.ts'
+import type { OwedFacts } from '../wal-push/owed.ts'
 import type { StatusPlace } from './facts.ts'
 import { readStatus } from './status.ts'
 
@@ -47,6 +49,18 @@ describe('status', () => {
     expect(report).toMatchObject({ state: 'warning', findings: [{ repository: 'second', state: 'warning' }] })
     expect(report.findings[0]?.message).toMatch(/behind "main": 1 backup, 2 WAL files/)
     expect(report.findings[0]?.fix).toContain('holdfast copy --to second')
+  })
+
+  test('counts the dumps that a copy lacks, also where it has all the rest', async () => {
+    const { main, copy } = await scene()
+    await putDump(main, '20260308T023000Z-dump')
+    const report = await status([placeOf(main), placeOf(copy, { role: 'copy', copyOf: 'main' })])
+    expect(report.repositories[1]?.lag).toMatchObject({ backups: [], dumps: ['20260308T023000Z-dump'] })
+    expect(report.findings).toMatchObject([
+      { repository: 'second', state: 'warning', message: 'it is behind "main": 1 dump' },
+    ])
+    const also = await status([placeOf(main), placeOf(copy, { role: 'also' })])
+    expect(also.findings[0]?.fix).toContain('holdfast copy --from main --to second')
   })
 
   test('of repositories that are written at once, holds the slower one against the other', async () => {
@@ -81,6 +95,42 @@ describe('status', () => {
     expect((await status([dead])).state).toBe('unknown')
   })
 
+  test('tells what is owed, and is no more than slow for a minute', async () => {
+    const { main, copy } = await scene()
+    const places = [placeOf(main), placeOf(copy, { role: 'also' })]
+    const owed: OwedFacts = {
+      repository: 'second',
+      files: 2,
+      first: segment(6),
+      last: segment(7),
+      since: '2026-03-08T03:09:30Z',
+      unreachableSince: null,
+      lastError: null,
+    }
+    const told = (more: Partial<OwedFacts>) => status(places, world, [{ ...owed, ...more }])
+    expect(await told({})).toMatchObject({
+      state: 'ok',
+      isOwedKnown: true,
+      repositories: [{ owed: null }, { owed: { files: 2, first: segment(6), since: owed.since } }],
+    })
+    expect(await told({ since: '2026-03-08T03:05:00Z' })).toMatchObject({
+      state: 'warning',
+      findings: [
+        { repository: 'second', message: expect.stringMatching(/^it lacks 2 WAL files \(/) as string },
+      ],
+    })
+    const away = { unreachableSince: '2026-03-08T03:09:50Z', lastError: 'no route to it' }
+    expect((await told(away)).findings[0]?.message).toMatch(/since 2026-03-08T03:09:50Z: no route to it$/)
+    expect((await told({ since: '2026-03-06T03:05:00Z' })).state).toBe('critical')
+    const dead = placeOf(copy, { role: 'also', open: () => Promise.reject(gone) })
+    const report = await status([placeOf(main), dead], world, [{ ...owed, ...away }])
+    expect(report.findings.map(({ message }) => message)).toEqual([
+      'it is gone',
+      expect.stringContaining('lacks 2 WAL files'),
+    ])
+    expect((await status(places)).isOwedKnown).toBe(false)
+  })
+
   test('finds backups that are old, that are missing, that can not be read, and WAL with holes', async () => {
     const { main } = await scene()
     const old = simWorld({ startMs: Date.parse('2026-03-20T00:00:00Z') })
@@ -98,16 +148,28 @@ describe('status', () => {
 
 const gone = new Fault('STORAGE_UNAVAILABLE', 'it is gone', { hint: 'Look for it.' })
 
-function status(places: readonly StatusPlace[], at = world): ReturnType<typeof readStatus> {
-  // The clock of a simulation runs off when somebody sleeps on it: here only the limit of time for what hangs does.
-  const clock = { ...at.clock, sleep: (ms: number, stop: AbortSignal) => realSleep(ms, stop) }
-  return readStatus(places, { clock }, signal)
+function status(
+  places: readonly StatusPlace[],
+  at = world,
+  owed?: readonly OwedFacts[],
+): ReturnType<typeof readStatus> {
+  const hanging = places.filter(({ name }) => name === 'hung').length
+  const clock = { ...at.clock, sleep: untilOnlyThese(hanging, places.length) }
+  return readStatus(places, { clock }, signal, () => Promise.resolve(owed))
 }
 
-/** The limit is reached at once by who waits for nothing else. */
-async function realSleep(_ms: number, stop: AbortSignal): Promise<void> {
-  await new Promise(resolve => setTimeout(resolve, 500))
-  stop.throwIfAborted()
+/** The limit of time is reached when nobody is waited for but those who hang, however busy the machine is. */
+function untilOnlyThese(hanging: number, all: number): (ms: number, stop: AbortSignal) => Promise<void> {
+  const over = Promise.withResolvers<undefined>()
+  let done = 0
+  return (_ms, stop) => {
+    const ended = Promise.withResolvers<undefined>()
+    stop.addEventListener('abort', () => {
+      ended.reject(stop.reason as Error)
+      if (++done === all - hanging) over.resolve(undefined)
+    })
+    return Promise.race([ended.promise, over.promise])
+  }
 }
 
 function placeOf({ name, repository }: MemorySide, more: Partial<StatusPlace> = {}): StatusPlace {
@@ -127,7 +189,7 @@ async function scene(): Promise<{ main: MemorySide; copy: MemorySide }> {
   await putBackup(main, later, [5, 6], { endedAt })
   await putWal(main, [segment(3), segment(4), segment(7)])
   const place = emptyPlace('second', keys)
-  const all = { ids: undefined, wal: true, backups: true, dryRun: false }
+  const all = { ids: undefined, wal: true, backups: true, dumps: true, dryRun: false }
   await copyRepository(copyDeps(main, place), all, signal)
   return { main, copy: await withRepository(place) }
 }

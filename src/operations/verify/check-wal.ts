@@ -21,6 +21,8 @@ export interface CheckedWal {
   readonly findings: readonly Finding[]
   /** Names of segments that are missing or damaged. */
   readonly broken: ReadonlySet<string>
+  /** So many lie in a cold storage class, and were not read. */
+  readonly cold: number
 }
 
 export interface WalScope {
@@ -46,14 +48,18 @@ export async function checkWal(
   const sizeBytes = deps.repository.identity.walSegmentSizeBytes
   // A damaged history is told below; the segments can be read without it.
   const archive = await readArchive(deps.wal, sizeBytes, signal, { passOver: damageCodes })
-  const expected = only ? segmentsOfBackup(only, sizeBytes) : expectedSegments(archive, backups)
+  const consistent = only ? [only] : deps.isArchive === true ? backups : undefined
+  const expected = consistent
+    ? [...new Set(consistent.flatMap(backup => segmentsOfBackup(backup, sizeBytes)))]
+    : expectedSegments(archive, backups)
   deps.progress.phase('reading WAL', expected.length * sizeBytes)
   const broken = new Map<string, string>()
-  let [segments, headsOnly] = [0, 0]
+  let [segments, headsOnly, cold] = [0, 0, 0]
   for (let at = 0; at < expected.length; at += readsAtOnce) {
     const names = expected.slice(at, at + readsAtOnce)
     const checked = await Promise.all(names.map(name => checkSegment(deps, name, signal)))
-    checked.forEach(({ damage, isHeadOnly }, i) => {
+    checked.forEach(({ damage, isHeadOnly, isCold }, i) => {
+      if (isCold === true) cold++
       if (damage === undefined) segments++
       else broken.set(names[i] ?? '', damage)
       if (isHeadOnly) headsOnly++
@@ -70,6 +76,7 @@ export async function checkWal(
     wal: { segments, headsOnly, bytes: segments * sizeBytes },
     findings,
     broken: new Set(broken.keys()),
+    cold,
   }
 }
 
@@ -132,6 +139,7 @@ function lastNeeded(
 interface CheckedSegment {
   readonly damage: string | undefined
   readonly isHeadOnly: boolean
+  readonly isCold?: boolean
 }
 
 async function checkSegment(
@@ -147,8 +155,21 @@ async function checkSegment(
   if ('damage' in opened) return { damage: opened.damage, isHeadOnly: false }
   if (opened.value !== undefined)
     return { damage: opened.value === missing ? missing : undefined, isHeadOnly: false }
-  const head = await unlessDamaged(() => wal.head(name, signal))
+  const head = await unlessDamaged(() => unlessCold(() => wal.head(name, signal)))
+  if ('value' in head && head.value === isColdFile)
+    return { damage: undefined, isHeadOnly: false, isCold: true }
   return { damage: 'damage' in head ? head.damage : undefined, isHeadOnly: true }
+}
+
+const isColdFile = 'cold'
+
+async function unlessCold<T>(work: () => Promise<T>): Promise<T | typeof isColdFile> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isFault(error, 'OBJECT_COLD')) return isColdFile
+    throw error
+  }
 }
 
 async function unlessDamaged<T>(

@@ -29,6 +29,8 @@ export interface OwedBook {
   settled(target: OwedTarget, file: string): Promise<void>
   /** In the order in which they are brought: histories first, then by name. */
   list(target: OwedTarget): Promise<readonly string[]>
+  /** When this file was noted; undefined when it is not owed any more. */
+  notedMs(target: OwedTarget, file: string): Promise<number | undefined>
   circuit(target: OwedTarget): Promise<Circuit | undefined>
   failed(target: OwedTarget, fault: Fault): Promise<void>
   succeeded(target: OwedTarget): Promise<void>
@@ -43,6 +45,8 @@ export interface OwedFacts {
   /** The first and the last of them; null when it merely can not be reached. */
   readonly first: string | null
   readonly last: string | null
+  /** When the first of them was noted; null when it lacks nothing. */
+  readonly since: string | null
   /** ISO 8601, UTC; null when it can be reached, as far as is known. */
   readonly unreachableSince: string | null
   readonly lastError: string | null
@@ -68,6 +72,9 @@ export function openOwedBook(walFolder: string, clock: Pick<Clock, 'now'>): Owed
     async list(target) {
       const names = (await readdir(folderOf(target)).catch(unlessMissing)) ?? []
       return walFilesInOrder(names)
+    },
+    async notedMs(target, file) {
+      return (await stat(join(folderOf(target), file)).catch(unlessMissing))?.mtimeMs
     },
     async failed(target, fault) {
       const folder = folderOf(target)
@@ -101,11 +108,13 @@ export async function readOwed(
   const all = await Promise.all(
     targets.map(async target => {
       const [files, circuit] = await Promise.all([book.list(target), book.circuit(target)])
+      const notedMs = files[0] === undefined ? undefined : await book.notedMs(target, files[0])
       return {
         repository: target.name,
         files: files.length,
         first: files[0] ?? null,
         last: files.at(-1) ?? null,
+        since: notedMs === undefined ? null : new Date(notedMs).toISOString(),
         unreachableSince: circuit ? new Date(circuit.sinceMs).toISOString() : null,
         lastError: circuit?.message ?? null,
       }

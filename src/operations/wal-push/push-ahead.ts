@@ -10,28 +10,35 @@ import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
-import { runCrew, type CrewMessage, type WorkerHost } from '../workers/crew.ts'
-import { decodeFailure, type PushOutcome, type ToWorker } from '../workers/messages.ts'
+import type { ClusterOfWal } from '../../wal/cluster.ts'
+import type { WorkerHost } from '../workers/crew.ts'
+import { startEncodeWalCrew, type EncodeWalCrew } from '../workers/encode-wal/encode-wal-crew.ts'
+import { stampOf } from '../launcher-context.ts'
 import { catchUp } from './catch-up.ts'
+import type { EncodeWal, WalToEncode } from './encode-wal.ts'
 import { openCircuits, type OwedBook } from './owed.ts'
-import { stampOf, type PushedSpool } from './pushed-spool.ts'
+import { pushToAll, type Pushed } from './push-to-all.ts'
+import type { PushedSpool } from './pushed-spool.ts'
 import { listReady } from './ready.ts'
 import { settlePush } from './settle-push.ts'
-import type { OpenTarget, PushTarget } from './target.ts'
+import type { OpenTarget } from './target.ts'
 
 export interface PushAheadDeps extends WorkerHost {
   readonly spool: PushedSpool
   readonly book: OwedBook
-  /** The targets as the main thread has them, to catch up with. */
+  /** Where WAL is pushed to; opened apart from those below: a place that hung once may be back when they are asked. */
+  readonly targets: readonly OpenTarget[]
+  /** The same, to catch up with. */
   readonly opened: readonly OpenTarget[]
+  /** As the server's own pg_control tells it; repositories compare it with theirs. */
+  readonly identity: ClusterOfWal | undefined
 }
 
 export interface PushAheadRequest {
   readonly walFolder: string
   readonly cluster: string
-  readonly targets: readonly PushTarget[]
   readonly durableIn: number
-  /** How many files at a time; 0: only catch up. */
+  /** How many files are compressed at a time; 0: only catch up. */
   readonly parallel: number
 }
 
@@ -83,27 +90,25 @@ async function keepUp(
   stop.abort(ended())
 }
 
+/** Returns when nothing has waited for a while. */
 async function pushWaiting(
   deps: PushAheadDeps,
   request: PushAheadRequest,
   pusher: Pusher,
   signal: AbortSignal,
 ): Promise<void> {
-  const { cluster, targets, durableIn } = request
   const workers = await workersFor(request)
   if (workers === 0) return
-  const setup = { job: 'push', cluster, targets, durableIn } as const
-  await runCrew(
-    deps,
-    {
-      setups: Array.from({ length: workers }, () => setup),
-      onMessage: async (message, reply) => {
-        if (message.kind === 'idle') reply(await pusher.next(signal))
-        else await pusher.receive(message)
-      },
-    },
-    signal,
+  const crew = startEncodeWalCrew(deps, workers, signal)
+  // Some files are on their way to the repositories while others are compressed: a repository may be far off.
+  const lanes = Array.from({ length: workers * limits.walPushLanesPerWorker }, () =>
+    pusher.lane(crew, signal),
   )
+  try {
+    await Promise.all(lanes)
+  } finally {
+    await crew.finish()
+  }
 }
 
 async function workersFor({ walFolder, parallel }: PushAheadRequest): Promise<number> {
@@ -131,6 +136,7 @@ class Pusher {
   readonly #done = new Set<string>()
   #failuresInARow = 0
   #workedAtMs: number
+  #looking: Promise<void> | undefined
 
   constructor(deps: PushAheadDeps, request: PushAheadRequest) {
     this.#deps = deps
@@ -153,50 +159,70 @@ class Pusher {
     return new Promise(() => undefined)
   }
 
-  /** What an idle worker is to do; waits for as long as something may come. */
-  async next(signal: AbortSignal): Promise<ToWorker> {
-    const { world, book, opened } = this.#deps
-    while (!signal.aborted && !this.#isTimeToEnd()) {
-      const task = await this.#begin()
-      if (task !== undefined) {
-        const skip = opened.length > 1 ? await openCircuits(book, opened, world.clock) : []
-        return { kind: 'push', path: task, skip }
-      }
-      await world.clock.sleep(limits.walPushPollMs, signal).catch(() => undefined)
-      await this.#look()
+  /** Pushes one file after another, for as long as something may come. */
+  async lane(crew: EncodeWalCrew, signal: AbortSignal): Promise<void> {
+    for (let path = await this.#next(signal); path !== undefined; path = await this.#next(signal)) {
+      const outcome = await this.#push(path, crew, signal)
+      await this.#settle(path, outcome)
     }
-    return { kind: 'finish' }
   }
 
-  async receive(message: CrewMessage): Promise<void> {
-    if (message.kind !== 'pushed') return
-    const { spool } = this.#deps
-    const { path, outcome } = message
+  async #next(signal: AbortSignal): Promise<string | undefined> {
+    const { clock } = this.#deps.world
+    while (!signal.aborted && !this.#isTimeToEnd()) {
+      const path = await this.#begin()
+      if (path !== undefined) return path
+      // One looks for all.
+      await (this.#looking ??= clock
+        .sleep(limits.walPushPollMs, signal)
+        .catch(() => undefined)
+        .then(() => this.#look())
+        .finally(() => (this.#looking = undefined)))
+    }
+    return undefined
+  }
+
+  /** Undefined: it failed, and PostgreSQL's own call tells why. */
+  async #push(
+    path: string,
+    { encode, recycle }: EncodeWalCrew,
+    signal: AbortSignal,
+  ): Promise<Pushed | undefined> {
+    const { world, book, opened, targets, identity } = this.#deps
+    const { durableIn } = this.#request
+    try {
+      const skip = opened.length > 1 ? await openCircuits(book, opened, world.clock) : []
+      const hurried: EncodeWal = (file, stop) => encode(this.#isBehind() ? inHurry(file) : file, stop)
+      const deps = { targets, durableIn, world, encode: hurried, recycle, identity }
+      return await pushToAll(deps, { path, skip }, signal)
+    } catch {
+      signal.throwIfAborted()
+      return undefined
+    }
+  }
+
+  async #settle(path: string, pushed: Pushed | undefined): Promise<void> {
+    const { spool, book, opened, world } = this.#deps
     const name = basename(path)
     const stamp = this.#underWay.get(name)
-    this.#workedAtMs = this.#deps.world.clock.monotonicMs()
-    let failed = true
+    this.#workedAtMs = world.clock.monotonicMs()
+    this.#failuresInARow = pushed ? 0 : this.#failuresInARow + 1
     try {
-      failed = !(await this.#isDurable(name, outcome))
-      this.#failuresInARow = failed ? this.#failuresInARow + 1 : 0
-      if (!failed && stamp !== undefined) await spool.writePushed(path, name, stamp)
+      if (pushed) await settlePush(book, opened, pushed)
+      if (pushed && stamp !== undefined) await spool.writePushed(path, name, stamp)
     } finally {
       this.#underWay.delete(name)
       this.#done.add(name)
-      await spool.release(name, failed ? 'failed' : undefined)
+      await spool.release(name, pushed ? undefined : 'failed')
     }
+  }
+
+  #isBehind(): boolean {
+    return this.#queue.length > limits.walPushWaitingUsual
   }
 
   async releaseAll(): Promise<void> {
     for (const name of this.#underWay.keys()) await this.#deps.spool.release(name).catch(() => undefined)
-  }
-
-  async #isDurable(name: string, outcome: PushOutcome): Promise<boolean> {
-    if ('failure' in outcome) return false
-    const { book, opened } = this.#deps
-    const lacking = outcome.lacking.map(({ target, failure }) => ({ target, fault: faultOf(failure) }))
-    await settlePush(book, opened, { name, durable: outcome.durable, lacking })
-    return true
   }
 
   /** The path of the next file, whose claim is made. */
@@ -240,9 +266,9 @@ class Pusher {
   }
 }
 
-function faultOf(failure: Parameters<typeof decodeFailure>[0] | undefined): Fault | undefined {
-  const error = failure && decodeFailure(failure)
-  return error instanceof Fault ? error : undefined
+/** Disks fill while WAL waits: until it has caught up, speed counts for more than some hundredths of the size. */
+function inHurry(file: WalToEncode): WalToEncode {
+  return { ...file, encodings: file.encodings.map(encoding => ({ ...encoding, level: 1 })) }
 }
 
 const ended = (): Fault =>

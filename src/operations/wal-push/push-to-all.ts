@@ -6,12 +6,12 @@
  */
 import { Fault, isFault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
-import { formatDuration } from '../../base/units.ts'
+import { formatBytes, formatDuration } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
-import { encodeWalFile, type EncodedWal } from '../../repository/wal-store.ts'
+import type { EncodedWal } from '../../repository/wal-store.ts'
 import type { ClusterOfWal } from '../../wal/cluster.ts'
-import { withWalFile } from '../wal-push.ts'
+import type { EncodeWal } from './encode-wal.ts'
 import type { OpenTarget } from './target.ts'
 
 export interface PushRequest {
@@ -39,6 +39,11 @@ export interface PushDeps {
   readonly targets: readonly OpenTarget[]
   readonly durableIn: number
   readonly world: World
+  readonly encode: EncodeWal
+  /** Called when no repository reads what was encoded any more, which may be after the push. */
+  readonly recycle?: ((encoded: readonly EncodedWal[]) => void) | undefined
+  /** Of the server whose file it is, when that is known: then it is encoded while the repositories are being opened. */
+  readonly identity?: ClusterOfWal | undefined
 }
 
 /** Throws what made too few repositories take it, each with its reason. */
@@ -68,7 +73,7 @@ interface Push {
 }
 
 async function pushTo(
-  { targets, durableIn, world }: PushDeps,
+  { targets, durableIn, world, encode, recycle, identity: known }: PushDeps,
   { path, tried, limitMs }: Push,
   outer: AbortSignal,
 ): Promise<Pushed> {
@@ -77,12 +82,16 @@ async function pushTo(
   const opened = tried.map(target => ({ target, archive: target.open(signal) }))
   for (const { archive } of opened) archive.catch(() => undefined)
   try {
-    const identity = await firstIdentity(opened, before(world, limitMs, signal), signal)
-    const encoded = await encodeForEach(path, identity, tried)
+    const identity = known ?? (await firstIdentity(opened, before(world, limitMs, signal), signal))
+    const { files, encoded } = await encodeForEach({ path, identity, targets: tried }, encode, signal)
     const attempts = opened.map(({ target, archive }) => ({
       name: target.name,
-      outcome: archive.then(({ store }) => store.putEncoded(encoded(target.encoding), signal)),
+      outcome: archive.then(({ store, identity: own }) => {
+        assertSameSize(own, identity, target.name)
+        return store.putEncoded(encoded(target.encoding), signal)
+      }),
     }))
+    void Promise.allSettled(attempts.map(({ outcome }) => outcome)).then(() => recycle?.(files))
     const settled = await settle(attempts, durableIn, { world, limitMs }, signal)
     return judge(encoded, settled, { tried, targets, durableIn })
   } finally {
@@ -119,23 +128,34 @@ async function firstIdentity(
   }
 }
 
-async function encodeForEach(
-  path: string,
-  identity: ClusterOfWal,
-  targets: readonly OpenTarget[],
-): Promise<(encoding: Encoding) => EncodedWal> {
-  const byRecipients = new Map<string, EncodedWal>()
-  for (const { encoding } of targets) {
-    const key = encoding.recipients.join(' ')
-    if (byRecipients.has(key)) continue
-    byRecipients.set(key, await withWalFile(path, identity, file => encodeWalFile(file, encoding)))
-  }
-  return ({ recipients }) => {
-    const found = byRecipients.get(recipients.join(' '))
-    if (!found) throw new Error('assertion failed: the file is encoded for each set of recipients')
-    return found
-  }
+interface FileForTargets {
+  readonly path: string
+  readonly identity: ClusterOfWal
+  readonly targets: readonly OpenTarget[]
 }
+
+interface EncodedForEach {
+  readonly files: readonly EncodedWal[]
+  readonly encoded: (encoding: Encoding) => EncodedWal
+}
+
+async function encodeForEach(
+  { path, identity, targets }: FileForTargets,
+  encode: EncodeWal,
+  signal: AbortSignal,
+): Promise<EncodedForEach> {
+  const byRecipients = new Map(targets.map(({ encoding }) => [sealedTo(encoding), encoding]))
+  const files = await encode({ path, identity, encodings: [...byRecipients.values()] }, signal)
+  const found = new Map([...byRecipients.keys()].map((key, i) => [key, files[i]]))
+  const encoded = (encoding: Encoding): EncodedWal => {
+    const file = found.get(sealedTo(encoding))
+    if (!file) throw new Error('assertion failed: the file is encoded for each set of recipients')
+    return file
+  }
+  return { files, encoded }
+}
+
+const sealedTo = ({ recipients }: Encoding): string => recipients.join(' ')
 
 interface Attempt {
   readonly name: string
@@ -251,6 +271,15 @@ const tooSlow = (name: string, target: string): Fault =>
   new Fault('STORAGE_UNAVAILABLE', `${target} had not taken ${name} in time`, {
     hint: 'Nothing is lost: it is brought there later. If this lasts, look at the way to that repository.',
   })
+
+/** Whose file it is, the store compares itself. */
+function assertSameSize(own: ClusterOfWal, given: ClusterOfWal, target: string): void {
+  if (own.walSegmentSizeBytes === given.walSegmentSizeBytes) return
+  const sizes = `${formatBytes(given.walSegmentSizeBytes)}; those in ${target} have ${formatBytes(own.walSegmentSizeBytes)}`
+  throw new Fault('WAL_INVALID', `the WAL segments of this server have ${sizes}`, {
+    hint: 'The segment size was changed after the repository was made: give the cluster a new name, and run holdfast init.',
+  })
+}
 
 const stopped = (): Fault =>
   new Fault('INTERRUPTED', 'the push went on without this repository', {

@@ -21,6 +21,7 @@ import { errnoOf } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import { isProvablyDead, ownProcess, type ProcessIdentity } from '../../base/process-identity.ts'
 import type { Clock } from '../../base/world.ts'
+import { launcherContext, stampOf } from '../launcher-context.ts'
 
 export interface PushedSpool {
   readonly folder: string
@@ -47,19 +48,6 @@ export interface PushedSpool {
 
 const spoolsFolderName = 'holdfast-pushed'
 
-/** Where these lead, the same URL may lead to another place. Spelled the same in bin/holdfast. */
-const environmentNames = [
-  'HOME',
-  'AWS_PROFILE',
-  'AWS_CONFIG_FILE',
-  'AWS_REGION',
-  'AWS_DEFAULT_REGION',
-  'AWS_ENDPOINT_URL',
-  'AWS_ENDPOINT_URL_S3',
-  'STORAGE_EMULATOR_HOST',
-  'AZURE_STORAGE_ACCOUNT',
-] as const
-
 export interface SpoolSurroundings {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
@@ -71,26 +59,10 @@ export async function openPushedSpool(
   configPath: string,
   { environment, clock }: SpoolSurroundings,
 ): Promise<PushedSpool | undefined> {
-  const [configStamp, { bootId }] = await Promise.all([stampOf(configPath), ownProcess()])
-  if (configStamp === undefined || bootId === 'unknown') return undefined
-  const settings = environmentNames.map(name => environment[name] ?? '').join('|')
-  const context = [configStamp, bootId, settings]
-  const [device = '', inode = ''] = configStamp.split(':')
+  const context = await launcherContext(configPath, environment)
+  if (!context) return undefined
+  const [device = '', inode = ''] = context[0].split(':')
   return spoolIn(join(walFolder, spoolsFolderName, `${device}-${inode}`), { context, configPath, clock })
-}
-
-/**
- * `stat -L -c %d:%i:%s:%.9Y:%.9Z`, as bin/holdfast asks for it. Undefined when there is no such file.
- */
-export async function stampOf(path: string): Promise<string | undefined> {
-  const info = await stat(path, { bigint: true }).catch(() => undefined)
-  if (!info) return undefined
-  const { dev, ino, size, mtimeNs, ctimeNs } = info
-  return [dev, ino, size, seconds(mtimeNs), seconds(ctimeNs)].join(':')
-}
-
-function seconds(ns: bigint): string {
-  return `${String(ns / 1_000_000_000n)}.${String(ns % 1_000_000_000n).padStart(9, '0')}`
 }
 
 interface SpoolPlace {

@@ -2,7 +2,7 @@
  * A crew of worker threads. One that fails makes the whole fail: the others are told to stop, clean up, and are ended if
  * they do not. Nothing is left running when `runCrew` returns or throws.
  */
-import { Worker } from 'node:worker_threads'
+import { Worker, type Transferable } from 'node:worker_threads'
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Progress } from '../../base/progress.ts'
@@ -23,8 +23,10 @@ export type CrewMessage = Exclude<FromWorker, { kind: 'advanced' | 'finished' | 
 export interface Crew {
   readonly setups: readonly WorkerSetup[]
   /** May answer; a promise that rejects makes the crew fail. */
-  readonly onMessage: (message: CrewMessage, reply: (answer: ToWorker) => void) => void | Promise<void>
+  readonly onMessage: (message: CrewMessage, reply: Reply) => void | Promise<void>
 }
+
+export type Reply = (answer: ToWorker, transfer?: readonly Transferable[]) => void
 
 /** Returns when all workers have finished. Throws what the first one failed of, or the signal's reason. */
 export async function runCrew(host: WorkerHost, crew: Crew, signal: AbortSignal): Promise<void> {
@@ -74,8 +76,8 @@ function startMember(
   })
   const gone = new AbortController()
   let finished = false
-  const post = (message: ToWorker): void => {
-    worker.postMessage(message)
+  const post: Reply = (message, transfer = []) => {
+    worker.postMessage(message, transfer)
   }
   worker.on('message', (message: FromWorker) => {
     switch (message.kind) {

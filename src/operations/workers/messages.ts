@@ -10,13 +10,13 @@ import type { EntryLog } from '../../repository/packs/entry-log.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { ReadAhead } from '../../storage/with-read-ahead.ts'
 import type { Trouble } from '../sources/trouble.ts'
-import type { PushRequest } from '../wal-push/push-to-all.ts'
-import type { PushTarget } from '../wal-push/target.ts'
+import type { EncodedWal } from '../../repository/wal-store.ts'
+import type { WalToEncode } from '../wal-push/encode-wal.ts'
 import type { CopyOutReport, PageRules } from './copy-out/report.ts'
 import type { CheckReport } from './check/report.ts'
 import type { WorkQueue } from './work-queue.ts'
 
-export type WorkerSetup = CopyOutSetup | CopyInSetup | CheckSetup | PushSetup
+export type WorkerSetup = CopyOutSetup | CopyInSetup | CheckSetup | EncodeWalSetup | PressSetup
 
 export interface CopyOutSetup {
   readonly job: 'copy-out'
@@ -71,11 +71,17 @@ export interface CheckSetup {
   readonly pages: PageRules | undefined
 }
 
-export interface PushSetup {
-  readonly job: 'push'
-  readonly cluster: string
-  readonly targets: readonly PushTarget[]
-  readonly durableIn: number
+export interface EncodeWalSetup {
+  readonly job: 'encode-wal'
+}
+
+/** Compresses frames of a stream that the main thread reads, seals and stores. */
+export interface PressSetup {
+  readonly job: 'press'
+  readonly level: number
+  readonly contentChecksum: boolean
+  /** Each holds a frame's raw bytes, and what it becomes. */
+  readonly slots: readonly SharedArrayBuffer[]
 }
 
 export interface FileOwner {
@@ -104,7 +110,15 @@ export type ToWorker =
   | { readonly kind: 'copy-in'; readonly pack: PackCopies; readonly files: readonly ManifestFile[] }
   /** Files of one pack in the order of their offsets, as lines of a manifest: there may be very many. */
   | { readonly kind: 'check'; readonly pack: PackObject; readonly entries: EntryLog }
-  | ({ readonly kind: 'push' } & PushRequest)
+  /** `number` comes back with the result. */
+  | {
+      readonly kind: 'encode-wal'
+      readonly number: number
+      readonly file: WalToEncode
+      /** Of earlier results, to be used again. */
+      readonly rooms: readonly ArrayBuffer[]
+    }
+  | { readonly kind: 'press'; readonly slot: number; readonly rawBytes: number }
   /** Nothing more to do: finish, and tell `finished`. */
   | { readonly kind: 'finish' }
   | { readonly kind: 'abort' }
@@ -122,20 +136,13 @@ export type FromWorker =
   | { readonly kind: 'passed-over'; readonly trouble: Trouble }
   | { readonly kind: 'copied-in'; readonly report: CopyInReport }
   | { readonly kind: 'checked'; readonly report: CheckReport }
-  /** A file was pushed, or was not. */
-  | { readonly kind: 'pushed'; readonly path: string; readonly outcome: PushOutcome }
+  | { readonly kind: 'encoded-wal'; readonly number: number; readonly outcome: EncodeOutcome }
+  | { readonly kind: 'pressed'; readonly slot: number; readonly storedBytes: number }
   /** Everything is done and closed. */
   | { readonly kind: 'finished' }
   | { readonly kind: 'failed'; readonly failure: Failure }
 
-export type PushOutcome =
-  | { readonly durable: readonly string[]; readonly lacking: readonly LackingMessage[] }
-  | { readonly failure: Failure }
-
-export interface LackingMessage {
-  readonly target: string
-  readonly failure: Failure | undefined
-}
+export type EncodeOutcome = { readonly encoded: readonly EncodedWal[] } | { readonly failure: Failure }
 
 /** A pack that is durable, and what lies in it. */
 export interface FinishedPack extends PackObject {
@@ -150,6 +157,8 @@ export interface CopyInReport {
   /** Kept by a delta restore; not counted in `files` and `bytes`. */
   readonly filesKept: number
   readonly bytesKept: number
+  /** Read from storages, as stored: of packs with their headers and seek tables. */
+  readonly bytesFetched: number
 }
 
 /** A thrown error, as plain data: classes do not survive the way between threads. */

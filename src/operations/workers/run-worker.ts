@@ -5,10 +5,6 @@ import { unreachable } from '../../base/assert.ts'
 import type { World } from '../../base/world.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { runCheck } from './check/check-worker.ts'
-import { runCopyIn } from './copy-in/copy-in-worker.ts'
-import { runCopyOut } from './copy-out/copy-out-worker.ts'
-import { runPush } from './push/push-worker.ts'
 import { encodeFailure, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts'
 
 /** What a job is given: the world, its own storage, and the line to the main thread. */
@@ -66,16 +62,29 @@ export async function runWorker(
   }
 }
 
+/** Loads what the job needs, and no more: there is a worker for each processor. */
 async function runJob(setup: WorkerSetup, line: WorkerLine, signal: AbortSignal): Promise<void> {
   switch (setup.job) {
-    case 'copy-out':
+    case 'copy-out': {
+      const { runCopyOut } = await import('./copy-out/copy-out-worker.ts')
       return runCopyOut(setup, line, signal)
-    case 'copy-in':
+    }
+    case 'copy-in': {
+      const { runCopyIn } = await import('./copy-in/copy-in-worker.ts')
       return runCopyIn(setup, line, signal)
-    case 'check':
+    }
+    case 'check': {
+      const { runCheck } = await import('./check/check-worker.ts')
       return runCheck(setup, { ...line, storage: await line.open(setup.storage) }, signal)
-    case 'push':
-      return runPush(setup, line, signal)
+    }
+    case 'encode-wal': {
+      const { runEncodeWal } = await import('./encode-wal/encode-wal-worker.ts')
+      return runEncodeWal(line, signal)
+    }
+    case 'press': {
+      const { runPress } = await import('./press/press-worker.ts')
+      return runPress(setup, line)
+    }
     default:
       return unreachable(setup)
   }

@@ -61,7 +61,7 @@ function covers(pattern: string, other: string): boolean {
   return pattern.endsWith('/**') && other.startsWith(pattern.slice(0, -2))
 }
 
-/** A pattern with at most one run in the middle, as vendors without wildcards can test it. */
+/** A pattern as vendors without wildcards can test it: what stands between two runs of it is not asked for. */
 export function headAndTail(pattern: string): {
   readonly head: string
   readonly tail: string

@@ -91,6 +91,8 @@ function looking(place: BucketPlace, { readsOlderVersions }: RoleRights): readon
 function reading(place: BucketPlace, { read, readsOlderVersions, locks }: RoleRights): readonly Statement[] {
   const actions = ['s3:GetObject']
   if (readsOlderVersions) actions.push('s3:GetObjectVersion')
+  // Who restores from the archive thaws it first. Other servers take no policy that names an action they do not know.
+  if (readsOlderVersions && place.endpoint === undefined) actions.push('s3:RestoreObject')
   const records = allow('HoldfastRead', actions, objectArns(place, read))
   if (!locks || place.lock === undefined) return [records]
   // Until when an object is locked is no secret, and is looked at for packs, too.
@@ -168,7 +170,9 @@ function encrypting(place: BucketPlace, { write }: RoleRights, names: PolicyName
   const keyId = serverSideEncryption.keyId
   const isAlias = /(?:^|:)alias\//.test(keyId)
   const region = place.region ?? '*'
-  const via = { 'kms:ViaService': `s3.${region}.amazonaws.com` }
+  // In China names of services end in `.cn` at times.
+  const ending = partitionOf(place) === 'aws-cn' ? '*' : ''
+  const via = { 'kms:ViaService': `s3.${region}.amazonaws.com${ending}` }
   const alias = { 'kms:ResourceAliases': keyId.replace(/^arn:.*:(?=alias\/)/, '') }
   return [
     {

@@ -15,6 +15,7 @@ describe('credentials', () => {
       restorer: 'readBackups readWal',
       keeper: 'readWal deleteBackups deleteWal',
       auditor: '',
+      archivist: 'readBackups readWal',
     })
   })
 

@@ -14,18 +14,26 @@ const place: BucketPlace = {
   clusterRoot: 'pg/gathr/',
   places: {
     identity: ['holdfast.json', 'gathr/cluster.json'],
-    records: ['gathr/backups/*/backup.json', 'gathr/backups/*/awaiting-wal.json'],
+    records: [
+      'gathr/backups/*/backup.json',
+      'gathr/backups/*/awaiting-wal.json',
+      'gathr/archive/backups/*/backup.json',
+      'gathr/dumps/*/dump.json',
+    ],
     index: ['gathr/catalog/**'],
     backups: ['gathr/backups/**'],
-    packs: ['gathr/backups/*/data/**'],
+    packs: ['gathr/backups/*/data/**', 'gathr/archive/backups/*/data/**'],
     manifests: ['gathr/backups/*/manifest.json.*', 'gathr/backups/*/backup_manifest.*'],
     dumps: ['gathr/dumps/**'],
+    dumped: ['gathr/dumps/*/globals.sql.*', 'gathr/dumps/*/parts/**'],
+    archive: ['gathr/archive/**'],
     wal: ['gathr/wal/**'],
     segments: ['gathr/wal/*/**'],
     histories: ['gathr/wal/*.history.zst', 'gathr/wal/*.history.zst.age'],
     leases: ['gathr/leases/**'],
     locks: ['gathr/locks/**'],
     holds: ['gathr/holds/**'],
+    expiries: ['gathr/expiries/**'],
     probes: ['gathr/probes/**'],
     claims: ['.claims/**'],
     everything: ['gathr/**'],
@@ -70,6 +78,10 @@ const keys = {
   index: 'pg/gathr/catalog/00000001.json',
   probe: 'pg/gathr/probes/ab12',
   claim: 'pg/.claims/ab/1',
+  dumpRecord: 'pg/gathr/dumps/20260301T020000Z-dump/dump.json',
+  dumped: 'pg/gathr/dumps/20260301T020000Z-dump/parts/00001.dump.zst.age',
+  archivedRecord: 'pg/gathr/archive/backups/20260301T020000Z-full/backup.json',
+  archivedPack: 'pg/gathr/archive/backups/20260301T020000Z-full/data/00001.tar.zst.age',
   foreign: 'pg/other/backups/20260301T020000Z-full/backup.json',
   outside: 'elsewhere/file',
 }
@@ -77,21 +89,27 @@ const keys = {
 describe('of the keys of a repository', () => {
   const table: Readonly<Record<Role, Readonly<Record<'get' | 'put' | 'delete', string>>>> = {
     writer: {
-      get: 'identity record wal history lease index probe claim',
-      put: 'identity record pack manifest wal history lease index probe claim',
+      get: 'identity record wal history lease index probe claim dumpRecord archivedRecord',
+      put: 'identity record pack manifest wal history lease index probe claim dumpRecord dumped',
       delete: '',
     },
     restorer: {
-      get: 'identity record pack manifest wal history lease index probe',
+      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack',
       put: '',
       delete: '',
     },
     keeper: {
-      get: 'identity record wal history lease index probe',
+      get: 'identity record wal history lease index probe dumpRecord archivedRecord',
       put: 'lease index probe claim',
-      delete: 'record pack manifest wal history lease index probe claim',
+      delete:
+        'record pack manifest wal history lease index probe claim dumpRecord dumped archivedRecord archivedPack',
     },
-    auditor: { get: 'identity record history lease index', put: '', delete: '' },
+    auditor: { get: 'identity record history lease index dumpRecord archivedRecord', put: '', delete: '' },
+    archivist: {
+      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack',
+      put: 'claim archivedRecord archivedPack',
+      delete: '',
+    },
   }
   const actions = { get: 's3:GetObject', put: 's3:PutObject', delete: 's3:DeleteObject' } as const
 
@@ -125,10 +143,11 @@ describe('of the keys of a repository', () => {
           Resource.some(pattern => like(`arn:aws:s3:::vault/${key}`, pattern)),
       )
     const unread = {
-      writer: 'pack manifest',
+      writer: 'pack manifest dumped archivedPack',
       restorer: '',
-      keeper: 'pack manifest',
-      auditor: 'pack manifest wal',
+      keeper: 'pack manifest dumped archivedPack',
+      auditor: 'pack manifest wal dumped archivedPack',
+      archivist: '',
     }
     for (const action of ['s3:GetObject', 's3:GetObjectVersion'])
       expect(
@@ -286,6 +305,7 @@ describe('Azure', () => {
       restorer: ['read'],
       keeper: ['read', 'add/action', 'write', 'delete'],
       auditor: ['read'],
+      archivist: ['read', 'add/action', 'write'],
     })
   })
 

@@ -1,11 +1,11 @@
 /**
- * Who may do what in a repository: four roles, and for each the kinds of objects that it reads, writes and deletes. The
+ * Who may do what in a repository: five roles, and for each the kinds of objects that it reads, writes and deletes. The
  * policies of every vendor are made from this one table, and `doctor` judges credentials by it.
  *
  * Every role lists names and reads how the bucket is set up; none changes that, lifts a lock, or deletes a version.
  */
 
-export const roles = ['writer', 'restorer', 'keeper', 'auditor'] as const
+export const roles = ['writer', 'restorer', 'keeper', 'auditor', 'archivist'] as const
 export type Role = (typeof roles)[number]
 
 /** Kinds of objects that rights tell apart. Where they lie is given by the caller: see RepositoryPlaces. */
@@ -21,6 +21,10 @@ export const places = [
   'packs',
   'manifests',
   'dumps',
+  /** What a dump holds of the database, without the record that says that it exists. */
+  'dumped',
+  /** The repository inside the repository: all of it. */
+  'archive',
   'wal',
   /** WAL but for histories. */
   'segments',
@@ -30,6 +34,8 @@ export const places = [
   /** Notes of what is locked until when. */
   'locks',
   'holds',
+  /** Notes of what an expiry is about to remove. */
+  'expiries',
   'probes',
   /** By which the S3 driver keeps writers apart where the server does not: see its claim.ts. */
   'claims',
@@ -69,9 +75,21 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
   },
   keeper: {
     doc: 'Who expires backups: it reads records, deletes what retention lets go, and extends locks.',
-    read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'probes'],
-    write: ['index', 'leases', 'locks', 'holds', 'probes', 'claims'],
-    delete: ['backups', 'index', 'dumps', 'wal', 'leases', 'locks', 'holds', 'probes', 'claims'],
+    read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'expiries', 'probes'],
+    write: ['index', 'leases', 'locks', 'holds', 'expiries', 'probes', 'claims'],
+    // Holds are not deleted: who held and released what stays written.
+    delete: [
+      'backups',
+      'index',
+      'dumps',
+      'archive',
+      'wal',
+      'leases',
+      'locks',
+      'expiries',
+      'probes',
+      'claims',
+    ],
     readsOlderVersions: false,
     locks: true,
   },
@@ -83,10 +101,18 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
     readsOlderVersions: false,
     locks: false,
   },
+  archivist: {
+    doc: 'Who carries out the rules of the archive: it reads everything, since who copies has to, and writes into the archive only.',
+    read: ['identity', 'everything'],
+    write: ['archive', 'claims'],
+    delete: [],
+    readsOlderVersions: false,
+    locks: true,
+  },
 }
 
 /** What holds the data of a cluster, and is not read by who does not need it. */
-export const dataPlaces = ['packs', 'manifests', 'dumps', 'segments'] as const satisfies readonly Place[]
+export const dataPlaces = ['packs', 'manifests', 'dumped', 'segments'] as const satisfies readonly Place[]
 
 /** Said as well, and not only left out: on some servers who wrote an object may read it, unless that is denied. */
 export function unreadOf(role: Role): readonly Place[] {

@@ -6,7 +6,7 @@
  */
 
 /** Directories of which only the empty folder is kept: the server empties or rebuilds them when it starts. */
-const emptied: ReadonlySet<string> = new Set([
+export const emptiedDirectories = [
   'pg_dynshmem',
   'pg_notify',
   'pg_replslot',
@@ -14,7 +14,9 @@ const emptied: ReadonlySet<string> = new Set([
   'pg_snapshots',
   'pg_stat_tmp',
   'pg_subtrans',
-])
+] as const
+
+const emptied: ReadonlySet<string> = new Set(emptiedDirectories)
 
 const left: ReadonlySet<string> = new Set([
   'postgresql.auto.conf.tmp',

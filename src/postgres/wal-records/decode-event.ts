@@ -1,6 +1,7 @@
 /** Decodes the records that events are made of. See src/wal/events.ts for what they mean. */
 import type { RecordPlace, WalEvent } from '../../wal/events.ts'
 import { microsFromPostgres, type Micros } from '../../wal/time.ts'
+import { parseTransactionRecord } from './transaction-record.ts'
 import { mainDataOffset, transactionKind, transactionKindOf, xlogKind, xlogKindOf } from './record.ts'
 
 /** Undefined for a record that is none of these. `record` is the whole record, without page headers. */
@@ -32,7 +33,8 @@ function decodeTransaction(
   postgresMajor: number,
 ): WalEvent | undefined {
   const ownXid = record.getUint32(4, true)
-  const preparedXid = (): number => preparedXidIn(kindWord, data, postgresMajor) ?? ownXid
+  const preparedXid = (): number =>
+    parseTransactionRecord(kindWord, data, postgresMajor).preparedXid ?? ownXid
   switch (transactionKindOf(kindWord)) {
     case transactionKind.prepare:
       return { ...place, kind: 'prepare', xid: ownXid }
@@ -88,34 +90,6 @@ function decodeXlog(kindWord: number, data: DataView, place: RecordPlace): WalEv
 
 /** MAXFNAMELEN, with the zero at the end. */
 const restorePointNameBytesMax = 64
-
-/** What a commit or abort record holds after its time, in this order. See ParseCommitRecord in xactdesc.c. */
-const hasParts = 0x80
-const part = {
-  database: 1 << 0,
-  subtransactions: 1 << 1,
-  relations: 1 << 2,
-  droppedStatistics: 1 << 8,
-  invalidations: 1 << 3,
-  prepared: 1 << 4,
-} as const
-
-/** The transaction that was prepared, when its commit or abort is written by another. */
-function preparedXidIn(kindWord: number, data: DataView, postgresMajor: number): number | undefined {
-  if ((kindWord & hasParts) === 0) return undefined
-  const parts = data.getUint32(8, true)
-  if ((parts & part.prepared) === 0) return undefined
-  let at = 12
-  const skipList = (flag: number, elementBytes: number): void => {
-    if (parts & flag) at += 4 + data.getUint32(at, true) * elementBytes
-  }
-  if (parts & part.database) at += 8
-  skipList(part.subtransactions, 4)
-  skipList(part.relations, 12)
-  skipList(part.droppedStatistics, postgresMajor >= 18 ? 16 : 12)
-  skipList(part.invalidations, 16)
-  return data.getUint32(at, true)
-}
 
 function timeAt(data: DataView, offset: number): Micros {
   return microsFromPostgres(data.getInt32(offset + 4, true) * 0x1_0000_0000 + data.getUint32(offset, true))

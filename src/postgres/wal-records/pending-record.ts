@@ -1,8 +1,7 @@
-/** A record while its parts come in, page by page. Keeps the bytes of the few kinds that events are made of. */
+/** A record while its parts come in, page by page. Keeps the bytes of the few kinds that are asked for. */
 import { assert } from '../../base/assert.ts'
 import type { Lsn } from '../../wal/lsn.ts'
 import { recordHeaderSizeBytes } from './record.ts'
-import { isEventKind } from './decode-event.ts'
 
 /** Continues a CRC-32C over more bytes; `before` is 0 at the start. */
 export type Crc32c = (bytes: Uint8Array, before: number) => number
@@ -12,21 +11,27 @@ const crcOffset = 20
 
 export class PendingRecord {
   readonly startLsn: Lsn
-  readonly #lengthBytes: number
+  readonly lengthBytes: number
+  readonly #keeps: (kindWord: number) => boolean
   readonly #crc32c: Crc32c | undefined
   #header: Uint8Array = new Uint8Array(0)
   #parts: Uint8Array[] = []
   #haveBytes = 0
   #dataCrc = 0
 
-  constructor(startLsn: Lsn, lengthBytes: number, crc32c: Crc32c | undefined) {
+  constructor(
+    startLsn: Lsn,
+    lengthBytes: number,
+    { keeps, crc32c }: { keeps: (kindWord: number) => boolean; crc32c: Crc32c | undefined },
+  ) {
     this.startLsn = startLsn
-    this.#lengthBytes = lengthBytes
+    this.lengthBytes = lengthBytes
+    this.#keeps = keeps
     this.#crc32c = crc32c
   }
 
   get missingBytes(): number {
-    return this.#lengthBytes - this.#haveBytes
+    return this.lengthBytes - this.#haveBytes
   }
 
   get isWhole(): boolean {
@@ -40,18 +45,23 @@ export class PendingRecord {
     if (this.#crc32c) this.#dataCrc = this.#crc32c(part.subarray(headerBytes), this.#dataCrc)
     this.#haveBytes += part.length
     this.#parts.push(part)
-    if (this.#header.length === recordHeaderSizeBytes && !isEventKind(this.kindWord)) this.#parts = []
+    if (this.#header.length === recordHeaderSizeBytes && !this.#keeps(this.kindWord)) this.#parts = []
   }
 
   get kindWord(): number {
     return this.#headerView.getUint32(16, true)
   }
 
+  /** The transaction, or sub-transaction, that wrote it; 0 when none did. */
+  get xid(): number {
+    return this.#headerView.getUint32(4, true)
+  }
+
   get previousLsn(): Lsn {
     return this.#headerView.getBigUint64(8, true)
   }
 
-  /** Undefined for kinds that no event is made of. */
+  /** Undefined for kinds that nobody asked for. */
   get bytes(): Uint8Array | undefined {
     return this.#parts.length > 0 ? joined(this.#parts) : undefined
   }

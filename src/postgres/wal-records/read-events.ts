@@ -8,9 +8,9 @@
 import type { ReadEvent, RecordPlace, WalEvent } from '../../wal/events.ts'
 import type { Lsn } from '../../wal/lsn.ts'
 import type { Crc32c } from './pending-record.ts'
-import { readRecords, type ReadState, type WholeRecord } from './read-records.ts'
+import { newReadState, readRecords, type WholeRecord } from './read-records.ts'
 import { isSwitch } from './record.ts'
-import { decodeEvent } from './decode-event.ts'
+import { decodeEvent, isEventKind } from './decode-event.ts'
 
 export interface ReadOptions {
   /** Also tell of the first record that begins at or after this position, whatever it is. */
@@ -24,7 +24,7 @@ export async function* readWalEvents(
   segments: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   { watchLsn, crc32c }: ReadOptions = {},
 ): AsyncIterable<ReadEvent> {
-  const state: ReadState = { crc32c, pending: undefined, previousStartLsn: undefined, trouble: undefined }
+  const state = newReadState(isEventKind, crc32c)
   let lastRecord: RecordPlace | undefined
   let stillWatching = watchLsn !== undefined
   for await (const segment of segments) {

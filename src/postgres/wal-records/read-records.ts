@@ -18,6 +18,9 @@ import { isSwitch, recordHeaderSizeBytes, recordSizeBytesMax } from './record.ts
 
 export interface WholeRecord extends RecordPlace {
   readonly kindWord: number
+  /** The transaction, or sub-transaction, that wrote it; 0 when none did. */
+  readonly xid: number
+  readonly lengthBytes: number
   readonly postgresMajor: number
   /** Without page headers; undefined when it lay over several pages and is of a kind that nobody asks for. */
   readonly bytes: Uint8Array | undefined
@@ -26,11 +29,18 @@ export interface WholeRecord extends RecordPlace {
 /** What goes on from one segment to the next. */
 export interface ReadState {
   readonly crc32c: Crc32c | undefined
+  /** Kinds whose bytes are wanted, also where they lie over several pages. */
+  readonly keeps: (kindWord: number) => boolean
   /** A record that is not whole yet. */
   pending: PendingRecord | undefined
   previousStartLsn: Lsn | undefined
   /** Why nothing can be read any more, whatever segments come. */
   trouble: string | undefined
+}
+
+/** Nothing has been read yet. */
+export function newReadState(keeps: ReadState['keeps'], crc32c: Crc32c | undefined): ReadState {
+  return { crc32c, keeps, pending: undefined, previousStartLsn: undefined, trouble: undefined }
 }
 
 /** The whole records that end in this segment. Sets `state.trouble` and ends where PostgreSQL would read no further. */
@@ -75,7 +85,7 @@ function* readPage(bytes: Uint8Array, page: PageHeader, state: ReadState): Gener
           : `no record begins at ${formatLsn(startLsn)}`
       return
     }
-    const pending = new PendingRecord(startLsn, lengthBytes, state.crc32c)
+    const pending = new PendingRecord(startLsn, lengthBytes, state)
     pending.add(bytes.subarray(offset, Math.min(offset + lengthBytes, bytes.length)))
     offset += aligned(lengthBytes)
     if (!pending.isWhole) {
@@ -120,7 +130,7 @@ function finish(
   endLsn: Lsn,
   state: ReadState,
 ): WholeRecord | undefined {
-  const { startLsn, previousLsn, kindWord, bytes } = pending
+  const { startLsn, previousLsn, kindWord, xid, lengthBytes, bytes } = pending
   if (state.previousStartLsn !== undefined && previousLsn !== state.previousStartLsn) {
     state.trouble = `the record at ${formatLsn(startLsn)} follows one at ${formatLsn(previousLsn)}, not the last one`
     return undefined
@@ -130,5 +140,5 @@ function finish(
     return undefined
   }
   state.previousStartLsn = startLsn
-  return { startLsn, endLsn, kindWord, bytes, postgresMajor: page.postgresMajor }
+  return { startLsn, endLsn, kindWord, xid, lengthBytes, bytes, postgresMajor: page.postgresMajor }
 }

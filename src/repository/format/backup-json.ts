@@ -17,6 +17,7 @@ import {
   textLike,
   type Parser,
 } from './parse.ts'
+import { snapshotPart } from './snapshot-part.ts'
 import {
   backupId,
   clusterName,
@@ -74,7 +75,7 @@ const checks = object({
 const fields: Parser<BackupRecord> = object({
   format: literal(1),
   id: backupId,
-  kind: literal('full', 'incremental'),
+  kind: literal('full', 'incremental', 'snapshot'),
   parent: nullable(backupId),
   cluster: clusterName,
   label: text,
@@ -100,13 +101,16 @@ const fields: Parser<BackupRecord> = object({
   warnings: array(text),
   durationMs: count(),
   tool: text,
+  snapshot: optional(snapshotPart),
   copiedFrom: optional(object({ repository: repositoryId, sha256 })),
 })
 
 const backupRecord: Parser<BackupRecord> = checked(fields, (record, fail) => {
   if (!record.id.endsWith(`-${record.kind}`)) fail('id', `the id of a backup of kind ${record.kind}`)
-  if ((record.parent === null) !== (record.kind === 'full'))
-    fail('parent', 'null for a full backup, and an id for any other')
+  if ((record.parent === null) !== (record.kind !== 'incremental'))
+    fail('parent', 'an id for an incremental backup, and null for any other')
+  if ((record.snapshot === undefined) !== (record.kind !== 'snapshot'))
+    fail('snapshot', 'there for a snapshot, and for nothing else')
   if (record.parent === record.id) fail('parent', 'another backup')
   if (lsnNumber(record.startLsn) > lsnNumber(record.stopLsn)) fail('stopLsn', 'after the start')
   if (record.startWal > record.stopWal) fail('stopWal', 'after the start')

@@ -1,3 +1,8 @@
+import type { SnapshotRecord } from './snapshot-part.ts'
+
+/** In a *snapshot* the files lie in snapshots of volumes, outside of the repository; only the label files are here. */
+export type BackupKind = 'full' | 'incremental' | 'snapshot'
+
 /**
  * `backup.json`: the commit of a backup. Written last, readable without a key, small, and not secret.
  *
@@ -7,8 +12,8 @@
 export interface BackupRecord {
   readonly format: 1
   readonly id: string
-  readonly kind: 'full' | 'incremental'
-  /** The id of the backup that this one is based on; null for a full one. */
+  readonly kind: BackupKind
+  /** The id of the backup that this one is based on; null for any other. */
   readonly parent: string | null
   readonly cluster: string
   readonly label: string
@@ -61,6 +66,8 @@ export interface BackupRecord {
   readonly warnings: readonly string[]
   readonly durationMs: number
   readonly tool: string
+  /** Only in a snapshot. */
+  readonly snapshot?: SnapshotRecord | undefined
   /** Only in a copy that was sealed to other recipients, whose objects are therefore not those of its source byte by byte. */
   readonly copiedFrom?: CopyOrigin | undefined
 }

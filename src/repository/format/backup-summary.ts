@@ -30,7 +30,7 @@ export type BackupSummary = Pick<
 
 export const backupSummary: Parser<BackupSummary> = object({
   id: backupId,
-  kind: literal('full', 'incremental'),
+  kind: literal('full', 'incremental', 'snapshot'),
   parent: nullable(backupId),
   label: text,
   systemIdentifier,

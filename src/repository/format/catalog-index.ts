@@ -1,22 +1,15 @@
 /**
- * `<cluster>/catalog/<number>.json`: which backups there are, so that nobody has to list them. A cache: the backups
- * themselves are the truth, and what an index says is never enough to restore from or to delete.
+ * `<cluster>/catalog/<number>.json` and `<cluster>/dump-catalog/<number>.json`: which backups and dumps there are, so that
+ * nobody has to list them. A cache: the backups and dumps themselves are the truth, and what an index says is never enough
+ * to restore from or to delete.
  */
 import { backupSummary, type BackupSummary } from './backup-summary.ts'
-import {
-  array,
-  checked,
-  count,
-  encodeRecord,
-  literal,
-  nullable,
-  object,
-  parseRecord,
-  type Parser,
-} from './parse.ts'
-import { backupId, clusterName } from './values.ts'
+import { dumpSummary, type DumpSummary } from './dump-summary.ts'
+import { array, checked, count, encodeRecord, literal, nullable, object, parseRecord } from './parse.ts'
+import { backupId, clusterName, dumpId } from './values.ts'
 
-export interface CatalogIndex {
+/** What both have in common. The stored field with the entries is named after what they are. */
+export interface ShelfIndex<Summary> {
   readonly format: 1
   readonly cluster: string
   /** The one in its key. */
@@ -24,28 +17,51 @@ export interface CatalogIndex {
   /** Of the folders up to this one, in the order of their names, the index knows; null when there was none. */
   readonly through: string | null
   /** In the order of their ids. */
-  readonly backups: readonly BackupSummary[]
-  /** Folders up to `through` that were no readable backups when the index was written, and may have become some. */
+  readonly entries: readonly Summary[]
+  /** Folders up to `through` that were no readable backups or dumps when the index was written, and may have become some. */
   readonly others: readonly string[]
 }
 
-const fields: Parser<CatalogIndex> = object({
-  format: literal(1),
-  cluster: clusterName,
-  number: count(1, 99_999_999),
-  through: nullable(backupId),
-  backups: array(backupSummary),
-  others: array(backupId),
-})
+const common = { format: literal(1), cluster: clusterName, number: count(1, 99_999_999) }
 
-const catalogIndex: Parser<CatalogIndex> = checked(fields, ({ backups, others, through }, fail) => {
-  const ids = [...backups.map(({ id }) => id), ...others]
-  if (new Set(ids).size !== ids.length) fail('backups', 'a list of different backups')
+const catalogIndex = checked(
+  object({ ...common, through: nullable(backupId), backups: array(backupSummary), others: array(backupId) }),
+  (index, fail) => {
+    checkIds({ ...index, entries: index.backups }, 'backups', fail)
+  },
+)
+
+const dumpIndex = checked(
+  object({ ...common, through: nullable(dumpId), dumps: array(dumpSummary), others: array(dumpId) }),
+  (index, fail) => {
+    checkIds({ ...index, entries: index.dumps }, 'dumps', fail)
+  },
+)
+
+function checkIds(
+  { entries, others, through }: Pick<ShelfIndex<{ id: string }>, 'entries' | 'others' | 'through'>,
+  field: string,
+  fail: (path: string, expected: string) => never,
+): void {
+  const ids = [...entries.map(({ id }) => id), ...others]
+  if (new Set(ids).size !== ids.length) fail(field, `a list of different ${field}`)
   if (ids.some(id => through === null || id > through)) fail('through', 'the last of the folders')
-})
+}
 
-export const encodeCatalogIndex = (index: CatalogIndex): Uint8Array => encodeRecord(index, catalogIndex)
+export function encodeCatalogIndex({ entries, others, ...rest }: ShelfIndex<BackupSummary>): Uint8Array {
+  return encodeRecord({ ...rest, backups: entries, others }, catalogIndex)
+}
 
-export function parseCatalogIndex(bytes: Uint8Array, what: string): CatalogIndex {
-  return parseRecord(bytes, what, catalogIndex)
+export function parseCatalogIndex(bytes: Uint8Array, what: string): ShelfIndex<BackupSummary> {
+  const { backups, ...rest } = parseRecord(bytes, what, catalogIndex)
+  return { ...rest, entries: backups }
+}
+
+export function encodeDumpIndex({ entries, others, ...rest }: ShelfIndex<DumpSummary>): Uint8Array {
+  return encodeRecord({ ...rest, dumps: entries, others }, dumpIndex)
+}
+
+export function parseDumpIndex(bytes: Uint8Array, what: string): ShelfIndex<DumpSummary> {
+  const { dumps, ...rest } = parseRecord(bytes, what, dumpIndex)
+  return { ...rest, entries: dumps }
 }

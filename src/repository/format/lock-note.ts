@@ -10,11 +10,12 @@ import {
   literal,
   nullable,
   object,
+  optional,
   parseRecord,
   text,
   type Parser,
 } from './parse.ts'
-import { backupId, clusterName, time, walSegment } from './values.ts'
+import { backupId, clusterName, dumpId, time, walSegment } from './values.ts'
 
 export interface LockNote {
   readonly format: 1
@@ -27,6 +28,8 @@ export interface LockNote {
   /** The first segment that may have to be locked longer soon; the next run begins to list there. */
   readonly openFrom: string | null
   readonly backups: readonly { readonly id: string; readonly until: string }[]
+  /** As of backups. A note that was written before dumps were locked has none. */
+  readonly dumps?: LockNote['backups'] | undefined
   /** In ascending order; both ends belong to it, and the `.partial` and `.backup` files of its segments. */
   readonly wal: readonly LockedWal[]
   /** What all backups need: holdfast.json, cluster.json, and the history files. */
@@ -49,6 +52,7 @@ const fields: Parser<LockNote> = object({
   allSeenAt: time,
   openFrom: nullable(walSegment),
   backups: array(object({ id: backupId, until: time })),
+  dumps: optional(array(object({ id: dumpId, until: time }))),
   wal: array(object({ first: walSegment, last: walSegment, until: time, writtenBefore: time })),
   shared: object({ until: nullable(time), histories: array(text) }),
 })

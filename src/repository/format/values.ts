@@ -5,8 +5,15 @@ import { count, textLike } from './parse.ts'
 export const clusterName = textLike(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'a name (small letters, digits, - and _)')
 
 /** `20260301T020000Z-full`: when it began, in UTC, and its kind. Ids sort by time and people can read them. */
-export const backupIdPattern = /^\d{8}T\d{6}Z-(full|incremental)$/
+export const backupIdPattern = /^\d{8}T\d{6}Z-(full|incremental|snapshot)$/
 export const backupId = textLike(backupIdPattern, 'the id of a backup')
+
+export const dumpIdPattern = /^\d{8}T\d{6}Z-dump$/
+export const dumpId = textLike(dumpIdPattern, 'the id of a dump')
+
+/** Of a snapshot that a managed server made of itself. */
+export const managedIdPattern = /^\d{8}T\d{6}Z-managed$/
+export const managedId = textLike(managedIdPattern, 'the id of a snapshot of a managed server')
 
 /** A 64-bit number does not fit a JSON number. */
 export const systemIdentifier = textLike(/^[1-9]\d{0,19}$/, 'a system identifier')

@@ -233,7 +233,7 @@ describe('answers', () => {
     [503, 'ServerBusy', 'STORAGE_THROTTLED'],
     [429, 'TooManyRequests', 'STORAGE_THROTTLED'],
     [500, 'OperationTimedOut', 'STORAGE_UNAVAILABLE'],
-    [409, 'BlobArchived', 'STORAGE_UNSUPPORTED'],
+    [409, 'BlobArchived', 'OBJECT_COLD'],
   ] as const)('%d %s is %s, in every method', async (status, code, expected) => {
     const { endpoint } = await serve(() => refusal(status, code))
     const storage = await open(endpoint)

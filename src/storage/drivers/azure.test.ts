@@ -17,5 +17,5 @@ storageContract(
     const credentials = { kind: 'text', text: server.connectionString } as const
     return openAzureStorage(new URL(url), { url, access: { credentials } }, systemWorld())
   },
-  { large: true },
+  { large: true, copies: 'proven' },
 )

@@ -15,17 +15,19 @@ import { assertKey, isKey } from '../key.ts'
 import type { ServerSideEncryption, StorageDescription } from '../open.ts'
 import type { Storage } from '../storage.ts'
 import { openContainer } from './azure/credentials.ts'
+import { copyBlob } from './azure/copy.ts'
 import { listBlobs, versionAt } from './azure/list.ts'
 import { assertContainer, infoOf, isMissing, lookAt } from './azure/look.ts'
 import { blobAt, type AzurePlace } from './azure/place.ts'
 import { readBlob } from './azure/read.ts'
 import { retainBlob, traitsOf } from './azure/retain.ts'
 import { openSend } from './azure/send.ts'
+import { thawingOf } from './azure/thaw.ts'
 import { openBlocks, putWhole } from './azure/write.ts'
 import { collectBody, writeBody } from './object/bodies.ts'
 import { openPartWriter } from './object/part-writer.ts'
 import { readOnlyAsOf } from './object/read-only.ts'
-import { ruleMatcher } from './object/rules.ts'
+import { ruleMatcher } from '../object-rules.ts'
 
 export async function openAzureStorage(
   url: URL,
@@ -80,6 +82,14 @@ export async function openAzureStorage(
       await retainBlob(place, key, until, signal)
     },
     traits: signal => traitsOf(place, signal),
+    copying: {
+      async copy(from, to, unproven, signal) {
+        assertKey(from)
+        assertKey(to)
+        return copyBlob(place, from, to, unproven, signal)
+      },
+    },
+    thawing: thawingOf(place),
     close: () => Promise.resolve(),
   }
   return place.asOfMs === undefined ? storage : readOnlyAsOf(storage, place.asOfMs)

@@ -13,6 +13,7 @@ import { ownProcess } from '../../base/process-identity.ts'
 import { systemWorld, type World } from '../../base/world.ts'
 import { assertKey, rangeOf } from '../key.ts'
 import type { Body, ByteRange, ObjectInfo, Storage } from '../storage.ts'
+import { copyObject } from './fs/copy.ts'
 import { guarded } from './fs/faults.ts'
 import { openFolders, parentOf, syncFolder, type Folders } from './fs/folders.ts'
 import { infoOf, listObjects } from './fs/list.ts'
@@ -54,6 +55,16 @@ export async function openFsStorage(root: string, options: FsOptions = {}): Prom
     delete: (keys, signal) => deleteObjects(place, folders, keys, signal),
     retain: key => Promise.reject(withoutLocks(key, place.root)),
     traits: () => Promise.resolve({ versioned: false, lockable: false }),
+    copying: {
+      async copy(from, to, _, signal) {
+        assertKey(from)
+        assertKey(to)
+        signal.throwIfAborted()
+        await (swept ??= sweepStaging(place))
+        await assertPresent(place)
+        return copyObject(place, folders, from, to, signal)
+      },
+    },
     close: () => Promise.resolve(),
   }
 }

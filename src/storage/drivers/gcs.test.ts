@@ -26,11 +26,11 @@ storageContract(
       { url, access: { endpoint: emulator.endpoint, writeOnce: 'check' } },
       systemWorld(),
     ),
-  { unconditional: 'the emulator of firebase-tools ignores generation conditions' },
+  { unconditional: 'the emulator of firebase-tools ignores generation conditions', copies: 'unsupported' },
 )
 
 storageContract(
   "Google's API with its conditions",
   () => openGcsStorage(new URL(url), { url, access: { endpoint: strict.endpoint } }, systemWorld()),
-  { large: true },
+  { large: true, copies: 'proven' },
 )

@@ -15,6 +15,7 @@ import { assertKey, isKey, rangeOf } from '../key.ts'
 import type { ServerSideEncryption, StorageDescription } from '../open.ts'
 import type { Body, ListRange, ObjectInfo, Storage } from '../storage.ts'
 import { openGcsClient } from './gcs/client.ts'
+import { copyObject } from './gcs/copy.ts'
 import { openGoogle } from './gcs/credentials.ts'
 import { saysNoSuchBucket, missingBucket } from './gcs/faults.ts'
 import { assertBucket, lookAt, pagesOf, versionAt, wasLive } from './gcs/look.ts'
@@ -27,7 +28,7 @@ import { openWriter } from './gcs/writer.ts'
 import { ascending } from './object/ascending.ts'
 import { collectBody, writeBody } from './object/bodies.ts'
 import { readOnlyAsOf } from './object/read-only.ts'
-import { ruleMatcher } from './object/rules.ts'
+import { ruleMatcher } from '../object-rules.ts'
 
 export async function openGcsStorage(
   url: URL,
@@ -80,6 +81,13 @@ export async function openGcsStorage(
       await retainObject(place, key, until, signal)
     },
     traits: signal => traitsOf(place, signal),
+    copying: {
+      async copy(from, to, unproven, signal) {
+        assertKey(from)
+        assertKey(to)
+        return copyObject(place, from, to, unproven, signal)
+      },
+    },
     close: () => Promise.resolve(),
   }
   return place.asOfMs === undefined ? storage : readOnlyAsOf(storage, place.asOfMs)

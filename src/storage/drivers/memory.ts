@@ -69,6 +69,19 @@ export function openMemoryStorage(clock: Pick<Clock, 'now'>, location = 'memory:
       if ((stored.retention?.untilMs ?? 0) >= until.untilMs) return
       objects.set(key, { ...stored, retention: until })
     },
+    copying: {
+      async copy(from, to, _, signal) {
+        assertKey(from)
+        assertKey(to)
+        await turn(signal)
+        const source = objects.get(from)
+        if (!source) throw missing(from)
+        if (publish(to, source.bytes) === 'written') return 'proven'
+        return Buffer.from(source.bytes).equals(objects.get(to)?.bytes ?? new Uint8Array())
+          ? 'proven'
+          : 'different'
+      },
+    },
     traits: () => Promise.resolve({ versioned: false, lockable: true }),
     close: () => Promise.resolve(),
   }

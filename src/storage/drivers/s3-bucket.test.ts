@@ -77,9 +77,10 @@ function versions(server: () => CephServer, open: Open): void {
     const storage = await open(bucket)
     for (const key of ['a', 'b', 'c/d', 'c/e']) await storage.put(key, text(`${key} then`), signal)
     await storage.delete(['c/e'], signal)
-    await delay(20)
+    // Some servers tell the times of versions in whole seconds (Ceph from 18 on, Amazon).
+    await delay(1010)
     const asOfMs = Date.now()
-    await delay(20)
+    await delay(1010)
     await storage.delete(['a', 'c/d'], signal)
     const Body = Buffer.from('encrypted by somebody else')
     await server()

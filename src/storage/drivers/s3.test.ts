@@ -7,6 +7,6 @@ describeWithCeph('S3', server => {
   storageContract(
     's3 on Ceph',
     async () => openStorage(server().description(await server().makeBucket(), 'some/prefix'), systemWorld()),
-    { large: true },
+    { large: true, copies: 'proven' },
   )
 })

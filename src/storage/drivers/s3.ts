@@ -2,9 +2,10 @@
  * A repository in a bucket of Amazon's S3, or of a server that speaks as it does.
  *
  * - s3/client.ts makes requests: limits of time, pace, credentials; s3/faults.ts says what failures mean.
- * - s3/put.ts and s3/multipart.ts write, s3/writing.ts proves that it is there; s3/claim.ts keeps "written once" where
+ * - s3/put.ts and s3/multipart.ts write, s3/writing.ts and s3/proof.ts prove that it is there; s3/claim.ts keeps "written once" where
  *   the server does not.
  * - s3/read.ts, s3/list.ts, s3/look.ts read; s3/remove.ts deletes; s3/lock.ts locks; s3/versions.ts reads the past.
+ * - s3/copy.ts copies inside the server; s3/thaw.ts brings back what is cold.
  *
  * What "written once" rests on:
  * - An object of one request (up to 32 MiB of known size, or one part of unknown size: WAL, records, leases) is put
@@ -13,7 +14,8 @@
  *   there, so with them its key is claimed first (s3/claim.ts): of many uploads in parts one wins. An upload in parts and
  *   a single request for the same key at the same moment are kept apart by nothing but the look before completing.
  * - `writeOnce: 'check'` sends no condition at all: each write looks first, and a race has no single winner.
- * - After each write the object is looked at once more, and known by the token that its writer wrote beside it.
+ * - After each write the object is looked at once more, and known by the token that its writer wrote beside it; or, when
+ *   several small ones are written at the same time, by the tag that the server gave it.
  */
 import { limits } from '../../base/limits.ts'
 import type { Retry } from '../../base/retry.ts'
@@ -27,13 +29,16 @@ import { readOnlyAsOf } from './object/read-only.ts'
 import { openApi, type Surroundings } from './s3/client.ts'
 import { listObjects } from './s3/list.ts'
 import { retainObject } from './s3/lock.ts'
+import { copyObject } from './s3/copy.ts'
 import { openLooker } from './s3/look.ts'
 import { partSinkOf } from './s3/multipart.ts'
 import { parametersOf } from './s3/parameters.ts'
 import { placeOf } from './s3/place.ts'
+import { openProver } from './s3/proof.ts'
 import { putWhole } from './s3/put.ts'
 import { readObject } from './s3/read.ts'
 import { removeObjects } from './s3/remove.ts'
+import { thawingOf } from './s3/thaw.ts'
 import { traitsOf } from './s3/traits.ts'
 import { openPast, type Past } from './s3/versions.ts'
 import type { Writing } from './s3/writing.ts'
@@ -57,7 +62,7 @@ export async function openS3(
   const looker = openLooker(api, parameters)
   // Buckets have an owner, a region and a bill: none is made here, but a missing one is told at once.
   if (description.make === true) await surroundings.retry(() => looker.assertBucket(never), never)
-  const deps = { api, parameters, looker }
+  const deps = { api, parameters, looker, prover: openProver(api, parameters) }
   const present = presentOf(deps)
   return description.asOfMs === undefined
     ? present
@@ -95,6 +100,14 @@ function presentOf(deps: Writing): Storage {
       await retainObject(deps, key, until, signal)
     },
     traits: signal => traitsOf(api, signal),
+    copying: {
+      async copy(from, to, unproven, signal) {
+        assertKey(from)
+        assertKey(to)
+        return copyObject(deps, from, to, unproven, signal)
+      },
+    },
+    thawing: thawingOf(deps),
     close: () => {
       api.close()
       return Promise.resolve()

@@ -74,7 +74,7 @@ class CopierIn {
 
   report(): CopyInReport {
     this.#tell(0)
-    return this.#report
+    return { ...this.#report, bytesFetched: this.#places.bytesFetched }
   }
 
   prepare(task: Task): PreparedTask {

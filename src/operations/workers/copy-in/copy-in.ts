@@ -8,7 +8,7 @@ import { runCrew, type WorkerHost } from '../crew.ts'
 import type { BackupPlace, CopyInReport, CopyInSetup, FileOwner } from '../messages.ts'
 import { makeDirectories } from './make-directories.ts'
 import { syncTrees } from './sync-trees.ts'
-import { copiesByNumber, taskSizeFor, tasksOf } from './tasks.ts'
+import { copiesByNumber, taskSizesFor, tasksOf } from './tasks.ts'
 
 export interface CopyInRequest {
   /** The id, for messages. */
@@ -47,9 +47,9 @@ export async function copyIn(
   await makeDirectories(request.targetDirectory, request.directories, request.owner)
   const tasks = tasksOf(request.files, copiesByNumber(request.copies.map(({ packs }) => packs)), {
     select: request.select ?? (() => true),
-    sizeBytesTarget: taskSizeFor(rawBytesOf(request), request.workers),
+    ...taskSizesFor(totalOf(request), request.workers),
   })
-  let report: CopyInReport = { files: 0, bytes: 0, filesKept: 0, bytesKept: 0 }
+  let report: CopyInReport = { files: 0, bytes: 0, filesKept: 0, bytesKept: 0, bytesFetched: 0 }
   await runCrew(
     host,
     {
@@ -71,8 +71,13 @@ export async function copyIn(
 }
 
 /** All copies of a backup hold the same files. */
-const rawBytesOf = ({ copies }: CopyInRequest): number =>
-  (copies[0]?.packs ?? []).reduce((sum, { rawBytes }) => sum + rawBytes, 0)
+function totalOf({ copies }: CopyInRequest): { readonly rawBytes: number; readonly files: number } {
+  const packs = copies[0]?.packs ?? []
+  return {
+    rawBytes: packs.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
+    files: packs.reduce((sum, { files }) => sum + files, 0),
+  }
+}
 
 function setupsOf(request: CopyInRequest): readonly CopyInSetup[] {
   const { backup, copies, targetDirectory, owner, delta } = request
@@ -96,10 +101,15 @@ function setupsOf(request: CopyInRequest): readonly CopyInSetup[] {
 
 /** The more workers, the less each has on its way: together it is enough, and memory stays what it is. */
 function readAheadOf(workers: number): ReadAhead {
-  const partsMax = limits.readAheadParts
-  const share = Math.floor(limits.readAheadSizeBytesMax / partsMax / workers)
-  const { readAheadPartSizeBytesMin: least, readAheadPartSizeBytesMax: most } = limits
-  return { partsMax, partSizeBytes: Math.max(least, Math.min(most, share)) }
+  const { readAheadPartSizeBytesMin: least, readAheadPartSizeBytesMax: most, readAheadPartsMax } = limits
+  const share = Math.floor(limits.readAheadSizeBytesMax / workers)
+  // Two at least: one arrives while the other is consumed.
+  const partSizeBytesMax = Math.max(least, Math.min(most, Math.floor(share / 2)))
+  return {
+    partSizeBytesMax,
+    partsMax: readAheadPartsMax,
+    sizeBytesMax: Math.max(share, 2 * partSizeBytesMax),
+  }
 }
 
 const add = (a: CopyInReport, b: CopyInReport): CopyInReport => ({
@@ -107,4 +117,5 @@ const add = (a: CopyInReport, b: CopyInReport): CopyInReport => ({
   bytes: a.bytes + b.bytes,
   filesKept: a.filesKept + b.filesKept,
   bytesKept: a.bytesKept + b.bytesKept,
+  bytesFetched: a.bytesFetched + b.bytesFetched,
 })

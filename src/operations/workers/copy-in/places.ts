@@ -33,12 +33,18 @@ export class Places {
   readonly #readers = new Map<string, Promise<PackReader>>()
   readonly #outOfReach = new Set<number>()
   readonly #damaged = new Set<string>()
+  #bytesFetched = 0
 
   constructor(setup: CopyInSetup, line: Pick<WorkerLine, 'open' | 'world'>, tools: PackTools) {
     this.#places = setup.places
     this.#setup = setup
     this.#line = line
     this.#tools = tools
+  }
+
+  /** By all of them together. */
+  get bytesFetched(): number {
+    return this.#bytesFetched
   }
 
   get count(): number {
@@ -92,8 +98,23 @@ export class Places {
   }
 
   async #openPlace(place: number): Promise<OpenedPlace> {
-    const storage = await this.#openStorage(this.#at(place))
+    const storage = this.#counted(await this.#openStorage(this.#at(place)))
     return { storage, ahead: withReadAhead(storage, this.#setup.readAhead) }
+  }
+
+  #counted(storage: Storage): Storage {
+    const count = (bytes: number): void => {
+      this.#bytesFetched += bytes
+    }
+    return {
+      ...storage,
+      async *get(key, range, signal) {
+        for await (const piece of storage.get(key, range, signal)) {
+          count(piece.length)
+          yield piece
+        }
+      },
+    }
   }
 
   /** Where another one can be asked, one that gives no answer is not waited for as long as it takes. */

@@ -35,27 +35,43 @@ export interface TaskRule {
   readonly select: (file: ManifestFile) => boolean
   /** Raw. */
   readonly sizeBytesTarget: number
+  readonly filesMax: number
 }
 
 /** Each task costs a request or two, so they grow with what there is to do. */
-export function taskSizeFor(rawBytes: number, workers: number): number {
-  const { restoreTasksPerWorker, restoreTaskSizeBytesMin: least, restoreTaskSizeBytesMax: most } = limits
-  return Math.max(least, Math.min(most, Math.ceil(rawBytes / workers / restoreTasksPerWorker)))
+export function taskSizesFor(
+  { rawBytes, files }: { readonly rawBytes: number; readonly files: number },
+  workers: number,
+): Pick<TaskRule, 'sizeBytesTarget' | 'filesMax'> {
+  const within = (least: number, most: number, value: number): number =>
+    Math.max(least, Math.min(most, Math.ceil(value)))
+  const { restoreTasksPerWorker, restoreFileTasksPerWorker } = limits
+  return {
+    sizeBytesTarget: within(
+      limits.restoreTaskSizeBytesMin,
+      limits.restoreTaskSizeBytesMax,
+      rawBytes / workers / restoreTasksPerWorker,
+    ),
+    filesMax: within(
+      limits.restoreTaskFilesMin,
+      limits.restoreTaskFilesMax,
+      files / workers / restoreFileTasksPerWorker,
+    ),
+  }
 }
 
 /** The files that `select` chooses. Nothing is gathered beyond one task. */
 export async function* tasksOf(
   files: AsyncIterable<readonly ManifestFile[]>,
   packs: ReadonlyMap<number, PackCopies>,
-  { select, sizeBytesTarget }: TaskRule,
+  { select, sizeBytesTarget, filesMax }: TaskRule,
 ): AsyncGenerator<CopyInTask, void, undefined> {
   let chosen: ManifestFile[] = []
   let chosenBytes = 0
   for await (const group of files) {
     for (const file of group) {
       if (!select(file)) continue
-      const isFull =
-        chosenBytes + file.sizeBytes > sizeBytesTarget || chosen.length >= limits.restoreTaskFilesMax
+      const isFull = chosenBytes + file.sizeBytes > sizeBytesTarget || chosen.length >= filesMax
       if (chosen.length > 0 && (isFull || chosen[0]?.pack !== file.pack)) {
         yield taskOf(chosen, packs)
         chosen = []

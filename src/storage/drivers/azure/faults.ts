@@ -36,8 +36,8 @@ const unsupported: Explanation = {
   hint: 'Compare what the storage says with the keys of this repository in the configuration; see docs/object-storage.md.',
 }
 const archived: Explanation = {
-  code: 'STORAGE_UNSUPPORTED',
-  hint: 'Bring the blob back from the archive tier first (`az storage blob set-tier --tier Hot`), which takes hours.',
+  code: 'OBJECT_COLD',
+  hint: 'Thaw it first: `holdfast restore --thaw` asks for what a restore needs and waits; see docs/archive.md.',
 }
 const noContainer: Explanation = {
   code: 'REPOSITORY_MISSING',
@@ -126,8 +126,18 @@ function faultWith(
   what: string,
   said: string,
 ): Fault {
-  const words = (messageOf(error).split('\n', 1)[0] ?? '').replace(/\?\S*/g, '').slice(0, 300)
+  const words = lineOf(messageOf(error)).replace(/\?\S*/g, '').slice(0, 400)
   return new Fault(code, `${location}: ${what} failed: ${words}${said}`, { hint, cause: error })
+}
+
+/** Where nobody gave a token, the first line says only that; each of the others says who could not, and why. */
+function lineOf(text: string): string {
+  const [first = '', ...others] = text.split('\n')
+  if (!first.startsWith('ChainedTokenCredential')) return first
+  const whys = others
+    .filter(line => !/Visual Studio Code|PowerShell|Developer CLI|Broker/.test(line))
+    .map(line => line.replace(/^\w+Error: /, '').replace(/ (To troubleshoot|Please) .*$/, ''))
+  return ['nobody gives a token', ...whys].join('; ')
 }
 
 export function missingObject(location: string, key: string): Fault {

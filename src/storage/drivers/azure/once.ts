@@ -9,7 +9,8 @@ export type Outcome = 'written' | 'taken'
 /** What was sent: all that there should be. */
 export interface Sent {
   readonly sizeBytes: number
-  readonly md5: Uint8Array
+  /** Absent: not known. */
+  readonly md5: Uint8Array | undefined
 }
 
 /** A success reply is not yet an object: it is looked at once more. So is a refusal. */
@@ -78,12 +79,18 @@ async function seen(
 }
 
 function isSame({ contentLength, contentMD5 }: Found, { sizeBytes, md5 }: Sent): boolean {
-  return contentLength === sizeBytes && (!contentMD5 || Buffer.from(contentMD5).equals(md5))
+  return contentLength === sizeBytes && (!contentMD5 || !md5 || Buffer.from(contentMD5).equals(md5))
 }
 
 async function isOurs(place: AzurePlace, key: string, sent: Sent, signal: AbortSignal): Promise<boolean> {
   const found = await seen(place, key, signal)
-  return found !== undefined && found !== 'hidden' && found.contentMD5 !== undefined && isSame(found, sent)
+  return (
+    found !== undefined &&
+    found !== 'hidden' &&
+    found.contentMD5 !== undefined &&
+    sent.md5 !== undefined &&
+    isSame(found, sent)
+  )
 }
 
 function vanished({ location }: AzurePlace, key: string): Fault {

@@ -98,13 +98,16 @@ async function finish(
 }
 
 /** What the blob is given besides its bytes. The MD5 is kept beside it, for whoever looks. */
-function givenTo(place: AzurePlace, key: string, md5: Uint8Array): BlockBlobUploadOptions {
+export function givenTo(place: AzurePlace, key: string, md5: Uint8Array | undefined): BlockBlobUploadOptions {
   const { storageClass, tags, lock } = place.ruleFor(key) ?? {}
   return {
     ...onlyIfFree(place),
     ...keyOf(place),
     ...scopeOf(place),
-    blobHTTPHeaders: { blobContentType: 'application/octet-stream', blobContentMD5: md5 },
+    blobHTTPHeaders: {
+      blobContentType: 'application/octet-stream',
+      ...(md5 && { blobContentMD5: md5 }),
+    },
     ...(storageClass !== undefined && { tier: storageClass }),
     ...(tags && { tags: { ...tags } }),
     ...(lock && {
@@ -118,6 +121,6 @@ function givenTo(place: AzurePlace, key: string, md5: Uint8Array): BlockBlobUplo
 
 export const policyModes = { governance: 'Unlocked', compliance: 'Locked' } as const
 
-function scopeOf({ encryptionScope }: AzurePlace): { encryptionScope?: string } {
+export function scopeOf({ encryptionScope }: AzurePlace): { encryptionScope?: string } {
   return encryptionScope === undefined ? {} : { encryptionScope }
 }

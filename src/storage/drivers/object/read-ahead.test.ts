@@ -52,6 +52,17 @@ test('a small range is one request, and exactly that', async () => {
   expect(source.asked).toEqual([range])
 })
 
+test('so is one up to the size of a part that somebody reads ahead', async () => {
+  const source = sourceOf()
+  const range = { startBytes: 3, endBytes: 3 + limits.objectReadWholeSizeBytesMax }
+  await collect(readAhead('key', source.fetchRange, range, signal))
+  expect(source.asked).toEqual([range])
+  const larger = { ...range, endBytes: range.endBytes + 1 }
+  const parted = sourceOf()
+  await collect(readAhead('key', parted.fetchRange, larger, signal))
+  expect(parted.asked).toHaveLength(3)
+})
+
 test('who reads only the beginning has not asked for all of it', async () => {
   const source = sourceOf()
   for await (const piece of readAhead('key', source.fetchRange, undefined, signal)) {

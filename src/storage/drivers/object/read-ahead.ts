@@ -48,6 +48,7 @@ class Requests {
   readonly #fetchRange: FetchRange
   readonly #signal: AbortSignal
   readonly #ahead: Promise<Fetched>[] = []
+  readonly #sizeBytes: number
   #atBytes: number
   #endBytes: number
   /** How many may be on their way; with an unknown end one, until the first answer tells how large the object is. */
@@ -58,6 +59,8 @@ class Requests {
     this.#signal = signal
     this.#atBytes = range?.startBytes ?? 0
     this.#endBytes = Math.max(this.#atBytes, range?.endBytes ?? Number.MAX_SAFE_INTEGER)
+    const isSmall = this.#endBytes - this.#atBytes <= limits.objectReadWholeSizeBytesMax
+    this.#sizeBytes = isSmall ? limits.objectReadWholeSizeBytesMax : limits.objectReadSizeBytes
     this.#width = this.#endBytes < Number.MAX_SAFE_INTEGER ? 2 : 1
   }
 
@@ -79,7 +82,7 @@ class Requests {
 
   #launch(): void {
     const startBytes = this.#atBytes
-    const endBytes = Math.min(startBytes + limits.objectReadSizeBytes, this.#endBytes)
+    const endBytes = Math.min(startBytes + this.#sizeBytes, this.#endBytes)
     this.#atBytes = endBytes
     const fetched = this.#fetchRange({ startBytes, endBytes }, this.#signal)
     // Its error is told when its turn comes.

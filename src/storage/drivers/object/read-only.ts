@@ -12,5 +12,13 @@ export function readOnlyAsOf(storage: Storage, asOfMs: number): Storage {
         { hint: 'Leave --as-of away to write.' },
       ),
     )
-  return { ...storage, put: refuse, create: refuse, delete: refuse, retain: refuse }
+  return {
+    ...storage,
+    put: refuse,
+    create: refuse,
+    delete: refuse,
+    retain: refuse,
+    copying: undefined,
+    thawing: undefined,
+  }
 }

@@ -9,6 +9,7 @@ import type { Api } from './client.ts'
 import { openLooker, tokenName, type Looker } from './look.ts'
 import { parametersOf } from './parameters.ts'
 import { placeOf } from './place.ts'
+import { openProver } from './proof.ts'
 import type { Writing } from './writing.ts'
 
 const { signal } = new AbortController()
@@ -53,7 +54,7 @@ function bucket(): Fake {
   } satisfies Api
   const parameters = parametersOf({ url })
   const looker = { ...openLooker(api, parameters), look, lookOrList: look }
-  return { writing: { api, parameters, looker }, world, objects }
+  return { writing: { api, parameters, looker, prover: openProver(api, parameters) }, world, objects }
 }
 
 function refusal(): Fault {

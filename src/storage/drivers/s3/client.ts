@@ -3,18 +3,22 @@
  * faults. The SDK's own retries and checksums are off: the first would multiply with ours, the second are JavaScript.
  */
 import { S3Client, type $Command, type ServiceInputTypes, type ServiceOutputTypes } from '@aws-sdk/client-s3'
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
-import { getCACertificates } from 'node:tls'
 import { Fault } from '../../../base/fault.ts'
 import { limits } from '../../../base/limits.ts'
 import type { Retry } from '../../../base/retry.ts'
 import { formatDuration, second } from '../../../base/units.ts'
 import { version } from '../../../base/version.ts'
 import type { World } from '../../../base/world.ts'
-import type { ObjectStorageAccess, Proxies } from '../../open.ts'
-import { openPace, type Pace } from '../object/pace.ts'
-import { hasExpired, providerOf } from './credentials.ts'
+import {
+  agentsOf,
+  closeAgents,
+  isAmazonHost,
+  requestHandlerFor,
+  type Agents,
+} from '../../../cloud/aws/agents.ts'
+import { hasExpired, providerOf } from '../../../cloud/aws/credentials.ts'
+import type { ObjectStorageAccess } from '../../open.ts'
+import { openPace, type Pace } from '../../../cloud/pace.ts'
 import { faultOf } from './faults.ts'
 import { addContentMd5 } from './integrity.ts'
 import type { Place } from './place.ts'
@@ -114,7 +118,7 @@ export async function openApi(
     access,
     world,
     retry,
-    isAmazon: () => hostname !== undefined && amazon.test(hostname),
+    isAmazon: () => hostname !== undefined && isAmazonHost(hostname),
     skewMs: () => skewMs,
     async credentialsEndMs() {
       const { expiration, sessionToken } = await client.config.credentials()
@@ -124,37 +128,8 @@ export async function openApi(
     send: (request, command, signal) => receive(request, command, output => Promise.resolve(output), signal),
     close: () => {
       client.destroy()
-      agents.http.destroy()
-      agents.https.destroy()
+      closeAgents(agents)
     },
-  }
-}
-
-const amazon = /\.amazonaws\.com(\.cn)?$/
-
-interface Agents {
-  readonly http: HttpAgent
-  readonly https: HttpsAgent
-}
-
-function agentsOf({ certificates, proxies }: ObjectStorageAccess): Agents {
-  // The pace bounds how many are in flight; a connection that was used last is the least likely to be closed by now.
-  const connections = {
-    keepAlive: true,
-    maxFreeSockets: limits.objectRequestsMax,
-    scheduling: 'lifo',
-  } as const
-  const options = { ...connections, ...(proxies === undefined ? {} : { proxyEnv: environmentOf(proxies) }) }
-  const ca = certificates === undefined ? {} : { ca: [...getCACertificates('default'), certificates] }
-  return { http: new HttpAgent(options), https: new HttpsAgent({ ...options, ...ca }) }
-}
-
-/** What Node's agents read by themselves, but for this host: nobody else can carry requests to it. */
-function environmentOf({ http, https, without }: Proxies): Record<string, string> {
-  return {
-    ...(http === undefined ? {} : { http_proxy: http }),
-    ...(https === undefined ? {} : { https_proxy: https }),
-    no_proxy: ['localhost', '127.0.0.1', '::1', ...(without === undefined ? [] : [without])].join(','),
   }
 }
 
@@ -164,8 +139,7 @@ async function connected(
   silenceMsMax: number,
 ): Promise<S3Client> {
   const { endpoint, profile } = access
-  const isElsewhere = endpoint !== undefined && !amazon.test(new URL(endpoint).hostname)
-  const credentials = await providerOf(access, { endpoint: isElsewhere ? endpoint : undefined, agents })
+  const credentials = await providerOf(access, agents)
   return new S3Client({
     ...(endpoint === undefined ? { followRegionRedirects: true } : { endpoint }),
     ...(profile === undefined ? {} : { profile }),
@@ -177,12 +151,7 @@ async function connected(
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     customUserAgent: [['holdfast', version]],
-    requestHandler: {
-      httpAgent: agents.http,
-      httpsAgent: agents.https,
-      connectionTimeout: limits.objectConnectMsMax,
-      socketTimeout: silenceMsMax,
-    },
+    requestHandler: requestHandlerFor(agents, silenceMsMax),
   })
 }
 

@@ -57,12 +57,17 @@ const unsupported: Meaning = {
   hint: 'Take what asks for it out of the configuration of this repository, or use a storage that can do it.',
 }
 const archived: Meaning = {
-  code: 'STORAGE_UNSUPPORTED',
-  hint: 'Restore the object from its archive class first (aws s3api restore-object), then run this again.',
+  code: 'OBJECT_COLD',
+  hint: 'Thaw it first: `holdfast restore --thaw` asks for what a restore needs and waits; see docs/archive.md.',
 }
 const uploadGone: Meaning = {
   code: 'FAILED',
   hint: 'Run it again; if this repeats, look for what ends uploads before they are done: a lifecycle rule, a proxy.',
+}
+/** The server does not know a part by what it said of it when it took it. */
+const partUnknown: Meaning = {
+  code: 'STORAGE_UNAVAILABLE',
+  hint: 'Run it again; if this repeats, look for a proxy that changes the headers of answers (ETag), or for a lifecycle rule that ends uploads before they are done.',
 }
 const bucketMissing: Meaning = {
   code: 'REPOSITORY_MISSING',
@@ -127,7 +132,8 @@ const table: readonly (readonly [Meaning, readonly string[]])[] = [
       ...['RequestTimeout', 'ConditionalRequestConflict', 'OperationAborted'],
     ],
   ],
-  [uploadGone, ['NoSuchUpload', 'InvalidPart', 'InvalidPartOrder']],
+  [uploadGone, ['NoSuchUpload']],
+  [partUnknown, ['InvalidPart', 'InvalidPartOrder']],
   [clock, ['RequestTimeTooSkewed', 'RequestExpired']],
   [elsewhere, ['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException']],
   [archived, ['InvalidObjectState']],
@@ -158,6 +164,8 @@ function meaningOf(error: Error): Meaning | undefined {
 
 function ofConnection(error: Error): Meaning | undefined {
   const errno = errnoOf(error)
+  // Nothing that is sent or received is a file: it is the token of a web identity, or a file of profiles.
+  if (errno === 'ENOENT' || errno === 'EACCES') return credentials
   if (errno !== undefined && certificateErrors.test(errno)) return certificate
   // A body that is cut, and an answer that is no XML, are the connection's fault, too.
   const isBroken =

@@ -16,6 +16,11 @@ export interface Looked {
   readonly info: ObjectInfo
   /** What the writer wrote beside the object; absent where only a list could be asked. */
   readonly token: string | undefined
+  readonly etag?: string | undefined
+  /** The server's words about a thaw. */
+  readonly restore?: string | undefined
+  /** Of objects that the server moves between classes by itself: the cold one in which it lies now. */
+  readonly archiveStatus?: string | undefined
 }
 
 export interface Looker {
@@ -42,7 +47,13 @@ export function openLooker(api: Api, { common, customerKey }: Parameters): Looke
     try {
       const answer = await api.send({ doing }, command, signal)
       seenMs = now()
-      return { info: infoOf(key, answer), token: answer.Metadata?.[tokenName] }
+      return {
+        info: infoOf(key, answer),
+        token: answer.Metadata?.[tokenName],
+        etag: answer.ETag,
+        restore: answer.Restore,
+        archiveStatus: answer.ArchiveStatus,
+      }
     } catch (error) {
       if (isStatus(error, 400)) await findReason(key, signal)
       if (!isStatus(error, 404)) throw error
@@ -86,7 +97,7 @@ export function openLooker(api: Api, { common, customerKey }: Parameters): Looke
       const found = Contents.find(({ Key }) => Key === full(key))
       if (!found) return undefined
       const info = { key, sizeBytes: found.Size ?? 0, modifiedMs: found.LastModified?.getTime() ?? 0 }
-      return { info, token: undefined }
+      return { info, token: undefined, etag: found.ETag }
     },
   }
 }

@@ -5,7 +5,9 @@ import {
   CreateMultipartUploadCommand,
   PutObjectTaggingCommand,
   UploadPartCommand,
+  UploadPartCopyCommand,
   type CompletedPart,
+  type UploadPartCopyCommandInput,
 } from '@aws-sdk/client-s3'
 import { assert } from '../../../base/assert.ts'
 import { isFault } from '../../../base/fault.ts'
@@ -22,7 +24,12 @@ export function partSinkOf(writing: Writing, key: string): PartSink {
   return new Multipart(writing, key)
 }
 
-class Multipart implements PartSink {
+export interface CopiedPart {
+  readonly request: Omit<UploadPartCopyCommandInput, 'Bucket' | 'Key' | 'UploadId' | 'PartNumber'>
+  readonly sizeBytes: number
+}
+
+export class Multipart implements PartSink {
   readonly #writing: Writing
   readonly #key: string
   readonly #token: string
@@ -66,6 +73,20 @@ class Multipart implements PartSink {
     const request = { doing: `writing part ${String(PartNumber)} of ${this.#key}`, sizeBytes: bytes.length }
     const { ETag } = await api.retry(() => api.send(request, command, signal), signal)
     this.#parts[index] = { PartNumber, ETag, ...checksum }
+  }
+
+  /** A part whose bytes the server takes from an object that it has. Tells the part's ETag. */
+  async copyPart(index: number, { request, sizeBytes }: CopiedPart, signal: AbortSignal): Promise<string> {
+    const { api, parameters } = this.#writing
+    const PartNumber = index + 1
+    const part = { ...this.#object, UploadId: this.#uploadId, PartNumber }
+    const command = new UploadPartCopyCommand({ ...part, ...request, ...parameters.customerKey })
+    const doing = `copying part ${String(PartNumber)} of ${this.#key}`
+    const { CopyPartResult } = await api.retry(() => api.send({ doing, sizeBytes }, command, signal), signal)
+    const { ETag, ChecksumCRC32C } = CopyPartResult ?? {}
+    const checksum = this.#hasChecksums && ChecksumCRC32C !== undefined ? { ChecksumCRC32C } : {}
+    this.#parts[index] = { PartNumber, ETag, ...checksum }
+    return ETag ?? ''
   }
 
   /**

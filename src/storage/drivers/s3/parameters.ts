@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { second } from '../../../base/units.ts'
 import type { ObjectRule, ObjectStorageAccess, StorageDescription } from '../../open.ts'
 import type { Retention } from '../../storage.ts'
-import { ruleMatcher } from '../object/rules.ts'
+import { ruleMatcher } from '../../object-rules.ts'
 
 /** What every request about objects has to say. */
 export type Common = Pick<CreateMultipartUploadCommandInput, 'RequestPayer'>

@@ -11,7 +11,7 @@ export async function putWhole(
   bytes: Uint8Array,
   signal: AbortSignal,
 ): Promise<'written' | 'taken'> {
-  const { api, looker } = writing
+  const { api, looker, prover } = writing
   const expected = { sizeBytes: bytes.length, token: newToken(writing) }
   const command = commandOf(writing, key, bytes, expected.token)
   const request = { doing: `writing ${key}`, sizeBytes: bytes.length }
@@ -20,12 +20,15 @@ export async function putWhole(
     const isRepeated = tries++ > 0
     if (api.access.writeOnce === 'check' && (await looker.lookOrList(key, signal)))
       return isRepeated ? takenByWhom(writing, key, expected, signal) : 'taken'
+    let entityTag: string | undefined
     try {
-      await api.send(request, command, signal)
+      const answer = await prover.writing(() => api.send(request, command, signal))
+      entityTag = answer.ETag
     } catch (error) {
       if (!isStatus(error, 412)) throw error
       return isRepeated ? takenByWhom(writing, key, expected, signal) : 'taken'
     }
+    if (await prover.isListed({ key, sizeBytes: bytes.length, entityTag }, signal)) return 'written'
     return provenWritten(writing, key, expected, signal)
   }, signal)
 }

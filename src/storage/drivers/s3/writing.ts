@@ -3,11 +3,13 @@ import { Fault } from '../../../base/fault.ts'
 import type { Api } from './client.ts'
 import type { Looker } from './look.ts'
 import type { Parameters } from './parameters.ts'
+import type { Prover } from './proof.ts'
 
 export interface Writing {
   readonly api: Api
   readonly parameters: Parameters
   readonly looker: Looker
+  readonly prover: Prover
 }
 
 export interface Expected {

@@ -1,0 +1,265 @@
+/**
+ * The agent: one process that starts each job of the configuration when it is due, keeps copies up to date, and can be
+ * spoken to. What it decides is in policy/jobs; what it knows is in its state file, so that it can be killed at any moment.
+ */
+import { Fault, messageOf } from '../base/fault.ts'
+import { limits } from '../base/limits.ts'
+import type { Log } from '../base/log.ts'
+import { nearest } from '../base/nearest.ts'
+import { version } from '../base/version.ts'
+import type { World } from '../base/world.ts'
+import type { AgentStatus } from '../control/agent-status.ts'
+import type { Request } from '../control/messages.ts'
+import { planJobs, type JobPlan } from '../policy/jobs/plan-jobs.ts'
+import { listenAt } from './control-server.ts'
+import { endLeftCopying, keepCopying } from './copies-service.ts'
+import { createJobRunner, type JobRunner } from './job-runner.ts'
+import { mannersOf } from './manners.ts'
+import { notifyBy, type Notify } from './notify.ts'
+import { claimFolder } from './only-one.ts'
+import type { AgentPlaces, AgentSetup } from './setup.ts'
+import { makeStateFolder, readState, type AgentState } from './state-file.ts'
+import { iso, jobStatuses, told } from './status.ts'
+
+export interface AgentDeps extends AgentPlaces {
+  readonly world: World
+  readonly log: Log
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** The absolute path to start Holdfast by. */
+  readonly launcher: string
+  readonly configPath: string
+  /** What is loaded already. */
+  readonly setup: AgentSetup
+  /** Reads the configuration again; throws when it is not valid. */
+  readonly load: () => Promise<AgentSetup>
+  /** Calls back for each SIGHUP. */
+  readonly onHangUp: (listener: () => void) => void
+}
+
+/** Until the signal, or until it is told to stop. */
+export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<void> {
+  const { log, folder, socketPath } = deps
+  await makeStateFolder(folder)
+  await using _claim = await claimFolder(folder)
+  const notify = notifyBy(deps.environment, log)
+  const agent = new Agent(deps, notify, await readState(folder, log))
+  const end = AbortSignal.any([signal, agent.stopping.signal])
+  await agent.begin()
+  {
+    await using _ear = await listenAt(socketPath, asked => agent.answer(asked))
+    deps.onHangUp(() => {
+      void agent.reload().catch(() => undefined)
+    })
+    log.info('agent.started', {
+      pid: process.pid,
+      version,
+      configuration: deps.configPath,
+      socket: socketPath,
+    })
+    await notify.tell('READY=1')
+    const aside = Promise.all([agent.keepCopies(end), agent.feedWatchdog(end)])
+    await agent.work(end)
+    log.info('agent.stopping', {})
+    await notify.tell('STOPPING=1')
+    await Promise.all([aside, agent.end()])
+  }
+  log.info('agent.stopped', {})
+}
+
+/** Asked anew: it changes while something is awaited. */
+const isOver = (signal: AbortSignal): boolean => signal.aborted
+
+class Agent {
+  readonly stopping = new AbortController()
+  private setup: AgentSetup
+  private loadedMs: number
+  private refused: string | undefined
+  /** What is due before this was missed, if it is late. */
+  private sinceMs: number
+  private turnedMs: number
+  /** Ends the nap of the loop. */
+  private nap = new AbortController()
+  /** Ends what keeps copies, when the configuration has changed. */
+  private copying = new AbortController()
+  private readonly startedMs: number
+  private readonly runner: JobRunner
+  private readonly childEnvironment: Readonly<Record<string, string | undefined>>
+
+  private readonly deps: AgentDeps
+  private readonly notify: Notify
+
+  constructor(deps: AgentDeps, notify: Notify, before: AgentState) {
+    const { clock } = deps.world
+    this.deps = deps
+    this.notify = notify
+    this.setup = deps.setup
+    this.startedMs = this.loadedMs = this.sinceMs = clock.now()
+    this.turnedMs = clock.monotonicMs()
+    // What is said to systemd is the agent's to say.
+    const {
+      NOTIFY_SOCKET: _socket,
+      WATCHDOG_USEC: _usec,
+      WATCHDOG_PID: _pid,
+      ...environment
+    } = deps.environment
+    this.childEnvironment = environment
+    this.runner = createJobRunner({ ...this.childDeps(), changed: () => this.nap.abort() }, before)
+  }
+
+  private childDeps() {
+    const { world, log, folder, launcher, configPath } = this.deps
+    return {
+      clock: world.clock,
+      log,
+      folder,
+      environment: this.childEnvironment,
+      lineOf: async (command: readonly string[]): Promise<readonly string[]> => [
+        ...(await mannersOf(this.setup, this.childEnvironment)),
+        launcher,
+        '--config',
+        configPath,
+        ...command,
+        '--json',
+      ],
+    }
+  }
+
+  async begin(): Promise<void> {
+    await this.runner.adopt(this.setup.jobs)
+    await this.runner.know(this.setup.jobs)
+    await endLeftCopying(this.childDeps())
+  }
+
+  /** Plans, starts, and sleeps until time or an event changes something. */
+  async work(end: AbortSignal): Promise<void> {
+    const { clock } = this.deps.world
+    while (!end.aborted) {
+      this.nap = new AbortController()
+      this.turnedMs = clock.monotonicMs()
+      const plan = this.plan()
+      for (const start of plan.starts) {
+        const job = this.setup.jobs.find(one => one.job.name === start.name)
+        if (job && !isOver(end)) await this.runner.start(job, start)
+      }
+      const beforeMs = clock.now()
+      const napMs = Math.max(0, Math.min(plan.wakeMs - beforeMs, limits.agentNapMsMax))
+      await clock.sleep(napMs, AbortSignal.any([end, this.nap.signal])).catch(() => undefined)
+      const lateMs = clock.now() - beforeMs - napMs
+      if (Math.abs(lateMs) < limits.agentLateMsMax) continue
+      // The machine slept, or its clock was set.
+      this.deps.log.warn('clock.jumped', { byMs: lateMs })
+      this.sinceMs = clock.now()
+    }
+  }
+
+  async keepCopies(end: AbortSignal): Promise<void> {
+    const { clock } = this.deps.world
+    while (!end.aborted) {
+      const signal = AbortSignal.any([end, this.copying.signal])
+      if (this.setup.copies) await keepCopying(this.childDeps(), signal)
+      else await clock.sleep(limits.timerMsMax, signal).catch(() => undefined)
+      if (!isOver(end)) this.copying = new AbortController()
+    }
+  }
+
+  /** Only while the loop turns: an agent that hangs is to be started again. */
+  async feedWatchdog(end: AbortSignal): Promise<void> {
+    const { clock } = this.deps.world
+    const { watchdogMs } = this.notify
+    while (watchdogMs !== undefined && !end.aborted) {
+      if (clock.monotonicMs() - this.turnedMs < 2 * limits.agentNapMsMax) await this.notify.tell('WATCHDOG=1')
+      await clock.sleep(watchdogMs, end).catch(() => undefined)
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.runner.stopAll(this.setup.stopLimitMs)
+  }
+
+  private plan(more: { asked?: ReadonlySet<string>; parallel?: number } = {}): JobPlan {
+    return planJobs(
+      this.setup.jobs.map(({ job }) => job),
+      this.runner.memories,
+      {
+        nowMs: this.deps.world.clock.now(),
+        sinceMs: this.sinceMs,
+        parallel: this.setup.parallel,
+        busyKinds: this.runner.busyKinds(),
+        ...more,
+      },
+    )
+  }
+
+  async answer(asked: Request): Promise<unknown> {
+    switch (asked.do) {
+      case 'status':
+        return this.status()
+      case 'run':
+        return this.runNow(asked.job, asked.wait)
+      case 'reload':
+        await this.reload()
+        return this.status()
+      case 'stop':
+        this.stopping.abort()
+        return { stopping: true }
+    }
+  }
+
+  /** A file that is not valid changes nothing. */
+  async reload(): Promise<void> {
+    const { log, load, world, configPath } = this.deps
+    await this.notify.tell('RELOADING=1')
+    try {
+      this.setup = await load()
+      this.refused = undefined
+      this.loadedMs = world.clock.now()
+      await this.runner.know(this.setup.jobs)
+      log.info('config.loaded', { configuration: configPath, jobs: this.setup.jobs.length })
+      this.copying.abort()
+      this.nap.abort()
+    } catch (error) {
+      this.refused = messageOf(error)
+      log.warn('config.refused', { configuration: configPath, error: this.refused })
+      throw error
+    } finally {
+      await this.notify.tell('READY=1')
+    }
+  }
+
+  private async runNow(name: string, wait: boolean): Promise<unknown> {
+    const job = this.setup.jobs.find(one => one.job.name === name)
+    const names = this.setup.jobs.map(one => one.job.name)
+    if (!job) {
+      const near = nearest(name, names)
+      const hint = near === undefined ? `Give one of: ${names.join(', ')}.` : `Did you mean "${near}"?`
+      throw new Fault('AGENT_REFUSED', `the configuration has no job "${name}"`, { hint })
+    }
+    const plan = this.plan({ asked: new Set([name]), parallel: Infinity })
+    const start = plan.starts.find(one => one.name === name)
+    if (!start) {
+      const reason = plan.standings.find(one => one.name === name)?.reason ?? 'it runs already'
+      throw new Fault('AGENT_REFUSED', `"${name}" can not be started now: ${reason}`, {
+        hint: 'Wait until that has ended; `holdfast agent status` tells.',
+      })
+    }
+    const { ended } = await this.runner.start(job, start)
+    this.nap.abort()
+    if (!wait) return { started: name, pid: this.runner.pidOf(name) ?? null }
+    await ended
+    const record = this.runner.memories.get(name)?.history.at(-1)
+    return record && { job: name, ...told(record) }
+  }
+
+  private status(): AgentStatus {
+    return {
+      pid: process.pid,
+      version,
+      startedAt: iso(this.startedMs),
+      configuration: this.deps.configPath,
+      loadedAt: iso(this.loadedMs),
+      refused: this.refused ?? null,
+      copies: this.setup.copies,
+      jobs: jobStatuses(this.setup.jobs, this.plan(), this.runner),
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/** What the configuration asks of the agent, as it works with it. Made anew when the configuration is loaded again. */
+import { createHash } from 'node:crypto'
+import type { Config } from '../config/config.ts'
+import type { Job } from '../policy/jobs/job.ts'
+import { limits } from '../base/limits.ts'
+import { zoneOf } from '../schedule/time-zone.ts'
+
+export interface AgentSetup {
+  readonly jobs: readonly AgentJob[]
+  /** Whether copies are kept up to date all the time. */
+  readonly copies: boolean
+  readonly parallel: number
+  readonly stopLimitMs: number
+  readonly nice: number
+  readonly io: 'normal' | 'low' | 'idle'
+}
+
+export interface AgentJob {
+  readonly job: Job
+  /** Words of the command line. */
+  readonly command: readonly string[]
+  readonly timeLimitMs: number
+  /** By whose clocks it goes. */
+  readonly timeZone: string
+}
+
+export function agentSetupOf(config: Config): AgentSetup {
+  const { agent, retention, repositories, cluster } = config
+  const jobs = Object.entries(config.jobs).map(([name, stated]): AgentJob => {
+    const timeZone = stated.at.timeZone ?? agent.timeZone ?? retention.timeZone
+    return {
+      timeZone,
+      command: stated.command,
+      timeLimitMs: stated.timeLimit ?? agent.timeLimit,
+      job: {
+        name,
+        kind: stated.kind,
+        schedule: stated.at,
+        zone: zoneOf(timeZone),
+        spreadMs: stated.spread ?? agent.spread,
+        share: shareOf(`${cluster}/${name}`),
+        window: stated.window ?? agent.window,
+        catchUp: stated.catchUp,
+        attemptsMax: stated.attempts ?? agent.attempts,
+        pauseMsFirst: stated.pause ?? agent.pause,
+        pauseMsMax: Math.max(stated.pause ?? agent.pause, limits.jobPauseMsMax),
+      },
+    }
+  })
+  const hasCopies = Object.values(repositories).some(({ copyOf }) => copyOf !== undefined)
+  const areCopiesAJob = jobs.some(({ job }) => job.kind === 'copy')
+  return {
+    jobs,
+    copies: hasCopies && agent.copies === 'here' && !areCopiesAJob,
+    parallel: agent.parallel,
+    stopLimitMs: agent.stopLimit,
+    nice: agent.nice,
+    io: agent.io,
+  }
+}
+
+/** From 0 to 1, always the same for the same name, and for many names evenly. */
+function shareOf(name: string): number {
+  return createHash('sha256').update(name).digest().readUInt32BE(0) / 2 ** 32
+}
+
+export interface AgentPlaces {
+  readonly folder: string
+  readonly socketPath: string
+}
+
+export function agentPlacesOf({ agent, cluster }: Config): AgentPlaces {
+  return {
+    folder: agent.state ?? `/var/lib/holdfast/${cluster}`,
+    socketPath: agent.socket ?? `/run/holdfast/${cluster}.sock`,
+  }
+}

@@ -1,0 +1,29 @@
+/** Asks the agent of this host, at the socket that the configuration names. */
+import { agentPlacesOf } from '../agent/setup.ts'
+import type { AgentRun, AgentStatus } from '../control/agent-status.ts'
+import { askAgent } from '../control/client.ts'
+import type { Request } from '../control/messages.ts'
+import type { CommandContext } from './context.ts'
+
+export type RunOutcome = { readonly started: string; readonly pid: number | null } | AgentRun
+
+// Both sides are this program, and the agent says what it is when it is not: the answers have the types of control/.
+export const agentStatus = (context: CommandContext, socket: string | undefined): Promise<AgentStatus> =>
+  ask(context, socket, { do: 'status' }) as Promise<AgentStatus>
+
+export const reloadAgent = (context: CommandContext, socket: string | undefined): Promise<AgentStatus> =>
+  ask(context, socket, { do: 'reload' }) as Promise<AgentStatus>
+
+export const runJob = (
+  context: CommandContext,
+  socket: string | undefined,
+  asked: { readonly job: string; readonly wait: boolean },
+): Promise<RunOutcome> => ask(context, socket, { do: 'run', ...asked }) as Promise<RunOutcome>
+
+export const stopAgent = (context: CommandContext, socket: string | undefined): Promise<unknown> =>
+  ask(context, socket, { do: 'stop' })
+
+async function ask(context: CommandContext, socket: string | undefined, request: Request): Promise<unknown> {
+  const path = socket ?? agentPlacesOf((await context.config()).config).socketPath
+  return askAgent(path, request, context.signal)
+}

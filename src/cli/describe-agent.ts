@@ -1,0 +1,51 @@
+/** The agent for people: a line for each job, then what went wrong. */
+import { formatDuration, formatTime } from '../base/units.ts'
+import type { AgentJobStatus, AgentRun, AgentStatus } from '../control/agent-status.ts'
+import type { RunOutcome } from './ask-agent.ts'
+import { listingOf, tableOf, type Column } from './table.ts'
+
+const time = (iso: string): string => formatTime(Math.floor(Date.parse(iso) / 1000) * 1000)
+
+const columns: readonly Column<AgentJobStatus>[] = [
+  { head: 'JOB', of: ({ name }) => name },
+  { head: 'SCHEDULE', of: ({ at }) => at },
+  { head: 'STATE', of: ({ state, reason }) => (reason === null ? state : `${state}: ${reason}`) },
+  { head: 'NEXT', of: ({ nextAt }) => time(nextAt) },
+  { head: 'LAST', of: ({ history }) => lastOf(history.at(-1)) },
+]
+
+export function agentText(status: AgentStatus, nowMs: number): string {
+  const head = listingOf([
+    ['agent', `pid ${String(status.pid)}, up ${formatDuration(nowMs - Date.parse(status.startedAt))}`],
+    ['configuration', `${status.configuration}, loaded ${time(status.loadedAt)}`],
+    ['refused', status.refused ?? undefined],
+    ['copies', status.copies ? 'kept up to date' : undefined],
+  ])
+  const troubles = status.jobs.flatMap(({ name, history }) => {
+    const last = history.at(-1)
+    return last && last.message !== null && last.outcome !== 'done' ? [`${name}: ${last.message}`] : []
+  })
+  return [head, tableOf(status.jobs, columns), ...troubles.map(line => `${line}\n`)].join('\n')
+}
+
+/** When would what run? */
+export function nextRunsText(rows: readonly { name: string; at: string; next: readonly string[] }[]): string {
+  return tableOf(rows, [
+    { head: 'JOB', of: ({ name }) => name },
+    { head: 'SCHEDULE', of: ({ at }) => at },
+    { head: 'NEXT RUNS', of: ({ next }) => next.map(time).join(', ') },
+  ])
+}
+
+export function runText(job: string, outcome: RunOutcome): string {
+  if (!('outcome' in outcome)) return `${job}: started`
+  const message = outcome.message === null ? '' : `: ${outcome.message}`
+  return `${job}: ${outcome.outcome} after ${lasted(outcome)}${message}`
+}
+
+function lastOf(run: AgentRun | undefined): string {
+  return run ? `${run.outcome}, ${time(run.startedAt)}, ${lasted(run)}` : '-'
+}
+
+const lasted = ({ startedAt, endedAt }: AgentRun): string =>
+  formatDuration(Date.parse(endedAt) - Date.parse(startedAt))

@@ -1,0 +1,51 @@
+/** A restore whose backup is a snapshot: whether it can be had here, and how it comes back. */
+import type { LayoutRequest } from '../operations/restore/layout.ts'
+import { absencesOf, assertPresent } from '../operations/snapshot/presence.ts'
+import { layOutSnapshot, type SnapshotLayout } from '../operations/snapshot/restore-layout.ts'
+import type { BackupCopy } from '../operations/sources/source.ts'
+import type { RestorePlan } from '../policy/restore-plan.ts'
+import type { SnapshotProvider } from '../snapshots/provider.ts'
+import type { CommandContext } from './context.ts'
+import { openProviderOf } from './snapshot-setup.ts'
+
+/**
+ * Why a snapshot is passed over, as a clause without a subject; undefined when it can be restored, or is no snapshot. One that was
+ * asked for by its name is not passed over: SNAPSHOT_MISSING.
+ */
+export async function absenceHere(
+  context: CommandContext,
+  [copy]: readonly BackupCopy[],
+  words: { readonly backup: string | undefined; readonly delta: boolean },
+): Promise<string | undefined> {
+  const record = copy?.record
+  if (!record?.snapshot) return undefined
+  if (words.delta && words.backup === undefined) return 'is a snapshot, which --delta can not take'
+  const absences = await absencesOf(record, name => openProviderOf(context, name), context.signal)
+  if (words.backup !== undefined) assertPresent(record.id, absences)
+  const [first] = absences
+  return first && `can not be restored here: ${first.message}`
+}
+
+/** The reasons say why the newer ones were not taken. */
+export function withAbsent(plan: RestorePlan, absent: ReadonlyMap<string, string>): RestorePlan {
+  const notes = [...absent].map(([id, why]) => `Backup ${id} ${why}.`)
+  return { ...plan, reasons: [...plan.reasons, ...notes] }
+}
+
+export async function openSnapshotOf(
+  context: CommandContext,
+  [copy]: readonly BackupCopy[],
+  request: LayoutRequest,
+  plan: RestorePlan,
+): Promise<{ readonly provider: SnapshotProvider; readonly layout: SnapshotLayout } | undefined> {
+  const record = copy?.record
+  if (!record?.snapshot) return undefined
+  const { snapshot } = record
+  const provider = await openProviderOf(context, snapshot.provider)
+  try {
+    return { provider, layout: await layOutSnapshot({ provider, snapshot }, request, plan, record) }
+  } catch (error) {
+    await provider.close()
+    throw error
+  }
+}

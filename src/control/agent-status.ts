@@ -1,0 +1,36 @@
+/** How an agent stands: what it answers to `status`. Times are ISO 8601, UTC. */
+export interface AgentStatus {
+  readonly pid: number
+  readonly version: string
+  readonly startedAt: string
+  readonly configuration: string
+  readonly loadedAt: string
+  /** Why the file as it is now was not taken, when it was not; the one before is still carried out. */
+  readonly refused: string | null
+  /** Whether copies are kept up to date all the time. */
+  readonly copies: boolean
+  readonly jobs: readonly AgentJobStatus[]
+}
+
+export interface AgentJobStatus {
+  readonly name: string
+  readonly kind: string
+  readonly at: string
+  readonly state: 'running' | 'starting' | 'waiting' | 'scheduled'
+  /** When it starts next, as far as time alone decides. */
+  readonly nextAt: string
+  readonly reason: string | null
+  readonly pid: number | null
+  readonly history: readonly AgentRun[]
+}
+
+export interface AgentRun {
+  readonly dueAt: string
+  readonly startedAt: string
+  readonly endedAt: string
+  readonly attempt: number
+  readonly cause: string
+  readonly outcome: string
+  readonly exit: number | null
+  readonly message: string | null
+}

@@ -1,0 +1,17 @@
+/** What is said over the agent's socket: one line of JSON each way. */
+import * as z from 'zod/mini'
+
+export const request = z.discriminatedUnion('do', [
+  z.object({ do: z.literal('status') }),
+  /** Starts a job at once; answered when it has started, or with `wait` when it has ended. */
+  z.object({ do: z.literal('run'), job: z.string(), wait: z.boolean() }),
+  z.object({ do: z.literal('reload') }),
+  z.object({ do: z.literal('stop') }),
+])
+export type Request = z.infer<typeof request>
+
+export const answer = z.union([
+  z.object({ ok: z.literal(true), value: z.unknown() }),
+  z.object({ ok: z.literal(false), message: z.string(), hint: z.string() }),
+])
+export type Answer = z.infer<typeof answer>

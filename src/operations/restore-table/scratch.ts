@@ -1,0 +1,277 @@
+/**
+ * A scratch cluster with the catalogues and a few tables: the rest of the large files are sparse, of their right size, and
+ * never fetched. It replays the WAL to the target without what is not there, and is reachable by us alone.
+ *
+ * Two things make replay pass over what is absent: `wal get --withhold` takes the records of absent relations out, and
+ * `ignore_invalid_pages` lets the few through that lie over two segments. A record over an absent page that is of a needed
+ * relation would be passed over, too; the server tells of each, and then the scratch cluster is not used.
+ */
+import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Fault } from '../../base/fault.ts'
+import { MiB } from '../../base/units.ts'
+import { followRecovery, type RecoveryOutcome } from '../../postgres/local-server/follow-recovery.ts'
+import { startLocalServer, type LocalServer } from '../../postgres/local-server/local-server.ts'
+import { findServer } from '../../postgres/tools.ts'
+import type { Environment } from '../../postgres/connection-string.ts'
+import type { ToolPlaces } from '../../postgres/tools.ts'
+import type { RecoverySettings } from '../../postgres/recovery-settings.ts'
+import { parseRelationFileName } from '../../postgres/data-directory/relation-file.ts'
+import type { RestorePlan } from '../../policy/restore-plan.ts'
+import type { BackupRecord } from '../../repository/format/backup-record.ts'
+import type { WalStore } from '../../repository/wal-store.ts'
+import type { ManifestDirectory, ManifestFile } from '../../repository/format/manifest.ts'
+import type { RestoreDeps } from '../restore/layout.ts'
+import { makePlaces, placeTablespaces } from '../restore/places.ts'
+import { writeRecovery } from '../restore/restore.ts'
+import { assertReached } from '../restore/start.ts'
+import { chooseOwner } from '../restore/target-directory.ts'
+import { readManifestFiles } from '../sources/manifest.ts'
+import { copiesToRead } from '../sources/source.ts'
+import { copyIn } from '../workers/copy-in/copy-in.ts'
+import type { CopyInReport, FileOwner } from '../workers/messages.ts'
+import { encodeWalFilter } from '../wal-filter.ts'
+import type { FileChoice } from './choose-files.ts'
+import { holdWal, isLittle } from './held-wal.ts'
+
+export interface ScratchRequest {
+  readonly plan: RestorePlan
+  readonly record: BackupRecord
+  readonly directories: readonly ManifestDirectory[]
+  readonly choice: FileChoice
+  readonly wal: Pick<WalStore, 'get'>
+  /** The folder in which it is made. */
+  readonly place: string
+  /** `filterPath` for `wal get --withhold`. */
+  readonly recovery: (filterPath: string) => RecoverySettings
+  readonly account: { readonly userId: number; readonly groupId: number }
+  readonly workers: number
+  readonly environment: Environment
+  readonly programs: ToolPlaces
+  readonly user: string | undefined
+  readonly database: string
+}
+
+export interface Scratch extends AsyncDisposable {
+  readonly server: LocalServer
+  readonly outcome: RecoveryOutcome
+  readonly report: CopyInReport
+  readonly withheld: ReadonlySet<string>
+  readonly connectionString: string
+  readonly logFile: string
+}
+
+/** Smaller files need no place to be kept: PostgreSQL makes them when a record comes for them. */
+const sparseSizeBytesMin = 1 * MiB
+
+/** When this returns, it has reached its target and answers. Stopped and removed when it is disposed of. */
+export async function makeScratch(
+  deps: RestoreDeps,
+  request: ScratchRequest,
+  signal: AbortSignal,
+): Promise<Scratch> {
+  // Open to be passed through: root may make it, and the server's user works in it.
+  await mkdir(request.place, { recursive: true })
+  const root = await mkdtemp(join(request.place, 'holdfast-table-'))
+  const remove = (): Promise<void> => rm(root, { recursive: true, force: true })
+  try {
+    const owner = await chooseOwner(root, request.account)
+    if (owner) await chown(root, owner.userId, owner.groupId)
+    const directory = join(root, 'data')
+    const { report, withheld } = await fill(deps, request, { root, directory, owner }, signal)
+    const { server, outcome } = await start(deps, request, { root, directory }, signal)
+    const connectionString = await server.connectionString()
+    if (connectionString === undefined) throw new Error('assertion failed: a private server has a socket')
+    return {
+      server,
+      outcome,
+      report,
+      withheld,
+      connectionString,
+      logFile: server.logFile,
+      async [Symbol.asyncDispose]() {
+        await server.stop()
+        await remove()
+      },
+    }
+  } catch (error) {
+    if (!signal.aborted) await keepLastWords(deps, join(root, 'run', 'server.log'))
+    await remove()
+    throw error
+  }
+}
+
+const lastWordsLines = 15
+
+/** The log goes with the scratch cluster, so its end is told. */
+async function keepLastWords({ progress }: RestoreDeps, logFile: string): Promise<void> {
+  const log = await readFile(logFile, 'utf8').catch(() => '')
+  const lines = log.trimEnd().split('\n').slice(-lastWordsLines)
+  if (log !== '')
+    progress.note(`the end of the log of the scratch server, which is removed:\n${lines.join('\n')}`)
+}
+
+interface Place {
+  readonly root: string
+  readonly directory: string
+}
+
+async function fill(
+  deps: RestoreDeps,
+  request: ScratchRequest,
+  { root, directory, owner }: Place & { readonly owner: FileOwner | undefined },
+  signal: AbortSignal,
+): Promise<{ report: CopyInReport; withheld: ReadonlySet<string> }> {
+  const { record, directories, choice, plan, workers } = request
+  const { copies, troubles, progress } = deps
+  await mkdir(directory, { mode: 0o700 })
+  if (owner) await chown(directory, owner.userId, owner.groupId)
+  const tablespaces = placeTablespaces(
+    record.tablespaces,
+    record.tablespaces.map(({ location, oid }) => ({ from: location, to: join(root, `ts${String(oid)}`) })),
+  )
+  await makePlaces(directory, tablespaces, { use: 'fresh', mode: 0o700, owner }, record)
+  const withheld = new Set<string>()
+  const sparse: ManifestFile[] = []
+  const needed = async function* (): AsyncIterable<readonly ManifestFile[]> {
+    for await (const group of readManifestFiles(copies, troubles, signal)) {
+      const here: ManifestFile[] = []
+      for (const file of group) {
+        const judged = choice.judge(file.path)
+        if (judged === 'needed') {
+          here.push(file)
+          continue
+        }
+        const key = judged === 'withheld' ? choice.keyOf(file.path) : undefined
+        if (key !== undefined) withheld.add(key)
+        if (file.sizeBytes >= sparseSizeBytesMin && isMainFork(file.path)) sparse.push(file)
+      }
+      if (here.length > 0) yield here
+    }
+  }
+  progress.phase('restoring files')
+  const report = await copyIn(
+    deps,
+    {
+      backup: record.id,
+      copies: copiesToRead(copies),
+      onTrouble: trouble => {
+        troubles.add(trouble)
+      },
+      directories,
+      files: needed(),
+      targetDirectory: directory,
+      otherTrees: tablespaces.map(({ to }) => to),
+      owner,
+      delta: false,
+      workers,
+    },
+    signal,
+  )
+  for (const { path, sizeBytes } of sparse) await makeSparse(join(directory, path), sizeBytes, owner)
+  const filterPath = join(root, 'relations')
+  const filter = { databases: [choice.database], withheld }
+  await writeFile(filterPath, encodeWalFilter(filter), { mode: 0o600 })
+  if (owner) await chown(filterPath, owner.userId, owner.groupId)
+  const recovery = request.recovery(filterPath)
+  const restoreCommand = isLittle(plan)
+    ? await holdWal(request.wal, { plan, folder: join(root, 'wal'), filter, owner }, signal)
+    : recovery.restoreCommand
+  await writeRecovery({ directory, mode: 0o700, owner, record }, { ...recovery, restoreCommand })
+  await chmod(directory, 0o700)
+  progress.phase('replaying WAL', plan.wal.rawBytes)
+  return { report, withheld }
+}
+
+const isMainFork = (path: string): boolean =>
+  parseRelationFileName(path.slice(path.lastIndexOf('/') + 1))?.fork === 'main'
+
+async function makeSparse(path: string, sizeBytes: number, owner: FileOwner | undefined): Promise<void> {
+  await (await open(path, 'wx', 0o600)).close()
+  await truncate(path, sizeBytes)
+  if (owner) await chown(path, owner.userId, owner.groupId)
+}
+
+/** Nothing here has to outlive a crash, and nothing but our own questions shall be done. */
+const scratchSettings = {
+  ignore_invalid_pages: 'on',
+  fsync: 'off',
+  full_page_writes: 'off',
+  autovacuum: 'off',
+  shared_buffers: '128MB',
+  huge_pages: 'off',
+  max_wal_size: '64GB',
+  checkpoint_timeout: '1d',
+  wal_recycle: 'off',
+  shared_preload_libraries: '',
+  session_preload_libraries: '',
+  local_preload_libraries: '',
+  restart_after_crash: 'off',
+  jit: 'off',
+  log_statement: 'none',
+}
+
+async function start(
+  deps: RestoreDeps,
+  request: ScratchRequest,
+  { root, directory }: Place,
+  signal: AbortSignal,
+): Promise<{ server: LocalServer; outcome: RecoveryOutcome }> {
+  const { record, plan, environment, programs, user, database } = request
+  const major = Math.floor(record.postgres.versionNumber / 10_000)
+  const server = await startLocalServer(
+    {
+      dataDirectory: directory,
+      programs: await findServer(major, programs, signal),
+      runDirectory: join(root, 'run'),
+      reach: 'private',
+      hotStandby: false,
+      settings: scratchSettings,
+      user,
+      database,
+      environment,
+    },
+    deps.world,
+    signal,
+  )
+  try {
+    let told = 0
+    const onProgress = ({ restoredFiles }: { readonly restoredFiles: number }): void => {
+      deps.progress.advance((restoredFiles - told) * record.postgres.walSegmentSizeBytes)
+      told = restoredFiles
+    }
+    const outcome = await followRecovery(server, { standby: false, onProgress }, deps.world, signal)
+    assertReached(outcome, plan.stop, server)
+    return { server, outcome }
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+}
+
+/** What the server says of records that it passed over: files of relations, by their paths. */
+export async function passedOverRelations(logFile: string): Promise<readonly string[]> {
+  const log = await readFile(logFile, 'utf8')
+  const found = log.matchAll(/page \d+ of relation (\S+) (?:does not exist|is uninitialized)/g)
+  return [...new Set(Array.from(found, ([, path = '']) => path))]
+}
+
+/** Such a relation has lost changes, when it is one that was needed. */
+export function assertWhole(
+  passedOver: readonly string[],
+  choice: FileChoice,
+  withheld: ReadonlySet<string>,
+): void {
+  const hurt = passedOver.find(path => {
+    const key = choice.keyOf(path)
+    return choice.judge(path) === 'needed' && (key === undefined || !withheld.has(key))
+  })
+  if (hurt === undefined) return
+  throw new Fault(
+    'SERVER_START',
+    `recovery passed over changes of ${hurt}, which is needed: the copy is not whole`,
+    {
+      hint: 'Run holdfast verify, and restore the whole cluster with holdfast restore; nothing was changed in the live server.',
+    },
+  )
+}

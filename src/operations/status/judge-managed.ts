@@ -1,0 +1,64 @@
+/** Decides what is wrong with the snapshots of managed servers. Touches nothing. */
+import { limits } from '../../base/limits.ts'
+import type { ManagedPresence, Whereabouts } from '../managed/presence.ts'
+import type { StatusFinding } from './judge.ts'
+
+type Presence = Omit<ManagedPresence, 'record'>
+
+/** Of what nobody can tell, or what is still being made, that is not said. */
+export const isLost = ({ snapshot, copy }: Presence): boolean => isOut(snapshot) && (!copy || isOut(copy))
+
+export function ofManaged(
+  repository: string,
+  managed: readonly ManagedPresence[],
+  nowMs: number,
+): readonly StatusFinding[] {
+  const warn = (message: string, fix: string): StatusFinding => ({
+    state: 'warning',
+    repository,
+    message,
+    fix,
+  })
+  const unseen = new Set(managed.flatMap(unseenOf))
+  return [
+    ...[...unseen].map(message =>
+      warn(
+        `whether the snapshots of the server are there could not be told: ${message}`,
+        'Ask again when the vendor can be reached: `holdfast verify`.',
+      ),
+    ),
+    ...managed.flatMap(presence => troublesOf(presence, nowMs).map(({ message, fix }) => warn(message, fix))),
+  ]
+}
+
+const isOut = ({ state }: Pick<Whereabouts, 'state'>): boolean => state === 'gone' || state === 'failed'
+
+const unseenOf = ({ snapshot, copy }: Presence): readonly string[] =>
+  [snapshot, ...(copy ? [copy] : [])].filter(({ state }) => state === 'unknown').map(({ message }) => message)
+
+function troublesOf(
+  presence: ManagedPresence,
+  nowMs: number,
+): readonly Pick<StatusFinding, 'message' | 'fix'>[] {
+  const { record, snapshot, copy } = presence
+  if (isLost(presence))
+    return [
+      {
+        message: `${record.id} can not be restored: ${snapshot.message}${copy ? `, and so is its copy in ${copy.region}` : ''}`,
+        fix: 'Take another one (`holdfast snapshot`), and find out who removed it.',
+      },
+    ]
+  const isLate = nowMs - Date.parse(record.endedAt) > limits.managedCopyMsMax
+  const ofSnapshot = {
+    message: `${record.id}: ${snapshot.message}, and there is only its copy in ${copy?.region ?? ''}`,
+    fix: 'Find out who removed it. A restore takes the copy.',
+  }
+  const ofCopy = {
+    message: `${record.id} would be lost with its region: the copy ${copy?.message ?? ''}`,
+    fix: "Take another one (`holdfast snapshot`), and look at the vendor's events.",
+  }
+  return [
+    ...(isOut(snapshot) ? [ofSnapshot] : []),
+    ...(copy && (isOut(copy) || (copy.state === 'pending' && isLate)) ? [ofCopy] : []),
+  ]
+}

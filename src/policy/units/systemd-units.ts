@@ -1,0 +1,168 @@
+/** Units for systemd: the agent's, or a service and a timer for each job. They may do what they need, and no more. */
+import { onCalendarOf } from '../../schedule/on-calendar.ts'
+import type { HostFile, HostJob, HostPlan } from './host-units.ts'
+
+const folder = '/etc/systemd/system'
+
+export function agentUnit(plan: HostPlan): HostFile {
+  return unit(plan, `holdfast-${plan.cluster}.service`, [
+    ...head(`the agent of ${plan.cluster}`),
+    '# It is started again for as long as it takes.',
+    'StartLimitIntervalSec=0',
+    '',
+    '[Service]',
+    'Type=notify',
+    '# It speaks through systemd-notify, a process of its own.',
+    'NotifyAccess=all',
+    `ExecStart=${line(plan, ['agent'])}`,
+    'ExecReload=/bin/kill -HUP $MAINPID',
+    'Restart=on-failure',
+    'RestartSec=5s',
+    '# A second try with the same mistakes helps nobody.',
+    'RestartPreventExitStatus=2 92',
+    'WatchdogSec=3min',
+    '# The agent ends what it started; what is left when it is gone, systemd ends.',
+    'KillMode=mixed',
+    `TimeoutStopSec=${seconds(Math.max(plan.stopLimitMs, 60_000) + 30_000)}`,
+    ...hardened(plan),
+    '',
+    '[Install]',
+    'WantedBy=multi-user.target',
+  ])
+}
+
+/** For those who want no agent. Copies need a service that goes on. */
+export function timerUnits(plan: HostPlan): readonly HostFile[] {
+  return [...plan.jobs.flatMap(job => [jobService(plan, job), jobTimer(plan, job)]), ...copiesUnit(plan)]
+}
+
+function jobService(plan: HostPlan, job: HostJob): HostFile {
+  return unit(plan, `${unitName(plan, job)}.service`, [
+    ...head(`${job.command.join(' ')} of ${plan.cluster}`),
+    '# So often it is tried within a day.',
+    'StartLimitIntervalSec=1d',
+    `StartLimitBurst=${String(job.attempts)}`,
+    '',
+    '[Service]',
+    'Type=oneshot',
+    `ExecStart=${line(plan, job.command)}`,
+    `TimeoutStartSec=${seconds(job.timeLimitMs)}`,
+    'TimeoutStopSec=90s',
+    'Restart=on-failure',
+    `RestartSec=${seconds(job.pauseMs)}`,
+    '# Wrong words, damage that was found, a copy that is behind: trying again finds the same.',
+    'RestartPreventExitStatus=2 25 37 61',
+    ...manners(plan),
+    ...hardened(plan),
+  ])
+}
+
+function jobTimer(plan: HostPlan, job: HostJob): HostFile {
+  return unit(plan, `${unitName(plan, job)}.timer`, [
+    '[Unit]',
+    `Description=Holdfast: ${job.schedule.text}: ${job.name} of ${plan.cluster}`,
+    '',
+    '[Timer]',
+    ...(job.hasWindow ? ['# Its window is kept by the agent only: timers know none.'] : []),
+    ...onCalendarOf(job.schedule, job.timeZone).map(calendar => `OnCalendar=${calendar}`),
+    `Persistent=${job.catchUp ? 'true' : 'false'}`,
+    'AccuracySec=1s',
+    ...(job.spreadMs > 0 ? [`RandomizedDelaySec=${seconds(job.spreadMs)}`, 'FixedRandomDelay=true'] : []),
+    '',
+    '[Install]',
+    'WantedBy=timers.target',
+  ])
+}
+
+function copiesUnit(plan: HostPlan): readonly HostFile[] {
+  if (!plan.copies) return []
+  return [
+    unit(plan, `holdfast-${plan.cluster}-copies.service`, [
+      ...head(`copies of ${plan.cluster}, kept up to date`),
+      'StartLimitIntervalSec=0',
+      '',
+      '[Service]',
+      `ExecStart=${line(plan, ['copy', '--watch', '--quiet'])}`,
+      'Restart=always',
+      'RestartSec=30s',
+      'TimeoutStopSec=90s',
+      ...manners(plan),
+      ...hardened(plan),
+      '',
+      '[Install]',
+      'WantedBy=multi-user.target',
+    ]),
+  ]
+}
+
+function unit(plan: HostPlan, name: string, lines: readonly string[]): HostFile {
+  const origin = `# ${name}: printed by \`holdfast policy systemd\` from ${plan.configPath}.`
+  return { path: `${folder}/${name}`, text: `${[origin, ...lines].join('\n')}\n` }
+}
+
+const unitName = ({ cluster }: HostPlan, { name }: HostJob): string => `holdfast-${cluster}-${name}`
+
+function head(what: string): readonly string[] {
+  return [
+    '[Unit]',
+    `Description=Holdfast: ${what.replaceAll('%', '%%')}`,
+    'Wants=network-online.target',
+    'After=network-online.target postgresql.service',
+  ]
+}
+
+function line({ launcher, configPath }: HostPlan, command: readonly string[]): string {
+  return [launcher, '--config', configPath, ...command].map(quoted).join(' ')
+}
+
+/** As systemd reads command lines: percent and dollar are its own. */
+function quoted(word: string): string {
+  const escaped = word
+    .replaceAll('\\', '\\\\')
+    .replaceAll('"', '\\"')
+    .replaceAll('%', '%%')
+    .replaceAll('$', '$$$$')
+  return /^[\w@%+=:,./-]+$/.test(word) ? escaped : `"${escaped}"`
+}
+
+function manners({ nice, io }: HostPlan): readonly string[] {
+  const ioLines = {
+    normal: [],
+    low: ['IOSchedulingClass=best-effort', 'IOSchedulingPriority=7'],
+    idle: ['IOSchedulingClass=idle'],
+  }[io]
+  return [`Nice=${String(nice)}`, ...ioLines]
+}
+
+function hardened({ user, writes, takesSnapshots }: HostPlan): readonly string[] {
+  return [
+    `User=${user}`,
+    'UMask=0077',
+    'StateDirectory=holdfast',
+    'StateDirectoryMode=0700',
+    'RuntimeDirectory=holdfast',
+    'RuntimeDirectoryPreserve=yes',
+    'ProtectSystem=strict',
+    '# A private /tmp would hide the socket of a server that has it there.',
+    'ReadWritePaths=/tmp /var/tmp',
+    ...writes.map(path => `ReadWritePaths=-${quoted(path)}`),
+    'ProtectHome=read-only',
+    'ProtectKernelTunables=yes',
+    'ProtectKernelModules=yes',
+    'ProtectKernelLogs=yes',
+    'ProtectControlGroups=yes',
+    'ProtectClock=yes',
+    'ProtectHostname=yes',
+    'RestrictNamespaces=yes',
+    'RestrictRealtime=yes',
+    'RestrictSUIDSGID=yes',
+    'LockPersonality=yes',
+    'SystemCallArchitectures=native',
+    'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK',
+    ...(takesSnapshots
+      ? ['# Snapshots of volumes need devices and rights: what would take them away is left out.']
+      : ['NoNewPrivileges=yes', 'PrivateDevices=yes', 'CapabilityBoundingSet=']),
+  ]
+}
+
+const seconds = (ms: number): string => `${String(Math.max(1, Math.round(ms / 1000)))}s`
