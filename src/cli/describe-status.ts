@@ -1,6 +1,7 @@
 /** `status` for people: the verdict, a table of the repositories, and what to do. */
 import { formatDuration, second } from '../base/units.ts'
-import { lagText, type StatusFinding } from '../operations/status/judge.ts'
+import type { StatusFinding } from '../policy/findings/finding.ts'
+import { lagText } from '../operations/status/judge.ts'
 import type { RepositoryStatus, StatusReport } from '../operations/status/status.ts'
 import { formatMicros, parseTime } from '../wal/time.ts'
 import { counted, tableOf, type Column } from './table.ts'
@@ -58,7 +59,8 @@ const told = ({ length }: readonly StatusFinding[]): string =>
   `${String(length)} ${length === 1 ? 'thing needs' : 'things need'} attention`
 
 function findingText({ state, repository, message, fix }: StatusFinding): string {
-  return `\n${state.toUpperCase().padEnd(8)}  ${repository}: ${message}\n          → ${fix}\n`
+  const about = repository === null ? '' : `${repository}: `
+  return `\n${state.toUpperCase().padEnd(8)}  ${about}${message}\n          → ${fix}\n`
 }
 
 function roleOf({ role, copyOf, fault }: RepositoryStatus): string {

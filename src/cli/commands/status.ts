@@ -19,14 +19,11 @@ export const status = defineCommand({
     { command: 'holdfast status --json', doc: 'The same for programs: `state`, `repositories`, `findings`.' },
   ],
   async run(context) {
-    const [{ readStatus }, { statusText }, { statusPlaces }, { owedHere }] = await Promise.all([
-      import('../../operations/status/status.ts'),
+    const [{ gatherStatus }, { statusText }] = await Promise.all([
+      import('../gather-status.ts'),
       import('../describe-status.ts'),
-      import('../status-places.ts'),
-      import('../owed-here.ts'),
     ])
-    const places = await statusPlaces(context)
-    const report = await readStatus(places, context.world, context.signal, () => owedHere(context))
+    const report = await gatherStatus(context)
     context.output.result(report, () => statusText(report))
     return exits[report.state]
   },

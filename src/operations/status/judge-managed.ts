@@ -1,7 +1,7 @@
 /** Decides what is wrong with the snapshots of managed servers. Touches nothing. */
 import { limits } from '../../base/limits.ts'
 import type { ManagedPresence, Whereabouts } from '../managed/presence.ts'
-import type { StatusFinding } from './judge.ts'
+import { warningOf, type FindingCode, type StatusFinding } from '../../policy/findings/finding.ts'
 
 type Presence = Omit<ManagedPresence, 'record'>
 
@@ -13,21 +13,20 @@ export function ofManaged(
   managed: readonly ManagedPresence[],
   nowMs: number,
 ): readonly StatusFinding[] {
-  const warn = (message: string, fix: string): StatusFinding => ({
-    state: 'warning',
-    repository,
-    message,
-    fix,
-  })
+  const warn = (code: FindingCode, message: string, fix: string): StatusFinding =>
+    warningOf(code, { repository, message, fix })
   const unseen = new Set(managed.flatMap(unseenOf))
   return [
     ...[...unseen].map(message =>
       warn(
+        'snapshot-unknown',
         `whether the snapshots of the server are there could not be told: ${message}`,
         'Ask again when the vendor can be reached: `holdfast verify`.',
       ),
     ),
-    ...managed.flatMap(presence => troublesOf(presence, nowMs).map(({ message, fix }) => warn(message, fix))),
+    ...managed.flatMap(presence =>
+      troublesOf(presence, nowMs).map(({ code, message, fix }) => warn(code, message, fix)),
+    ),
   ]
 }
 
@@ -39,21 +38,24 @@ const unseenOf = ({ snapshot, copy }: Presence): readonly string[] =>
 function troublesOf(
   presence: ManagedPresence,
   nowMs: number,
-): readonly Pick<StatusFinding, 'message' | 'fix'>[] {
+): readonly Pick<StatusFinding, 'code' | 'message' | 'fix'>[] {
   const { record, snapshot, copy } = presence
   if (isLost(presence))
     return [
       {
+        code: 'snapshot-vanished',
         message: `${record.id} can not be restored: ${snapshot.message}${copy ? `, and so is its copy in ${copy.region}` : ''}`,
         fix: 'Take another one (`holdfast snapshot`), and find out who removed it.',
       },
     ]
   const isLate = nowMs - Date.parse(record.endedAt) > limits.managedCopyMsMax
   const ofSnapshot = {
+    code: 'snapshot-vanished' as const,
     message: `${record.id}: ${snapshot.message}, and there is only its copy in ${copy?.region ?? ''}`,
     fix: 'Find out who removed it. A restore takes the copy.',
   }
   const ofCopy = {
+    code: 'snapshot-copy-lost' as const,
     message: `${record.id} would be lost with its region: the copy ${copy?.message ?? ''}`,
     fix: "Take another one (`holdfast snapshot`), and look at the vendor's events.",
   }

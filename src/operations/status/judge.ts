@@ -7,16 +7,9 @@ import { isLost, ofManaged } from './judge-managed.ts'
 import { lagOf, leaderOf, type Lag } from './lag.ts'
 import { describeOwed, owedFix, owedState } from '../wal-push/owed-here.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
+import { findingOf, warningOf, type FindingCode, type StatusFinding } from '../../policy/findings/finding.ts'
 
 export type State = 'ok' | 'warning' | 'critical' | 'unknown'
-
-export interface StatusFinding {
-  readonly state: 'warning' | 'critical'
-  readonly repository: string
-  readonly message: string
-  /** What to do. */
-  readonly fix: string
-}
 
 export interface JudgedPlace {
   readonly facts: PlaceFacts
@@ -68,7 +61,8 @@ function outOfReach(
   isFirst: boolean,
   { message, hint }: { readonly message: string; readonly hint: string },
 ): StatusFinding {
-  return { state: isFirst ? 'critical' : 'warning', repository, message, fix: hint }
+  const state = isFirst ? 'critical' : 'warning'
+  return findingOf('repository-unreachable', { state, repository, message, fix: hint })
 }
 
 function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
@@ -77,10 +71,20 @@ function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
   const awaiting = facts.others.filter(({ why }) => why.startsWith('waits'))
   const told = [
     ...unreadable.map(({ id, why }) =>
-      warning(repository, `backup ${id} ${why}`, `Run \`holdfast repair --repository ${repository}\`.`),
+      warning(
+        'backup-unreadable',
+        repository,
+        `backup ${id} ${why}`,
+        `Run \`holdfast repair --repository ${repository}\`.`,
+      ),
     ),
     ...awaiting.map(({ id, why }) =>
-      warning(repository, `backup ${id} ${why}`, 'Look at the archiving of the server: `holdfast doctor`.'),
+      warning(
+        'backup-awaits-wal',
+        repository,
+        `backup ${id} ${why}`,
+        'Look at the archiving of the server: `holdfast doctor`.',
+      ),
     ),
   ]
   const isGone = (id: string): boolean => facts.vanished.some(one => one.id === id)
@@ -95,18 +99,25 @@ function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
   if (there.length + managed.length === 0)
     return [
       ...told,
-      { state: isVital(facts) ? 'critical' : 'warning', repository, message: 'there is no backup', fix },
+      findingOf('backup-missing', {
+        state: isVital(facts) ? 'critical' : 'warning',
+        repository,
+        message: 'there is no backup',
+        fix,
+      }),
     ]
   const ageMs = nowMs - newestMs
   if (role === 'copy' || ageMs < limits.statusBackupAgeWarningMs) return told
   const state = ageMs < limits.statusBackupAgeCriticalMs ? 'warning' : 'critical'
-  return [...told, { state, repository, message: `the newest backup is ${formatDuration(ageMs)} old`, fix }]
+  const message = `the newest backup is ${formatDuration(ageMs)} old`
+  return [...told, findingOf('backup-late', { state, repository, message, fix })]
 }
 
 function ofSnapshots({ place: { name }, vanished, lostCopies }: SeenPlace): readonly StatusFinding[] {
   return [
     ...vanished.map(({ id, message }) =>
       warning(
+        'snapshot-vanished',
         name,
         `${id} can not be restored: ${message}`,
         'Take another one (`holdfast snapshot`, `holdfast backup`), and find out who removed it.',
@@ -114,6 +125,7 @@ function ofSnapshots({ place: { name }, vanished, lostCopies }: SeenPlace): read
     ),
     ...lostCopies.map(({ id, message }) =>
       warning(
+        'snapshot-copy-lost',
         name,
         `${id} would be lost with its region: ${message}`,
         "Take another one (`holdfast snapshot`), and look at the vendor's events.",
@@ -128,13 +140,15 @@ function ofWindow(facts: SeenPlace): readonly StatusFinding[] {
   const open = facts.gaps.filter(({ isBridged }) => !isBridged)
   const state = isVital(facts) ? 'critical' : 'warning'
   if (facts.backups.length > 0 && facts.windows.length === 0)
-    return [{ state, repository, message: unusableText(facts), fix }]
-  return open.map(({ firstMissing, segments }) => ({
-    state,
-    repository,
-    message: `${String(segments)} WAL ${segments === 1 ? 'segment is' : 'segments are'} missing from ${firstMissing} on, and nothing after that can be restored`,
-    fix,
-  }))
+    return [findingOf('nothing-restorable', { state, repository, message: unusableText(facts), fix })]
+  return open.map(({ firstMissing, segments }) =>
+    findingOf('window-gap', {
+      state,
+      repository,
+      message: `${String(segments)} WAL ${segments === 1 ? 'segment is' : 'segments are'} missing from ${firstMissing} on, and nothing after that can be restored`,
+      fix,
+    }),
+  )
 }
 
 function unusableText({ unusable }: SeenPlace): string {
@@ -157,13 +171,14 @@ function ofLag(facts: SeenPlace, lag: Lag, nowMs: number): readonly StatusFindin
     role === 'copy'
       ? copyFix(repository)
       : `What is owed is brought by the next \`wal push\`; or run \`holdfast copy --from ${lag.behind} --to ${repository}\`.`
-  return [{ state, repository, message, fix }]
+  return [findingOf('repository-behind', { state, repository, message, fix })]
 }
 
 function owedFindings(facts: OwedFacts, nowMs: number): readonly StatusFinding[] {
   const state = owedState(facts, nowMs)
   if (state === undefined) return []
-  return [{ state, repository: facts.repository, message: `it ${describeOwed(facts)}`, fix: owedFix }]
+  const message = `it ${describeOwed(facts)}`
+  return [findingOf('wal-owed', { state, repository: facts.repository, message, fix: owedFix })]
 }
 
 /** `12m 05s, 1 backup, 3 WAL files (12.1 MiB)`. */
@@ -182,9 +197,5 @@ export function lagText({ seconds, backups, dumps, walFiles, walBytes }: Lag): s
 const copyFix = (repository: string): string =>
   `Run \`holdfast copy --to ${repository}\`; and let \`holdfast copy --watch\` run as a service.`
 
-const warning = (repository: string, message: string, fix: string): StatusFinding => ({
-  state: 'warning',
-  repository,
-  message,
-  fix,
-})
+const warning = (code: FindingCode, repository: string, message: string, fix: string): StatusFinding =>
+  warningOf(code, { repository, message, fix })

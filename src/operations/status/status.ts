@@ -1,7 +1,8 @@
 /** `status`: every repository at a glance. The result is what `--json` prints. */
 import type { World } from '../../base/world.ts'
 import { readPlace, type StatusPlace, type SeenPlace } from './facts.ts'
-import { judgePlaces, stateOf, type JudgedPlace, type State, type StatusFinding } from './judge.ts'
+import { judgePlaces, stateOf, type JudgedPlace, type State } from './judge.ts'
+import type { StatusFinding } from '../../policy/findings/finding.ts'
 import type { Lag } from './lag.ts'
 import { isRestorable, type ManagedPresence } from '../managed/presence.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'

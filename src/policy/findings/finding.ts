@@ -1,0 +1,66 @@
+/**
+ * The findings of `status`, as a catalogue: what each is about, and which page says what to do. A finding is known by its
+ * code and the repository that it is about (none: the server, the host, the whole), also from one look to the next.
+ */
+export const findingCatalogue = {
+  'repository-unreachable': {
+    about: 'A repository gave no answer, or refused access.',
+    runbook: 'repository-out-of-reach',
+  },
+  'backup-missing': { about: 'A repository holds no backup.', runbook: 'backup-late-or-failed' },
+  'backup-late': { about: 'The newest backup is old.', runbook: 'backup-late-or-failed' },
+  'backup-unreadable': {
+    about: 'The record of a backup can not be read.',
+    runbook: 'window-gap',
+  },
+  'backup-awaits-wal': {
+    about: 'A backup is there, and the WAL that makes it consistent is not.',
+    runbook: 'archiving-fails',
+  },
+  'snapshot-vanished': { about: 'A snapshot is gone, or has failed.', runbook: 'snapshot-gone' },
+  'snapshot-copy-lost': {
+    about: "A snapshot's copy in another region is gone, has failed, or takes too long.",
+    runbook: 'snapshot-gone',
+  },
+  'snapshot-unknown': {
+    about: 'Who made the snapshots of a managed server could not be asked.',
+    runbook: 'snapshot-gone',
+  },
+  'nothing-restorable': {
+    about: 'There are backups, and none of them leads anywhere.',
+    runbook: 'window-gap',
+  },
+  'window-gap': { about: 'WAL is missing, with no backup after it.', runbook: 'window-gap' },
+  'repository-behind': {
+    about: 'A repository lacks what another one has: a copy, or one that is written, too.',
+    runbook: 'repository-behind',
+  },
+  'wal-owed': {
+    about: 'A repository lacks WAL that PostgreSQL was told is safe, since others have it.',
+    runbook: 'repository-behind',
+  },
+} as const satisfies Readonly<Record<string, { readonly about: string; readonly runbook: string }>>
+
+export type FindingCode = keyof typeof findingCatalogue
+
+export interface StatusFinding {
+  /** Which kind of trouble: see findingCatalogue. */
+  readonly code: FindingCode
+  readonly state: 'warning' | 'critical'
+  /** Null when it is about the server, the host, or the strategy as a whole. */
+  readonly repository: string | null
+  readonly message: string
+  /** What to do. */
+  readonly fix: string
+  /** The page that says more: a path in the project. */
+  readonly runbook: string
+}
+
+type Told = Omit<StatusFinding, 'code' | 'runbook'>
+
+export function findingOf(code: FindingCode, told: Told): StatusFinding {
+  return { code, ...told, runbook: `docs/runbooks/${findingCatalogue[code].runbook}.md` }
+}
+
+export const warningOf = (code: FindingCode, told: Omit<Told, 'state'>): StatusFinding =>
+  findingOf(code, { state: 'warning', ...told })
