@@ -44,6 +44,8 @@ describe('docs/format.md', () => {
     ['hold', 'hold'],
     ['expiry', 'expiry'],
     ['lease', 'lease'],
+    ['drill.json', 'drill'],
+    ['drill-report', 'drill-report'],
   ])('shows %s as it is written', (shown, name) => {
     expect(example(shown)).toBe(vector(name))
   })
@@ -53,11 +55,14 @@ describe('docs/format.md', () => {
     expect(JSON.parse(example('snapshot'))).toEqual(snapshot)
   })
 
-  test.each(['snapshot', 'dump', 'managed'])('names every field of a %s in its table', name => {
-    const record = JSON.parse(vector(name)) as Record<string, unknown>
-    for (const field of Object.keys(record))
-      expect(document, field).toMatch(new RegExp(`\`[a-zA-Z.]*\\b${field}\\b`))
-  })
+  test.each(['snapshot', 'dump', 'managed', 'drill', 'drill-report'])(
+    'names every field of a %s in its table',
+    name => {
+      const record = JSON.parse(vector(name)) as Record<string, unknown>
+      for (const field of Object.keys(record))
+        expect(document, field).toMatch(new RegExp(`\`[a-zA-Z.]*\\b${field}\\b`))
+    },
+  )
 
   test('shows a manifest that is read line by line, and is one JSON document', () => {
     const lines = example('manifest').trimEnd().split('\n')

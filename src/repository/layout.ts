@@ -2,7 +2,7 @@
 import { assert } from '../base/assert.ts'
 import { isKey } from '../storage/key.ts'
 import type { Moved } from '../storage/with-moved.ts'
-import { backupIdPattern, dumpIdPattern, managedIdPattern } from './format/values.ts'
+import { backupIdPattern, drillIdPattern, dumpIdPattern, managedIdPattern } from './format/values.ts'
 
 export const repositoryKey = 'holdfast.json'
 
@@ -113,6 +113,24 @@ export function managedKey(cluster: string, id: string): string {
 /** `20260301T020000Z-managed`. */
 export const managedIdOf = (startedAtMs: number): string => `${idTime(startedAtMs)}-managed`
 
+/** Ends in `/`. */
+export const drillsPrefix = (cluster: string): string => `${inCluster(cluster, 'drills')}/`
+
+/** Without a `/` at its end. */
+export function drillFolder(cluster: string, id: string): string {
+  assert(drillIdPattern.test(id), `${JSON.stringify(id)} is the id of a drill`)
+  return `${drillsPrefix(cluster)}${id}`
+}
+
+/** The commit of a drill's report; sorts before what it names. */
+export const drillCommitName = 'drill.json'
+/** Relative to a drill's folder. */
+export const drillReportName = (suffix: string): string => `report.json${suffix}`
+export const drillPageName = (suffix: string): string => `report.html${suffix}`
+
+/** `20260301T020000Z-drill`. */
+export const drillIdOf = (startedAtMs: number): string => `${idTime(startedAtMs)}-drill`
+
 /** When a backup or a dump began, by its id. */
 export function idTimeMs(id: string): number {
   const iso = id.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z.*$/, '$1-$2-$3T$4:$5:$6Z')
@@ -130,6 +148,8 @@ export const leaseKey = (cluster: string, name: string, counter: number): string
 export const catalogFolder = (cluster: string): string => inCluster(cluster, 'catalog')
 /** The same of dumps. */
 export const dumpCatalogFolder = (cluster: string): string => inCluster(cluster, 'dump-catalog')
+/** The same of drills. */
+export const drillCatalogFolder = (cluster: string): string => inCluster(cluster, 'drill-catalog')
 /** Of numbered objects: notes of what was locked until when. */
 export const locksFolder = (cluster: string): string => inCluster(cluster, 'locks')
 

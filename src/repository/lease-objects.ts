@@ -12,7 +12,7 @@ import { deleteBelow, readHighest } from './numbered-objects.ts'
 import { writeOnce } from './objects.ts'
 import type { Repository } from './repository.ts'
 
-export type LeaseName = 'backup' | 'dump' | 'expire'
+export type LeaseName = 'backup' | 'dump' | 'drill' | 'expire'
 
 export interface LeaseObject {
   readonly counter: number

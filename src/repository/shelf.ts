@@ -1,11 +1,21 @@
-/** A shelf: a folder of a cluster with a folder for each backup, or for each dump, and how to tell what stands on it. */
-import { backupIdPattern, dumpIdPattern } from './format/values.ts'
-import { backupFolder, backupsPrefix, commitName, dumpCommitName, dumpFolder, dumpsPrefix } from './layout.ts'
+/** A shelf: a folder of a cluster with a folder for each backup, each dump, or each drill, and how to tell what stands on it. */
+import { backupIdPattern, drillIdPattern, dumpIdPattern } from './format/values.ts'
+import {
+  backupFolder,
+  backupsPrefix,
+  commitName,
+  drillCommitName,
+  drillFolder,
+  drillsPrefix,
+  dumpCommitName,
+  dumpFolder,
+  dumpsPrefix,
+} from './layout.ts'
 import type { LeaseName } from './lease-objects.ts'
 
 export interface Shelf {
   /** What stands on it, for people. */
-  readonly word: 'backup' | 'dump'
+  readonly word: 'backup' | 'dump' | 'drill'
   /** Whoever writes or deletes here holds it. */
   readonly lease: LeaseName
   readonly idPattern: RegExp
@@ -45,5 +55,16 @@ export const dumpShelf: Shelf = {
   ),
 }
 
-/** By an id on it. */
+/** Reports of drills: small, and written whole within moments. */
+export const drillShelf: Shelf = {
+  word: 'drill',
+  lease: 'drill',
+  idPattern: drillIdPattern,
+  prefix: drillsPrefix,
+  folder: drillFolder,
+  commitName: drillCommitName,
+  ownNames: new RegExp(String.raw`^(drill\.json|report\.(json|html)${suffix})$`),
+}
+
+/** Of a backup or a dump, by its id. */
 export const shelfOf = (id: string): Shelf => (dumpIdPattern.test(id) ? dumpShelf : backupShelf)

@@ -1,12 +1,14 @@
 /**
- * `<cluster>/catalog/<number>.json` and `<cluster>/dump-catalog/<number>.json`: which backups and dumps there are, so that
- * nobody has to list them. A cache: the backups and dumps themselves are the truth, and what an index says is never enough
+ * `<cluster>/catalog/<number>.json`, and the same in `dump-catalog/` and `drill-catalog/`: which backups, dumps and drills there
+ * are, so that nobody has to list them. A cache: they themselves are the truth, and what an index says is never enough
  * to restore from or to delete.
  */
 import { backupSummary, type BackupSummary } from './backup-summary.ts'
+import { drillSummary } from './drill-json.ts'
+import type { DrillSummary } from './drill-record.ts'
 import { dumpSummary, type DumpSummary } from './dump-summary.ts'
 import { array, checked, count, encodeRecord, literal, nullable, object, parseRecord } from './parse.ts'
-import { backupId, clusterName, dumpId } from './values.ts'
+import { backupId, clusterName, drillId, dumpId } from './values.ts'
 
 /** What both have in common. The stored field with the entries is named after what they are. */
 export interface ShelfIndex<Summary> {
@@ -38,6 +40,13 @@ const dumpIndex = checked(
   },
 )
 
+const drillIndex = checked(
+  object({ ...common, through: nullable(drillId), drills: array(drillSummary), others: array(drillId) }),
+  (index, fail) => {
+    checkIds({ ...index, entries: index.drills }, 'drills', fail)
+  },
+)
+
 function checkIds(
   { entries, others, through }: Pick<ShelfIndex<{ id: string }>, 'entries' | 'others' | 'through'>,
   field: string,
@@ -64,4 +73,13 @@ export function encodeDumpIndex({ entries, others, ...rest }: ShelfIndex<DumpSum
 export function parseDumpIndex(bytes: Uint8Array, what: string): ShelfIndex<DumpSummary> {
   const { dumps, ...rest } = parseRecord(bytes, what, dumpIndex)
   return { ...rest, entries: dumps }
+}
+
+export function encodeDrillIndex({ entries, others, ...rest }: ShelfIndex<DrillSummary>): Uint8Array {
+  return encodeRecord({ ...rest, drills: entries, others }, drillIndex)
+}
+
+export function parseDrillIndex(bytes: Uint8Array, what: string): ShelfIndex<DrillSummary> {
+  const { drills, ...rest } = parseRecord(bytes, what, drillIndex)
+  return { ...rest, entries: drills }
 }

@@ -4,13 +4,21 @@ import { describe, expect, test } from 'vitest'
 import { isFault, type FaultCode } from '../../base/fault.ts'
 import { encodeBackupRecord, parseBackupRecord } from './backup-json.ts'
 import type { BackupRecord } from './backup-record.ts'
-import { encodeCatalogIndex, encodeDumpIndex, parseCatalogIndex, parseDumpIndex } from './catalog-index.ts'
+import {
+  encodeCatalogIndex,
+  encodeDrillIndex,
+  encodeDumpIndex,
+  parseCatalogIndex,
+  parseDrillIndex,
+  parseDumpIndex,
+} from './catalog-index.ts'
 import {
   encodeClusterRecord,
   encodeRepositoryRecord,
   parseClusterRecord,
   parseRepositoryRecord,
 } from './cluster-record.ts'
+import { encodeDrillRecord, encodeDrillReport, parseDrillRecord, parseDrillReport } from './drill-json.ts'
 import { encodeDumpRecord, parseDumpRecord } from './dump-json.ts'
 import { encodeExpiryNote, parseExpiryNote } from './expiry-note.ts'
 import { encodeHoldRecord, parseHoldRecord } from './hold-record.ts'
@@ -31,6 +39,9 @@ const roundTrip = {
   lease: (bytes: Uint8Array) => encodeLeaseRecord(parseLeaseRecord(bytes, 'a lease')),
   catalog: (bytes: Uint8Array) => encodeCatalogIndex(parseCatalogIndex(bytes, 'an index')),
   'dump-catalog': (bytes: Uint8Array) => encodeDumpIndex(parseDumpIndex(bytes, 'an index')),
+  drill: (bytes: Uint8Array) => encodeDrillRecord(parseDrillRecord(bytes, 'drill.json')),
+  'drill-report': (bytes: Uint8Array) => encodeDrillReport(parseDrillReport(bytes, 'a report')),
+  'drill-catalog': (bytes: Uint8Array) => encodeDrillIndex(parseDrillIndex(bytes, 'an index')),
   kept: (bytes: Uint8Array) => encodeKeptRecord(parseKeptRecord(bytes, 'a note')),
   locks: (bytes: Uint8Array) => encodeLockNote(parseLockNote(bytes, 'a note')),
   hold: (bytes: Uint8Array) => encodeHoldRecord(parseHoldRecord(bytes, 'a hold')),
@@ -51,10 +62,16 @@ const names: readonly RecordName[] = [
   'kept',
   'hold',
   'expiry',
+  'drill',
+  'drill-report',
+  'drill-catalog',
 ]
 
-/** Fields that earlier versions did not write. */
-const added: ReadonlyMap<RecordName, string> = new Map([['locks', 'dumps']])
+/** Fields that may be absent: earlier versions did not write them, or they are added last. */
+const added: ReadonlyMap<RecordName, string> = new Map([
+  ['locks', 'dumps'],
+  ['drill-report', 'signature'],
+])
 
 interface Damage {
   readonly record: RecordName

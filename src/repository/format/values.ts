@@ -15,6 +15,9 @@ export const dumpId = textLike(dumpIdPattern, 'the id of a dump')
 export const managedIdPattern = /^\d{8}T\d{6}Z-managed$/
 export const managedId = textLike(managedIdPattern, 'the id of a snapshot of a managed server')
 
+export const drillIdPattern = /^\d{8}T\d{6}Z-drill$/
+export const drillId = textLike(drillIdPattern, 'the id of a drill')
+
 /** A 64-bit number does not fit a JSON number. */
 export const systemIdentifier = textLike(/^[1-9]\d{0,19}$/, 'a system identifier')
 export const timeline = count(1, 0xffff_ffff)
