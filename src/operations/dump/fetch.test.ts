@@ -17,6 +17,7 @@ import { Fault } from '../../base/fault.ts'
 import { silentProgress } from '../../base/progress.ts'
 import { MiB } from '../../base/units.ts'
 import { generateIdentity } from '../../pipeline/age.ts'
+import { storeStream } from '../../repository/stored-stream.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { copyRepository } from '../copy/copy.ts'
 import { DumpReader } from '../restore-dump/dump-reader.ts'
@@ -69,6 +70,35 @@ describe('fetching from several repositories', () => {
   })
 })
 
+describe('an object that opens, and is not the one that was written', () => {
+  /** Sealed to the same key by somebody else, which takes no secret. */
+  const forge = async ({ repository, storage, recipients }: MemorySide): Promise<void> => {
+    const key = `gathr/dumps/${id}/${name}`
+    await storage.delete([key], signal)
+    const place = { storage: repository.storage, key, encoding: { level: 1, recipients } }
+    await storeStream(place, once(content.map(byte => byte ^ 1)), signal)
+  }
+
+  test('is found by its hash in the end, and leaves no file', async () => {
+    const { main } = await scene()
+    await forge(main)
+    await expect(fetched('forged', [main])).rejects.toThrow(/is damaged: its SHA-256 is not the one/)
+    expect(() => readFileSync(join(folder, 'forged'))).toThrow('ENOENT')
+  })
+
+  test('is never mixed with what another repository has', async () => {
+    const { main, copy } = await scene()
+    await forge(main)
+    const fetching = fetched('mixed', [{ ...main, storage: breaking(main.storage) }, copy])
+    await expect(fetching).rejects.toThrow(/second: .* begins with other bytes than what another repository/)
+    expect(() => readFileSync(join(folder, 'mixed'))).toThrow('ENOENT')
+  })
+})
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
 async function fetched(file: string, sides: readonly MemorySide[]) {
   const troubles = new TroubleLog()
   const sources = sides.map(sourceOf)
@@ -102,13 +132,15 @@ async function scene(): Promise<{ main: MemorySide; copy: MemorySide }> {
   return { main, copy: await withRepository(place) }
 }
 
-/** Of a long range gives the first half. */
+/** Of a long object gives the first half. */
 function breaking(inner: Storage): Storage {
   return {
     ...inner,
     async *get(key, range, stop) {
-      const isLong = range !== undefined && range.endBytes - range.startBytes > MiB
-      let left = isLong ? (range.endBytes - range.startBytes) / 2 : Infinity
+      const sizeBytes = range
+        ? range.endBytes - range.startBytes
+        : ((await inner.stat(key, stop))?.sizeBytes ?? 0)
+      let left = sizeBytes > MiB ? sizeBytes / 2 : Infinity
       for await (const piece of inner.get(key, range, stop)) {
         yield piece.subarray(0, left)
         left -= piece.length

@@ -4,6 +4,7 @@ import { Fault } from '../../base/fault.ts'
 import { ByteQueue } from '../../pipeline/byte-queue.ts'
 import { decodeStream } from '../../pipeline/codec.ts'
 import { decodeTarHeader, tarPaddingBytes } from '../../pipeline/tar.ts'
+import { inPack } from '../../repository/packs/pack-reader.ts'
 import { folderOfDump, type PlacedDump } from '../sources/dumps.ts'
 
 export interface NamedObject {
@@ -29,7 +30,11 @@ export async function* readObject(
       yield piece
     }
   }
-  yield* decodeStream(stored(), identities)
+  try {
+    yield* decodeStream(stored(), identities)
+  } catch (error) {
+    throw inPack(key, error)
+  }
   if (sizeBytes !== object.sizeBytes)
     throw corrupt(key, `it has ${String(sizeBytes)} bytes instead of ${String(object.sizeBytes)}`)
   if (digest.digest('hex') !== object.sha256) throw corrupt(key, 'its SHA-256 is not the one in dump.json')

@@ -2,9 +2,10 @@
  * Reads everything of one repository and finds what is not right: objects of backups and dumps by the hashes that their records
  * say, for which no key is needed; WAL by its own head, for which one is.
  */
-import { isFault } from '../../base/fault.ts'
+import { Fault, isFault } from '../../base/fault.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
+import { nearest } from '../../base/nearest.ts'
 import type { Progress } from '../../base/progress.ts'
 import { scanCatalog } from '../../repository/catalog.ts'
 import {
@@ -48,20 +49,54 @@ export interface FindDeps {
   readonly judge: JudgeWal
 }
 
+/** BACKUP_NOT_FOUND, before anything is read, when there is nothing by one of the ids. */
 export async function findDamage(deps: FindDeps, scope: RepairScope, signal: AbortSignal): Promise<Found> {
   const search = new Search(deps)
-  if (scope.backups) await search.backups(scope.ids, signal)
-  if (scope.dumps) await search.dumps(scope.ids, signal)
+  const backups = scope.backups ? await backupsOf(deps.target, signal) : nothing
+  const dumps = scope.dumps ? await dumpsOf(deps.target, signal) : nothing
+  if (scope.ids) assertKnown(scope.ids, [backups, dumps], deps.target)
+  await search.commits(backups, scope.ids, signal)
+  await search.commits(dumps, scope.ids, signal)
   if (scope.wal) await search.wal(signal)
   const inOrder = search.damages.toSorted((a, b) => (a.key < b.key ? -1 : 1))
   return { damages: inOrder, checked: search.checked }
 }
 
+interface Commits {
+  readonly kind: 'backups' | 'dumps'
+  readonly records: readonly CommitRecord[]
+  readonly damaged: readonly DamagedBackup[]
+}
+
+const nothing: Commits = { kind: 'backups', records: [], damaged: [] }
+
+async function backupsOf({ repository }: CopySide, signal: AbortSignal): Promise<Commits> {
+  const { backups, damaged } = await scanCatalog(repository, signal)
+  return { kind: 'backups', records: backups, damaged }
+}
+
+async function dumpsOf({ repository }: CopySide, signal: AbortSignal): Promise<Commits> {
+  const { dumps, damaged } = await scanDumps(repository, signal)
+  return { kind: 'dumps', records: dumps, damaged }
+}
+
+function assertKnown(ids: readonly string[], there: readonly Commits[], { name }: CopySide): void {
+  const known = there.flatMap(({ records, damaged }) => [...records, ...damaged].map(({ id }) => id))
+  const unknown = ids.filter(id => !known.includes(id))
+  if (unknown.length === 0) return
+  const near = new Set(unknown.flatMap(id => nearest(id, known) ?? []))
+  const meant = near.size > 0 ? `Did you mean ${[...near].join(', ')}? ` : ''
+  throw new Fault('BACKUP_NOT_FOUND', `there is no backup or dump ${unknown.join(', ')} in "${name}"`, {
+    hint:
+      `${meant}\`holdfast list --repository ${name}\` shows the ids. What is missing whole, and another repository has, ` +
+      `comes back by \`holdfast copy --to ${name} ${unknown.join(' ')}\`.`,
+  })
+}
+
 class Search {
   readonly damages: Damage[] = []
   readonly #deps: FindDeps
-  #backups = 0
-  #dumps = 0
+  readonly #counts = { backups: 0, dumps: 0 }
   #objects = 0
   #bytes = 0
   #unjudged = 0
@@ -73,8 +108,7 @@ class Search {
 
   get checked(): CheckedTotals {
     return {
-      backups: this.#backups,
-      dumps: this.#dumps,
+      ...this.#counts,
       objects: this.#objects,
       bytes: this.#bytes,
       unjudged: this.#unjudged,
@@ -82,36 +116,24 @@ class Search {
     }
   }
 
-  async backups(ids: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
-    const { backups, damaged } = await scanCatalog(this.#deps.target.repository, signal)
-    this.#backups = await this.#commits({ records: backups, damaged }, 'reading backups', ids, signal)
-  }
-
-  async dumps(ids: readonly string[] | undefined, signal: AbortSignal): Promise<void> {
-    const { dumps, damaged } = await scanDumps(this.#deps.target.repository, signal)
-    if (dumps.length + damaged.length === 0) return
-    this.#dumps = await this.#commits({ records: dumps, damaged }, 'reading dumps', ids, signal)
-  }
-
-  /** Returns how many were read. */
-  async #commits(
-    all: { readonly records: readonly CommitRecord[]; readonly damaged: readonly DamagedBackup[] },
-    phase: string,
+  async commits(
+    { kind, ...all }: Commits,
     ids: readonly string[] | undefined,
     signal: AbortSignal,
-  ): Promise<number> {
+  ): Promise<void> {
     const { repository } = this.#deps.target
     const isAsked = ({ id }: { readonly id: string }): boolean => ids?.includes(id) ?? true
-    const records = all.records.filter(isAsked)
-    for (const { id, fault } of all.damaged.filter(isAsked)) {
+    const [records, damaged] = [all.records.filter(isAsked), all.damaged.filter(isAsked)]
+    if (records.length + damaged.length === 0) return
+    for (const { id, fault } of damaged) {
       const key = keyOfCommit(repository.identity.cluster, id)
       this.damages.push({ kind: 'record', key, id, found: 'damaged', message: fault.message })
     }
     const bytes = records.reduce((sum, { sizes }) => sum + sizes.storedBytes, 0)
-    this.#deps.progress.phase(phase, bytes)
+    this.#deps.progress.phase(`reading ${kind}`, bytes)
     const objects = records.flatMap(record => objectsOfCommit(record).map(object => ({ record, object })))
     await inParallel(objects, limits.copyParallel, (one, stop) => this.#object(one, stop), signal)
-    return records.length
+    this.#counts[kind] += records.length
   }
 
   async #object(

@@ -12,6 +12,7 @@ import {
   withRepository,
   type MemorySide,
 } from '../../../test/fakes/copy-lab.ts'
+import { countRequests } from '../../../test/fakes/counting-storage.ts'
 import { putDump } from '../../../test/fakes/stored-dumps.ts'
 import { silentProgress } from '../../base/progress.ts'
 import { generateIdentity } from '../../pipeline/age.ts'
@@ -89,11 +90,30 @@ async function scene(keys: typeof mine): Promise<{ main: MemorySide; copy: Memor
   return { main, copy: await withRepository(place) }
 }
 
-function run(target: MemorySide, side: MemorySide, { dryRun = false } = {}): Promise<RepairReport> {
+test('of what there is nothing by that name, nothing is read, and the nearest is named', async () => {
+  const { main, copy } = await scene(mine)
+  expect(await run(copy, main, { ids: [id] })).toMatchObject({ checked: { dumps: 1, backups: 0 } })
+  const near = '20260301T040000Z-dump'
+  const counted = countRequests(copy.storage)
+  const looked = { ...copy, repository: { ...copy.repository, storage: counted.storage } }
+  await expect(run(looked, main, { ids: [id, near] })).rejects.toMatchObject({
+    code: 'BACKUP_NOT_FOUND',
+    message: `there is no backup or dump ${near} in "second"`,
+    hint: expect.stringContaining(`Did you mean ${id}?`) as string,
+  })
+  // The record of the one that is there.
+  expect(counted.requests.get).toBe(1)
+})
+
+function run(
+  target: MemorySide,
+  side: MemorySide,
+  { dryRun = false, ids }: { readonly dryRun?: boolean; readonly ids?: readonly string[] } = {},
+): Promise<RepairReport> {
   const log = { info: () => undefined, warn: () => undefined }
   const sources = async function* () {
     yield side
   }
-  const scope = { ids: undefined, backups: true, dumps: true, wal: true, dryRun }
+  const scope = { ids, backups: true, dumps: true, wal: ids === undefined, dryRun }
   return repair({ world: labWorld, progress: silentProgress, log, target, sources }, scope, signal)
 }

@@ -1,6 +1,6 @@
 /**
- * Reads the raw bytes of a dump's objects, by range, from the first repository that has them whole. When one fails in the
- * midst of a range, the next goes on at that very byte.
+ * Reads the raw bytes of a dump's objects, whole or by range, from the first repository that has them whole. When one fails in
+ * the midst, the next goes on at that very byte. What is read whole is compared with its size and SHA-256, at its end.
  */
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
@@ -14,8 +14,10 @@ import {
   type PackReader,
   type PackTools,
 } from '../../repository/packs/pack-reader.ts'
+import { readObject } from '../dump/read-object.ts'
 import { folderOfDump, type DumpCopy } from '../sources/dumps.ts'
 import { isRepositoryTrouble, nowhere, type Failure, type TroubleLog } from '../sources/trouble.ts'
+import { GivenBytes } from './given-bytes.ts'
 
 export interface RawRange {
   readonly startBytes: number
@@ -65,16 +67,19 @@ export class DumpReader implements Disposable {
   }
 
   /** An object from its beginning to its end. Pieces are valid until the next one is asked for. */
-  async *stream(name: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const { bytes } of this.#read(name, { startBytes: 0, endBytes: undefined }, signal))
-      yield bytes
+  stream(name: string, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    const given = new GivenBytes()
+    const whole = (copy: DumpCopy) => readObject(copy, objectOf(copy, name), signal)
+    // Nobody has to go on when there is one copy only.
+    const isAlone = this.#copies.length === 1
+    return this.#inTurn(name, copy => (isAlone ? whole(copy) : given.restOf(name, whole(copy))), signal)
   }
 
   /** An object that is small, whole. */
   async whole(name: string, sizeBytesMax: number, signal: AbortSignal): Promise<Buffer> {
     const pieces: Buffer[] = []
     let sizeBytes = 0
-    for await (const { bytes } of this.#read(name, { startBytes: 0, endBytes: undefined }, signal)) {
+    for await (const bytes of this.stream(name, signal)) {
       sizeBytes += bytes.length
       if (sizeBytes > sizeBytesMax) throw tooLarge(name)
       pieces.push(Buffer.from(bytes))
@@ -107,27 +112,39 @@ export class DumpReader implements Disposable {
     }
   }
 
-  async *#read(
+  #read(
     name: string,
-    { startBytes, endBytes }: { startBytes: number; endBytes: number | undefined },
+    { startBytes, endBytes }: RawRange,
     signal: AbortSignal,
   ): AsyncGenerator<{ readonly atBytes: number; readonly bytes: Uint8Array }, void, undefined> {
     let atBytes = startBytes
+    const rest = async function* (key: string, opening: Promise<PackReader>) {
+      const pack = await opening
+      const { index } = pack
+      if (endBytes > index.rawBytes) throw tooShort(name)
+      if (atBytes >= endBytes) return
+      const [first, last] = [index.frameAt(atBytes), index.frameAt(endBytes - 1)]
+      for await (const { frame, bytes, damage } of pack.frames(first, last, signal)) {
+        if (!bytes) throw inPack(key, damage)
+        const from = atBytes - frame.rawOffsetBytes
+        const piece = bytes.subarray(from, Math.min(bytes.length, endBytes - frame.rawOffsetBytes))
+        yield { atBytes, bytes: piece }
+        atBytes += piece.length
+      }
+    }
+    return this.#inTurn(name, copy => rest(keyOf(copy, name), this.#pack(copy, name, signal)), signal)
+  }
+
+  /** What `read` gives of one copy; when that fails, what it gives of the next. */
+  async *#inTurn<T>(
+    name: string,
+    read: (copy: DumpCopy) => AsyncIterable<T>,
+    signal: AbortSignal,
+  ): AsyncGenerator<T, void, undefined> {
     const failures: Failure[] = []
     for (const copy of this.#inOrder()) {
       try {
-        const pack = await this.#pack(copy, name, signal)
-        const end = endBytes ?? pack.index.rawBytes
-        if (end > pack.index.rawBytes) throw tooShort(name)
-        if (atBytes >= end) return
-        const frames = pack.frames(pack.index.frameAt(atBytes), pack.index.frameAt(end - 1), signal)
-        for await (const { frame, bytes, damage } of frames) {
-          if (!bytes) throw inPack(keyOf(copy, name), damage)
-          const from = atBytes - frame.rawOffsetBytes
-          const piece = bytes.subarray(from, Math.min(bytes.length, end - frame.rawOffsetBytes))
-          yield { atBytes, bytes: piece }
-          atBytes += piece.length
-        }
+        yield* read(copy)
         return
       } catch (error) {
         signal.throwIfAborted()
