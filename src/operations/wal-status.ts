@@ -12,7 +12,7 @@ import type { WalHead } from '../repository/format/wal-head.ts'
 import type { WalStore } from '../repository/wal-store.ts'
 import { formatLsn } from '../wal/lsn.ts'
 import { historyName, segmentName, segmentStartLsn } from '../wal/segment.ts'
-import { isoMicros } from '../wal/time.ts'
+import { isoMicros, parseTime } from '../wal/time.ts'
 import { factsOf, readArchive } from './wal-archive.ts'
 import type { OwedFacts } from './wal-push/owed.ts'
 
@@ -43,7 +43,10 @@ export interface WindowStatus {
   /** Ids, oldest first; the first opens the window. */
   readonly backups: readonly string[]
   readonly from: { readonly lsn: string; readonly time: string }
-  /** `time`: when the last transaction ended that can be brought back; null when the heads near the end name none. */
+  /**
+   * `time`: when the last transaction ended that can be brought back, or where the window begins when that was earlier;
+   * null when the heads near the end name none.
+   */
   readonly to: { readonly lsn: string; readonly time: string | null; readonly segment: string }
   readonly endsAt: 'gap' | 'end of the archive'
 }
@@ -97,18 +100,24 @@ function missingHistories({ timelines }: Archive, backups: readonly BackupSummar
 
 async function windowStatus(window: Window, look: Look): Promise<WindowStatus> {
   const { timeline, path, backups, fromLsn, toLsn, last, endsAt } = window
+  const fromTime = isoMicros(backups[0]?.endedAt ?? 0)
+  const lastTime = await look.lastTimeUpTo(path, last)
   return {
     timeline,
     backups: backups.map(({ id }) => id),
-    from: { lsn: formatLsn(fromLsn), time: isoMicros(backups[0]?.endedAt ?? 0) },
+    from: { lsn: formatLsn(fromLsn), time: fromTime },
     to: {
       lsn: formatLsn(toLsn),
-      time: await look.lastTimeUpTo(path, last),
+      time: lastTime === null ? null : laterOf(fromTime, lastTime),
       segment: look.nameOf(path, last),
     },
     endsAt,
   }
 }
+
+/** On an idle server the last commit may lie before the end of the backup that opens the window. */
+const laterOf = (one: string, other: string): string =>
+  (parseTime(one) ?? 0) >= (parseTime(other) ?? 0) ? one : other
 
 async function gapStatus({ timeline, path, first, last, isBridged }: Gap, look: Look): Promise<GapStatus> {
   return {

@@ -13,19 +13,20 @@ export function ofManaged(
   managed: readonly ManagedPresence[],
   nowMs: number,
 ): readonly StatusFinding[] {
-  const warn = (code: FindingCode, message: string, fix: string): StatusFinding =>
-    warningOf(code, { repository, message, fix })
+  const warn = (code: FindingCode, told: { subject?: string; message: string; fix: string }): StatusFinding =>
+    warningOf(code, { repository, ...told })
   const unseen = new Set(managed.flatMap(unseenOf))
   return [
     ...[...unseen].map(message =>
-      warn(
-        'snapshot-unknown',
-        `whether the snapshots of the server are there could not be told: ${message}`,
-        'Ask again when the vendor can be reached: `holdfast verify`.',
-      ),
+      warn('snapshot-unknown', {
+        message: `whether the snapshots of the server are there could not be told: ${message}`,
+        fix: 'Ask again when the vendor can be reached: `holdfast verify`.',
+      }),
     ),
     ...managed.flatMap(presence =>
-      troublesOf(presence, nowMs).map(({ code, message, fix }) => warn(code, message, fix)),
+      troublesOf(presence, nowMs).map(({ code, ...told }) =>
+        warn(code, { subject: presence.record.id, ...told }),
+      ),
     ),
   ]
 }

@@ -7,7 +7,8 @@ import { isLost, ofManaged } from './judge-managed.ts'
 import { lagOf, leaderOf, type Lag } from './lag.ts'
 import { describeOwed, owedFix, owedState } from '../wal-push/owed-here.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
-import { findingOf, warningOf, type FindingCode, type StatusFinding } from '../../policy/findings/finding.ts'
+import { ofWindow } from './judge-window.ts'
+import { findingOf, warningOf, type StatusFinding } from '../../policy/findings/finding.ts'
 
 export type State = 'ok' | 'warning' | 'critical' | 'unknown'
 
@@ -38,7 +39,12 @@ export function judgePlaces(
       ...ofBackups(facts, nowMs),
       ...ofSnapshots(facts),
       ...ofManaged(facts.place.name, facts.managed ?? [], nowMs),
-      ...ofWindow(facts),
+      ...ofWindow(facts, {
+        isVital: isVital(facts),
+        others: seen.filter(other => other !== facts),
+        owed: lacking,
+        nowMs,
+      }),
       ...(lag ? ofLag(facts, lag, nowMs) : []),
       ...ofOwed,
     ]
@@ -71,20 +77,20 @@ function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
   const awaiting = facts.others.filter(({ why }) => why.startsWith('waits'))
   const told = [
     ...unreadable.map(({ id, why }) =>
-      warning(
-        'backup-unreadable',
+      warningOf('backup-unreadable', {
         repository,
-        `backup ${id} ${why}`,
-        `Run \`holdfast repair --repository ${repository}\`.`,
-      ),
+        subject: id,
+        message: `backup ${id} ${why}`,
+        fix: `Run \`holdfast repair --repository ${repository}\`.`,
+      }),
     ),
     ...awaiting.map(({ id, why }) =>
-      warning(
-        'backup-awaits-wal',
+      warningOf('backup-awaits-wal', {
         repository,
-        `backup ${id} ${why}`,
-        'Look at the archiving of the server: `holdfast doctor`.',
-      ),
+        subject: id,
+        message: `backup ${id} ${why}`,
+        fix: 'Look at the archiving of the server: `holdfast doctor`.',
+      }),
     ),
   ]
   const isGone = (id: string): boolean => facts.vanished.some(one => one.id === id)
@@ -116,44 +122,22 @@ function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
 function ofSnapshots({ place: { name }, vanished, lostCopies }: SeenPlace): readonly StatusFinding[] {
   return [
     ...vanished.map(({ id, message }) =>
-      warning(
-        'snapshot-vanished',
-        name,
-        `${id} can not be restored: ${message}`,
-        'Take another one (`holdfast snapshot`, `holdfast backup`), and find out who removed it.',
-      ),
+      warningOf('snapshot-vanished', {
+        repository: name,
+        subject: id,
+        message: `${id} can not be restored: ${message}`,
+        fix: 'Take another one (`holdfast snapshot`, `holdfast backup`), and find out who removed it.',
+      }),
     ),
     ...lostCopies.map(({ id, message }) =>
-      warning(
-        'snapshot-copy-lost',
-        name,
-        `${id} would be lost with its region: ${message}`,
-        "Take another one (`holdfast snapshot`), and look at the vendor's events.",
-      ),
+      warningOf('snapshot-copy-lost', {
+        repository: name,
+        subject: id,
+        message: `${id} would be lost with its region: ${message}`,
+        fix: "Take another one (`holdfast snapshot`), and look at the vendor's events.",
+      }),
     ),
   ]
-}
-
-function ofWindow(facts: SeenPlace): readonly StatusFinding[] {
-  const { name: repository } = facts.place
-  const fix = `See \`holdfast wal status --repository ${repository}\`; what another repository has comes back with \`holdfast repair --repository ${repository} --wal\`, else take a backup.`
-  const open = facts.gaps.filter(({ isBridged }) => !isBridged)
-  const state = isVital(facts) ? 'critical' : 'warning'
-  if (facts.backups.length > 0 && facts.windows.length === 0)
-    return [findingOf('nothing-restorable', { state, repository, message: unusableText(facts), fix })]
-  return open.map(({ firstMissing, segments }) =>
-    findingOf('window-gap', {
-      state,
-      repository,
-      message: `${String(segments)} WAL ${segments === 1 ? 'segment is' : 'segments are'} missing from ${firstMissing} on, and nothing after that can be restored`,
-      fix,
-    }),
-  )
-}
-
-function unusableText({ unusable }: SeenPlace): string {
-  const newest = unusable.at(-1)
-  return `no backup can be restored${newest ? `: ${newest.id} ${newest.why}` : ''}`
 }
 
 function ofLag(facts: SeenPlace, lag: Lag, nowMs: number): readonly StatusFinding[] {
@@ -196,6 +180,3 @@ export function lagText({ seconds, backups, dumps, walFiles, walBytes }: Lag): s
 
 const copyFix = (repository: string): string =>
   `Run \`holdfast copy --to ${repository}\`; and let \`holdfast copy --watch\` run as a service.`
-
-const warning = (code: FindingCode, repository: string, message: string, fix: string): StatusFinding =>
-  warningOf(code, { repository, message, fix })

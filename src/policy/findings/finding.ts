@@ -1,6 +1,6 @@
 /**
  * The findings of `status`, as a catalogue: what each is about, and which page says what to do. A finding is known by its
- * code and the repository that it is about (none: the server, the host, the whole), also from one look to the next.
+ * code, the repository that it is about (none: the server, the host, the whole) and its subject, also from one look to the next.
  */
 export const findingCatalogue = {
   'repository-unreachable': {
@@ -49,6 +49,8 @@ export interface StatusFinding {
   readonly state: 'warning' | 'critical'
   /** Null when it is about the server, the host, or the strategy as a whole. */
   readonly repository: string | null
+  /** Which one, where there can be several: a backup, a job, a slot, where a gap begins. */
+  readonly subject: string | null
   readonly message: string
   /** What to do. */
   readonly fix: string
@@ -56,10 +58,14 @@ export interface StatusFinding {
   readonly runbook: string
 }
 
-type Told = Omit<StatusFinding, 'code' | 'runbook'>
+interface Told extends Pick<StatusFinding, 'state' | 'repository' | 'message' | 'fix'> {
+  readonly subject?: string
+}
 
 export function findingOf(code: FindingCode, told: Told): StatusFinding {
-  return { code, ...told, runbook: `docs/runbooks/${findingCatalogue[code].runbook}.md` }
+  const { state, repository, subject = null, message, fix } = told
+  const runbook = `docs/runbooks/${findingCatalogue[code].runbook}.md`
+  return { code, state, repository, subject, message, fix, runbook }
 }
 
 export const warningOf = (code: FindingCode, told: Omit<Told, 'state'>): StatusFinding =>
