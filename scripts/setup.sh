@@ -2,7 +2,7 @@
 # Brings what the project needs and is not here yet. Safe to run again, and quick when nothing is to do.
 #
 #   sh scripts/setup.sh            npm packages and the build
-#   sh scripts/setup.sh --tests    also PostgreSQL 15 with its client programs, age, zstd, Amazon's command line and Ceph (Debian packages),
+#   sh scripts/setup.sh --tests    also PostgreSQL 15 with its client programs, age, zstd, Amazon's command line, promtool and Ceph (Debian packages),
 #                                  the npm packages of test/servers, and moto, which speaks the APIs of EC2 and RDS
 #   sh scripts/setup.sh --bench    also pgBackRest, to measure against, and Ceph, an S3 server for both
 set -eu
@@ -105,6 +105,7 @@ for wanted in "$@"; do
       need mkfs.btrfs btrfs-progs
       need mkfs.xfs xfsprogs
       need zfs zfs-fuse
+      need promtool prometheus
       need_ceph
       install_test_servers
       install_moto

@@ -319,6 +319,8 @@ export const limits = {
   agentLateMsMax: 1 * minute,
   /** What is said to the agent is one short line. */
   controlLineCharsMax: 4096,
+  /** Who asks the agent on the way to something else waits so long for its answer. */
+  agentAnswerMsMax: 10 * second,
   servicePauseMsFirst: 5 * second,
   servicePauseMsMax: 5 * minute,
   serviceTrimMs: 1 * minute,

@@ -12,6 +12,7 @@ import { hold } from './commands/hold.ts'
 import { init } from './commands/init.ts'
 import { list } from './commands/list.ts'
 import { lock } from './commands/lock.ts'
+import { metrics } from './commands/metrics.ts'
 import { hostPolicyCommands } from './commands/policy-host.ts'
 import { policyCommands } from './commands/policy.ts'
 import { repair } from './commands/repair.ts'
@@ -33,6 +34,7 @@ export const commands: readonly Command[] = [
   init,
   doctor,
   status,
+  metrics,
   backup,
   snapshot,
   dump,

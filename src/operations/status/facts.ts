@@ -55,7 +55,7 @@ export interface SeenPlace extends AnyPlace {
   readonly fault: undefined
   readonly backups: readonly BackupSummary[]
   /** Absent where dumps can not be read. */
-  readonly dumps?: readonly Pick<DumpSummary, 'id' | 'endedAt'>[]
+  readonly dumps?: readonly Pick<DumpSummary, 'id' | 'endedAt' | 'durationMs' | 'sizes'>[]
   readonly others: readonly NoBackup[]
   /** By name. */
   readonly wal: ReadonlyMap<string, StoredWal>

@@ -3,6 +3,7 @@ import type { World } from '../../base/world.ts'
 import { readPlace, type StatusPlace, type SeenPlace } from './facts.ts'
 import { judgePlaces, stateOf, type JudgedPlace, type State } from './judge.ts'
 import type { StatusFinding } from '../../policy/findings/finding.ts'
+import { kindsOf, storedWalOf, type KindStatus, type StoredWalStatus } from './kinds.ts'
 import type { Lag } from './lag.ts'
 import { isRestorable, type ManagedPresence } from '../managed/presence.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
@@ -26,6 +27,10 @@ export interface RepositoryStatus {
   readonly fault: { readonly code: string; readonly message: string } | null
   readonly backups: number
   readonly newestBackup: { readonly id: string; readonly endedAt: string; readonly ageSeconds: number } | null
+  /** Of each kind that is there. */
+  readonly kinds: readonly KindStatus[]
+  /** Null when it could not be read. */
+  readonly wal: StoredWalStatus | null
   /** Null when there is none. */
   readonly newestDump: { readonly id: string; readonly endedAt: string; readonly ageSeconds: number } | null
   /** Snapshots that managed servers made; null where the configuration has no such server. */
@@ -92,6 +97,8 @@ function describe({ facts, lag, owed }: JudgedPlace, nowMs: number): RepositoryS
       ...base,
       fault: { code, message },
       backups: 0,
+      kinds: [],
+      wal: null,
       newestBackup: null,
       newestDump: null,
       managed: null,
@@ -105,6 +112,8 @@ function describe({ facts, lag, owed }: JudgedPlace, nowMs: number): RepositoryS
     ...base,
     fault: null,
     backups: facts.backups.length,
+    kinds: kindsOf(facts),
+    wal: storedWalOf(facts),
     newestBackup: newestOf(facts.backups, nowMs),
     newestDump: newestOf(facts.dumps ?? [], nowMs),
     managed: facts.managed ? managedOf(facts.managed, nowMs) : null,

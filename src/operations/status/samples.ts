@@ -1,0 +1,80 @@
+/** From what `status` found to metrics. Decides only. */
+import { version } from '../../base/version.ts'
+import { sample, secondsOf, type Sample } from '../../policy/metrics/sample.ts'
+import type { KindStatus } from './kinds.ts'
+import type { Lag } from './lag.ts'
+import type { RepositoryStatus, StatusReport } from './status.ts'
+
+const noLag: Omit<Lag, 'behind'> = { seconds: 0, backups: [], dumps: [], walFiles: 0, walBytes: 0 }
+const levels = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const
+
+export function samplesOf(report: StatusReport): readonly Sample[] {
+  return [
+    ...sample('holdfast_build_info', { version }, 1),
+    ...sample('holdfast_status_level', {}, levels[report.state]),
+    ...sample('holdfast_status_timestamp_seconds', {}, secondsOf(report.checkedAt)),
+    ...report.repositories.flatMap(repository => ofRepository(repository, report)),
+  ]
+}
+
+function ofRepository(found: RepositoryStatus, { findings, isOwedKnown }: StatusReport): readonly Sample[] {
+  const { name: repository, role, copyOf, fault } = found
+  const count = (state: 'warning' | 'critical'): number =>
+    findings.filter(one => one.repository === repository && one.state === state).length
+  return [
+    ...sample('holdfast_repository_info', { repository, role, copy_of: copyOf ?? '' }, 1),
+    ...sample('holdfast_repository_reachable', { repository }, fault === null),
+    ...sample('holdfast_findings', { repository, state: 'warning' }, count('warning')),
+    ...sample('holdfast_findings', { repository, state: 'critical' }, count('critical')),
+    ...(fault === null ? ofContents(found) : []),
+    ...ofLag(found),
+    ...(isOwedKnown ? sample('holdfast_wal_owed_segments', { repository }, found.owed?.files ?? 0) : []),
+  ]
+}
+
+function ofContents(found: RepositoryStatus): readonly Sample[] {
+  const { name: repository, kinds, wal, windows, gaps, newestWal, archive } = found
+  const newest = windows.at(-1)
+  const labels = { repository }
+  return [
+    ...kinds.flatMap(kind => ofKind(repository, kind)),
+    ...sample('holdfast_repository_stored_bytes', { repository, kind: 'wal' }, wal?.storedBytes),
+    ...sample('holdfast_archived_backups', { repository, kind: 'backup' }, archive?.backups),
+    ...sample('holdfast_archived_backups', { repository, kind: 'dump' }, archive?.dumps),
+    ...sample('holdfast_recovery_window_start_timestamp_seconds', labels, secondsOf(newest?.from)),
+    ...sample(
+      'holdfast_recovery_window_end_timestamp_seconds',
+      labels,
+      secondsOf(newest?.to ?? newest?.from),
+    ),
+    ...sample('holdfast_wal_segments', labels, wal?.files),
+    ...sample('holdfast_wal_newest_commit_timestamp_seconds', labels, secondsOf(newestWal?.lastCommit)),
+    ...sample('holdfast_wal_gaps', labels, gaps),
+  ]
+}
+
+function ofKind(repository: string, { kind, count, storedBytes, newest }: KindStatus): readonly Sample[] {
+  const labels = { repository, kind }
+  return [
+    ...sample('holdfast_backups', labels, count),
+    ...sample('holdfast_repository_stored_bytes', labels, storedBytes),
+    ...sample('holdfast_backup_last_success_timestamp_seconds', labels, secondsOf(newest.endedAt)),
+    ...sample('holdfast_backup_size_bytes', labels, newest.storedBytes),
+    ...sample('holdfast_backup_source_size_bytes', labels, newest.rawBytes),
+    ...sample('holdfast_backup_duration_seconds', labels, newest.durationSeconds),
+    ...sample('holdfast_backup_corrupt_pages', labels, newest.pagesCorrupt),
+  ]
+}
+
+function ofLag({ name: repository, role, fault, lag }: RepositoryStatus): readonly Sample[] {
+  // Of those that are written at once, the one that is furthest is behind nobody.
+  const isAhead = role === 'also' && fault === null && lag === null
+  const { seconds, backups, dumps, walFiles, walBytes } = isAhead ? noLag : (lag ?? {})
+  const lacking = backups && dumps && backups.length + dumps.length
+  return [
+    ...sample('holdfast_repository_lag_seconds', { repository }, seconds),
+    ...sample('holdfast_repository_lag_backups', { repository }, lacking),
+    ...sample('holdfast_repository_lag_segments', { repository }, walFiles),
+    ...sample('holdfast_repository_lag_bytes', { repository }, walBytes),
+  ]
+}

@@ -1,0 +1,232 @@
+/**
+ * Every metric there is: what Prometheus reads, what CloudWatch is sent, and docs/reference/metrics.md come from this table.
+ *
+ * Names end in their base unit. Moments are told as seconds since 1970 and not as ages: who asks later computes the right age.
+ * CloudWatch can not compute with its own time, so there a moment is sent as its age.
+ */
+interface MetricKind {
+  readonly type: 'gauge' | 'counter'
+  /** `timestamp`: seconds since 1970. `state`: 1 for what is, 0 for what is not. */
+  readonly unit: 'bytes' | 'seconds' | 'timestamp' | 'number' | 'state'
+  /** A sentence. */
+  readonly help: string
+  readonly labels: readonly string[]
+  /** Who knows it: somebody who looks at the repositories, or the agent. */
+  readonly from: 'repositories' | 'agent'
+  /** Its name in CloudWatch, where each series costs money: what is not worth an alarm has none. */
+  readonly cloudwatch?: string
+}
+
+const ofRepository = { type: 'gauge', from: 'repositories', labels: ['repository'] } as const
+const ofKind = { type: 'gauge', from: 'repositories', labels: ['repository', 'kind'] } as const
+const ofJob = { type: 'gauge', from: 'agent', labels: ['job', 'kind'] } as const
+const ofAgent = { type: 'gauge', from: 'agent', labels: [] } as const
+const ofAll = { type: 'gauge', from: 'repositories', labels: [] } as const
+
+const catalogue = {
+  holdfast_build_info: {
+    ...ofAll,
+    unit: 'state',
+    labels: ['version'],
+    help: 'Always 1; the version of Holdfast that tells.',
+  },
+  holdfast_status_level: {
+    ...ofAll,
+    unit: 'number',
+    help: 'What `holdfast status` ends with: 0 all is well, 1 warning, 2 critical, 3 nothing could be told.',
+    cloudwatch: 'StatusLevel',
+  },
+  holdfast_status_timestamp_seconds: {
+    ...ofAll,
+    unit: 'timestamp',
+    help: 'When the repositories were looked at. All that is told of them is as of then.',
+    cloudwatch: 'StatusAge',
+  },
+  holdfast_findings: {
+    ...ofRepository,
+    unit: 'number',
+    labels: ['repository', 'state'],
+    help: 'So many things need attention, by how bad they are: warning, critical.',
+    cloudwatch: 'Findings',
+  },
+
+  holdfast_repository_info: {
+    ...ofRepository,
+    unit: 'state',
+    labels: ['repository', 'role', 'copy_of'],
+    help: 'Always 1. Role: first (backups and WAL go there), also (they go there, too), copy, idle.',
+  },
+  holdfast_repository_reachable: {
+    ...ofRepository,
+    unit: 'state',
+    help: 'Whether the repository could be read. When it could not, nothing more is told of it.',
+    cloudwatch: 'RepositoryReachable',
+  },
+  holdfast_repository_stored_bytes: {
+    ...ofKind,
+    unit: 'bytes',
+    help: 'Stored bytes by kind: full, incremental, snapshot, dump, wal. Of snapshots, only what lies in the repository.',
+    cloudwatch: 'StoredBytes',
+  },
+  holdfast_archived_backups: {
+    ...ofKind,
+    unit: 'number',
+    help: 'So many backups and dumps lie in the archive of the repository. Kind: backup, dump.',
+  },
+
+  holdfast_backups: {
+    ...ofKind,
+    unit: 'number',
+    help: 'So many complete backups there are, by kind: full, incremental, snapshot, dump, managed (snapshots that a managed server makes).',
+    cloudwatch: 'Backups',
+  },
+  holdfast_backup_last_success_timestamp_seconds: {
+    ...ofKind,
+    unit: 'timestamp',
+    help: 'When the newest backup of the kind ended.',
+    cloudwatch: 'BackupAge',
+  },
+  holdfast_backup_size_bytes: {
+    ...ofKind,
+    unit: 'bytes',
+    help: 'What the newest backup of the kind takes in the repository.',
+    cloudwatch: 'BackupSize',
+  },
+  holdfast_backup_source_size_bytes: {
+    ...ofKind,
+    unit: 'bytes',
+    help: 'What the newest backup of the kind holds, before compression.',
+    cloudwatch: 'BackupSourceSize',
+  },
+  holdfast_backup_duration_seconds: {
+    ...ofKind,
+    unit: 'seconds',
+    help: 'How long the newest backup of the kind took.',
+    cloudwatch: 'BackupDuration',
+  },
+  holdfast_backup_corrupt_pages: {
+    ...ofKind,
+    unit: 'number',
+    help: 'Pages that failed their checksum in the newest backup of the kind.',
+    cloudwatch: 'BackupCorruptPages',
+  },
+
+  holdfast_recovery_window_start_timestamp_seconds: {
+    ...ofRepository,
+    unit: 'timestamp',
+    help: 'The beginning of the newest span in which every point can be restored.',
+  },
+  holdfast_recovery_window_end_timestamp_seconds: {
+    ...ofRepository,
+    unit: 'timestamp',
+    help: 'The end of that span: the newest point that can be restored. A server in which nothing is committed does not move it.',
+    cloudwatch: 'RecoveryPointAge',
+  },
+  holdfast_wal_segments: {
+    ...ofRepository,
+    unit: 'number',
+    help: 'So many WAL files are stored.',
+  },
+  holdfast_wal_newest_commit_timestamp_seconds: {
+    ...ofRepository,
+    unit: 'timestamp',
+    help: 'The newest commit that is durable in the repository. A server in which nothing is committed does not move it.',
+    cloudwatch: 'NewestCommitAge',
+  },
+  holdfast_wal_gaps: {
+    ...ofRepository,
+    unit: 'number',
+    help: 'Holes in the stored WAL. Nothing between a hole and the next backup can be restored.',
+    cloudwatch: 'WalGaps',
+  },
+  holdfast_wal_owed_segments: {
+    ...ofRepository,
+    unit: 'number',
+    help: 'WAL files that PostgreSQL was told are safe, and that are only in other repositories yet. Told on the host of the server.',
+    cloudwatch: 'WalOwed',
+  },
+
+  holdfast_repository_lag_seconds: {
+    ...ofRepository,
+    unit: 'seconds',
+    help: 'How far the repository is behind the one that it follows, between the newest commits of both.',
+    cloudwatch: 'RepositoryLag',
+  },
+  holdfast_repository_lag_backups: {
+    ...ofRepository,
+    unit: 'number',
+    help: 'Backups and dumps that it lacks of those of the one that it follows.',
+    cloudwatch: 'RepositoryLagBackups',
+  },
+  holdfast_repository_lag_segments: {
+    ...ofRepository,
+    unit: 'number',
+    help: 'WAL files that it lacks.',
+    cloudwatch: 'RepositoryLagSegments',
+  },
+  holdfast_repository_lag_bytes: {
+    ...ofRepository,
+    unit: 'bytes',
+    help: 'The stored bytes of these WAL files.',
+  },
+
+  holdfast_agent_start_timestamp_seconds: {
+    ...ofAgent,
+    unit: 'timestamp',
+    help: 'When the agent was started.',
+  },
+  holdfast_agent_config_refused: {
+    ...ofAgent,
+    unit: 'state',
+    help: 'Whether the configuration file is not valid as it is now, so that the one before is carried out.',
+    cloudwatch: 'ConfigRefused',
+  },
+  holdfast_agent_config_loaded_timestamp_seconds: {
+    ...ofAgent,
+    unit: 'timestamp',
+    help: 'When the configuration that is carried out was loaded.',
+  },
+  holdfast_job_running: { ...ofJob, unit: 'state', help: 'Whether the job runs now.' },
+  holdfast_job_last_run_success: {
+    ...ofJob,
+    unit: 'state',
+    help: 'Whether the last run of the job was done. What it found is not its failure.',
+    cloudwatch: 'JobSuccess',
+  },
+  holdfast_job_last_outcome: {
+    ...ofJob,
+    unit: 'state',
+    labels: ['job', 'kind', 'outcome'],
+    help: 'How the last run of the job ended: done, findings, failed, refused, timeout, stopped, lost.',
+  },
+  holdfast_job_last_run_timestamp_seconds: {
+    ...ofJob,
+    unit: 'timestamp',
+    help: 'When the last run of the job ended.',
+  },
+  holdfast_job_last_success_timestamp_seconds: {
+    ...ofJob,
+    unit: 'timestamp',
+    help: 'When the last run of the job that was done ended, as far as is remembered.',
+    cloudwatch: 'JobSuccessAge',
+  },
+  holdfast_job_last_duration_seconds: {
+    ...ofJob,
+    unit: 'seconds',
+    help: 'How long the last run of the job took.',
+    cloudwatch: 'JobDuration',
+  },
+  holdfast_job_next_start_timestamp_seconds: {
+    ...ofJob,
+    unit: 'timestamp',
+    help: 'When the job starts next.',
+  },
+} as const satisfies Record<string, MetricKind>
+
+export type MetricName = keyof typeof catalogue
+export type LabelOf<Name extends MetricName> = (typeof catalogue)[Name]['labels'][number]
+export type Metric = MetricKind
+
+export const metricCatalogue: Readonly<Record<MetricName, Metric>> = catalogue
+
+export const isMetricName = (name: string): name is MetricName => Object.hasOwn(catalogue, name)
