@@ -1,5 +1,6 @@
 /** What monitoring is told of what `status` found. */
 import { expect, test } from 'vitest'
+import { warningOf } from '../../policy/findings/finding.ts'
 import type { KindStatus } from './kinds.ts'
 import { samplesOf } from './samples.ts'
 import type { RepositoryStatus, StatusReport } from './status.ts'
@@ -40,7 +41,9 @@ const report: StatusReport = {
   state: 'warning',
   checkedAt: '2026-03-01T04:00:00.000Z',
   isOwedKnown: false,
-  findings: [{ state: 'warning', repository: 'main', message: 'x', fix: 'y' }],
+  findings: ['a', 'b'].map(subject =>
+    warningOf('window-gap', { repository: 'main', subject, message: 'x', fix: 'y' }),
+  ),
   repositories: [main],
 }
 
@@ -58,8 +61,9 @@ test('a repository tells sizes, times, the window and the WAL', () => {
   expect(Object.fromEntries(values)).toMatchObject({
     holdfast_status_level: 1,
     holdfast_status_timestamp_seconds: 1772337600,
-    'holdfast_findings main warning': 1,
-    'holdfast_findings main critical': 0,
+    'holdfast_findings warning': 2,
+    'holdfast_findings critical': 0,
+    'holdfast_findings_by_code window-gap main warning': 2,
     'holdfast_repository_reachable main': 1,
     'holdfast_backups main full': 3,
     'holdfast_backup_size_bytes main full': 1200,
@@ -80,12 +84,10 @@ test('a repository tells sizes, times, the window and the WAL', () => {
 test('a repository that could not be read tells that alone, and what its host knows of it', () => {
   const fault = { code: 'STORAGE_UNAVAILABLE', message: 'it is gone' }
   const lost = { ...main, fault, backups: 0, kinds: [], wal: null, windows: [], gaps: 0, newestWal: null }
-  const values = told({ repositories: [lost], isOwedKnown: true, state: 'unknown' })
+  const values = told({ findings: [], repositories: [lost], isOwedKnown: true, state: 'unknown' })
   expect([...values].filter(([key]) => key.includes('main'))).toEqual([
     ['holdfast_repository_info main first', 1],
     ['holdfast_repository_reachable main', 0],
-    ['holdfast_findings main warning', 1],
-    ['holdfast_findings main critical', 0],
     ['holdfast_wal_owed_segments main', 0],
   ])
   expect(values.get('holdfast_status_level')).toBe(3)

@@ -1,5 +1,6 @@
 /** From what `status` found to metrics. Decides only. */
 import { version } from '../../base/version.ts'
+import type { StatusFinding } from '../../policy/findings/finding.ts'
 import { sample, secondsOf, type Sample } from '../../policy/metrics/sample.ts'
 import type { KindStatus } from './kinds.ts'
 import type { Lag } from './lag.ts'
@@ -13,19 +14,34 @@ export function samplesOf(report: StatusReport): readonly Sample[] {
     ...sample('holdfast_build_info', { version }, 1),
     ...sample('holdfast_status_level', {}, levels[report.state]),
     ...sample('holdfast_status_timestamp_seconds', {}, secondsOf(report.checkedAt)),
+    ...ofFindings(report.findings),
     ...report.repositories.flatMap(repository => ofRepository(repository, report)),
   ]
 }
 
-function ofRepository(found: RepositoryStatus, { findings, isOwedKnown }: StatusReport): readonly Sample[] {
+function ofFindings(findings: readonly StatusFinding[]): readonly Sample[] {
+  const byCode = Map.groupBy(findings, ({ code, repository, state }) =>
+    JSON.stringify({ code, repository: repository ?? '', state }),
+  )
+  return [
+    ...(['warning', 'critical'] as const).flatMap(state =>
+      sample('holdfast_findings', { state }, findings.filter(one => one.state === state).length),
+    ),
+    ...[...byCode.values()].flatMap(some =>
+      some
+        .slice(0, 1)
+        .flatMap(({ code, repository, state }) =>
+          sample('holdfast_findings_by_code', { code, repository: repository ?? '', state }, some.length),
+        ),
+    ),
+  ]
+}
+
+function ofRepository(found: RepositoryStatus, { isOwedKnown }: StatusReport): readonly Sample[] {
   const { name: repository, role, copyOf, fault } = found
-  const count = (state: 'warning' | 'critical'): number =>
-    findings.filter(one => one.repository === repository && one.state === state).length
   return [
     ...sample('holdfast_repository_info', { repository, role, copy_of: copyOf ?? '' }, 1),
     ...sample('holdfast_repository_reachable', { repository }, fault === null),
-    ...sample('holdfast_findings', { repository, state: 'warning' }, count('warning')),
-    ...sample('holdfast_findings', { repository, state: 'critical' }, count('critical')),
     ...(fault === null ? ofContents(found) : []),
     ...ofLag(found),
     ...(isOwedKnown ? sample('holdfast_wal_owed_segments', { repository }, found.owed?.files ?? 0) : []),

@@ -43,11 +43,17 @@ const catalogue = {
     cloudwatch: 'StatusAge',
   },
   holdfast_findings: {
-    ...ofRepository,
+    ...ofAll,
     unit: 'number',
-    labels: ['repository', 'state'],
+    labels: ['state'],
     help: 'So many things need attention, by how bad they are: warning, critical.',
     cloudwatch: 'Findings',
+  },
+  holdfast_findings_by_code: {
+    ...ofAll,
+    unit: 'number',
+    labels: ['code', 'repository', 'state'],
+    help: 'What they are, by the codes of `holdfast status`. Without a repository: of the server, the host, the whole. Gone when it is settled.',
   },
 
   holdfast_repository_info: {
