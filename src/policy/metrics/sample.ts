@@ -15,12 +15,14 @@ export function sample<Name extends MetricName>(
   value: number | boolean | null | undefined,
 ): readonly Sample[] {
   const number = Number(value)
-  return value == null || !Number.isFinite(number) ? [] : [{ name, labels, value: number }]
+  return value === null || value === undefined || !Number.isFinite(number)
+    ? []
+    : [{ name, labels, value: number }]
 }
 
 /** ISO 8601 (with microseconds, perhaps) as seconds since 1970. */
 export function secondsOf(time: string | null | undefined): number | undefined {
-  const micros = time == null ? undefined : parseTime(time)
+  const micros = parseTime(time ?? '')
   return micros === undefined ? undefined : micros / 1e6
 }
 
