@@ -221,6 +221,22 @@ const catalogue = {
   },
   WAL_GAPS: { exit: 62, retry: false, doc: 'The archive has gaps; they are listed.' },
 
+  SIGNATURE_INVALID: {
+    exit: 110,
+    retry: false,
+    doc: 'The signature of what is told of a drill is missing, or does not fit what it says.',
+  },
+  SIGNER_UNKNOWN: {
+    exit: 111,
+    retry: false,
+    doc: 'What is told of a drill has a good signature, by a key that is none of those known here.',
+  },
+  SIGNING_KEY: {
+    exit: 112,
+    retry: false,
+    doc: 'The key that a host signs its drills with can not be read, made or used.',
+  },
+
   AGENT_UNREACHABLE: { exit: 90, retry: true, doc: 'No agent answers at its socket.' },
   AGENT_REFUSED: { exit: 91, retry: false, doc: 'The agent did not do what it was asked; it says why.' },
   AGENT_RUNNING: { exit: 92, retry: false, doc: 'Another agent works with the same folder.' },
