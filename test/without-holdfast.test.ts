@@ -182,7 +182,7 @@ async function followDocument(
       : {}),
     ...changes,
   }
-  const run = await runShell(commandsOf('docs/without-holdfast.md', settings, before), server.root)
+  const run = await runShell(commandsOf('docs/without-holdfast.md', settings, { before }), server.root)
   return {
     ...run,
     server,

@@ -16,7 +16,9 @@ test('a damaged pack comes from the copy, a damaged table from the last good bac
   lab.writeConfig('holdfast.yaml', { repositories: { main, second: copy } })
   await lab.ok(['init', '--yes'])
 
-  await lab.server.query('CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS word FROM generate_series(1, 5000) n')
+  await lab.server.query(
+    'CREATE TABLE orders AS SELECT n AS id, md5(n::text) AS word FROM generate_series(1, 5000) n',
+  )
   const good = await lab.backup()
   await lab.server.query('INSERT INTO orders SELECT n, md5(n::text) FROM generate_series(5001, 6000) n')
   await lab.archiveAll()
@@ -41,7 +43,7 @@ test('a damaged pack comes from the copy, a damaged table from the last good bac
   })
   expect(status, output).toBe(0)
   expect(output).toMatch(/^r\|orders\|$/m)
-  const sum = await lab.server.value('SELECT count(*) || md5(string_agg(word, \'\' ORDER BY id)) FROM orders')
+  const sum = await lab.server.value("SELECT count(*) || md5(string_agg(word, '' ORDER BY id)) FROM orders")
   const expected = await lab.server.value(
     "SELECT count(*) || md5(string_agg(md5(n::text), '' ORDER BY n)) FROM generate_series(1, 6000) n",
   )

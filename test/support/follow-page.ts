@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { commandsOf } from './document.ts'
+import { commandsOf, type Part } from './document.ts'
 import { launcher } from './holdfast.ts'
 import { serverUser } from './postgres-binaries.ts'
 import { makeOwned } from './postgres-server.ts'
@@ -15,11 +15,6 @@ export interface Followed {
   readonly output: string
 }
 
-export interface FollowOptions {
-  /** Only the commands above this heading. */
-  readonly before?: string
-}
-
 const pageMsMax = 150_000
 
 /** `settings`: what a reader puts in for the lines `NAME=…` of the page. The shell ends at the first command that fails. */
@@ -27,7 +22,7 @@ export async function followPage(
   { server, configPath }: Pick<Lab, 'server' | 'configPath'>,
   page: string,
   settings: Readonly<Record<string, string>>,
-  { before }: FollowOptions = {},
+  part: Part = {},
 ): Promise<Followed> {
   const { uid, gid } = serverUser()
   const tools = join(server.root, 'tools')
@@ -48,7 +43,7 @@ export async function followPage(
       PGUSER: 'postgres',
     },
   })
-  child.stdin.end(`set -e\nexec 2>&1\n${commandsOf(page, settings, before)}`)
+  child.stdin.end(`set -e\nexec 2>&1\n${commandsOf(page, settings, part)}`)
   // What hangs is ended, so that the test can tell what was said until then.
   const limit = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), pageMsMax)
   const ended = new Promise<number | null>(resolve => child.once('close', resolve))
