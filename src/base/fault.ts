@@ -246,6 +246,18 @@ const catalogue = {
     doc: 'The agent can not use the folder in which it remembers, or can not listen at its socket.',
   },
 
+  AUDIT_UNWRITABLE: {
+    exit: 110,
+    retry: true,
+    doc: 'The audit trail can not be written, and the configuration says that nothing is done without it.',
+  },
+  AUDIT_UNREADABLE: { exit: 111, retry: false, doc: 'The audit trail can not be read.' },
+  AUDIT_BROKEN: {
+    exit: 112,
+    retry: false,
+    doc: 'Entries of the audit trail are missing, were changed, or stand in another order; they are listed.',
+  },
+
   CLOUD_DENIED: {
     exit: 75,
     retry: false,

@@ -2,6 +2,7 @@
 import type { Command } from './command.ts'
 import { agentCommands } from './commands/agent.ts'
 import { archive } from './commands/archive.ts'
+import { auditCommands } from './commands/audit.ts'
 import { backup } from './commands/backup.ts'
 import { copy } from './commands/copy.ts'
 import { dumpFetch } from './commands/dump-fetch.ts'
@@ -56,6 +57,7 @@ export const commands: readonly Command[] = [
   walStatus,
   walFind,
   ...agentCommands,
+  ...auditCommands,
   ...policyCommands,
   ...hostPolicyCommands,
   walFetchAhead,
@@ -65,6 +67,7 @@ export const commands: readonly Command[] = [
 /** First words that stand before several commands. */
 export const groups: Readonly<Record<string, string>> = {
   agent: 'Carry out the whole file: start each job when it is due, and keep copies up to date.',
+  audit: 'Who did what, with what result: show the audit trail, and check it.',
   policy:
     'Print policies for the storage (least rights for each role, protection of the bucket, lifecycle rules), units for systemd, and crontabs.',
   wal: 'Archive WAL, fetch it, and show what is archived.',

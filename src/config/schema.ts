@@ -7,6 +7,7 @@
 import * as z from 'zod/mini'
 import { limits } from '../base/limits.ts'
 import { archives } from './archives.ts'
+import { audit } from './audit.ts'
 import { agent, jobs } from './jobs.ts'
 import { objectStorage } from './object-storage.ts'
 import { retention } from './retention.ts'
@@ -144,4 +145,8 @@ export const configSchema = section({
   ),
   agent: described(z.prefault(agent, {}), 'How `holdfast agent` works.'),
   wal: described(z.prefault(wal, {}), 'How WAL is fetched.'),
+  audit: described(
+    z.prefault(audit, {}),
+    'The audit trail: who did what, with what result. docs/audit.md tells more.',
+  ),
 })

@@ -6,6 +6,7 @@ import { importsOf, sourceFiles, type SourceFile } from './sources.ts'
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   schedule: ['base'],
+  audit: ['base'],
   wal: ['base'],
   config: ['base', 'schedule'],
   cloud: ['base'],
@@ -17,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   repository: ['base', 'wal', 'pipeline', 'storage'],
   operations: [
     'base',
+    'audit',
     'schedule',
     'wal',
     'config',
@@ -34,6 +36,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'control',
     'agent',
     'base',
+    'audit',
     'schedule',
     'wal',
     'config',

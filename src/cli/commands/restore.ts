@@ -26,6 +26,7 @@ export const restore = defineCommand({
     'server comes up with archiving off, unless it is said to replace the original. With several repositories, each object is ' +
     'read from the first that has it whole: what is damaged or out of reach in one is taken from the next, and reported. When one that ' +
     'can not be read might lead further (a newer backup, more WAL), it asks; without a terminal it goes on only with --without NAME.',
+  operation: { unless: ['plan'], target: ['targetDir', 'asInstance'] },
   arguments: {},
   options: {
     targetDir: value('DIR', asText, 'The data directory to write.'),
