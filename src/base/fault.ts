@@ -258,6 +258,17 @@ const catalogue = {
     doc: 'Entries of the audit trail are missing, were changed, or stand in another order; they are listed.',
   },
 
+  SINK_REFUSED: {
+    exit: 94,
+    retry: false,
+    doc: 'A sink of alerts answered that it does not take a message: wrong address, wrong secret, wrong recipient.',
+  },
+  SINK_UNAVAILABLE: {
+    exit: 95,
+    retry: true,
+    doc: 'A sink of alerts could not be reached, or asked to be called later.',
+  },
+
   CLOUD_DENIED: {
     exit: 75,
     retry: false,

@@ -321,6 +321,15 @@ export const limits = {
   controlLineCharsMax: 4096,
   /** Who asks the agent on the way to something else waits so long for its answer. */
   agentAnswerMsMax: 10 * second,
+  /** One message to a sink of alerts may take so long. */
+  sinkMsMax: 30 * second,
+  /** Of what a sink answers, so much is read, and so much is told. */
+  sinkAnswerBytesMax: 64 * KiB,
+  sinkSaidCharsMax: 300,
+  /** So many notices make one message. */
+  sinkTogetherMax: 20,
+  /** What PagerDuty takes as a summary. */
+  pagerDutySummaryCharsMax: 1024,
   servicePauseMsFirst: 5 * second,
   servicePauseMsMax: 5 * minute,
   serviceTrimMs: 1 * minute,

@@ -1,6 +1,7 @@
 /** The list of commands, in the order in which people meet them. */
 import type { Command } from './command.ts'
 import { agentCommands } from './commands/agent.ts'
+import { alertsCommands } from './commands/alerts.ts'
 import { archive } from './commands/archive.ts'
 import { auditCommands } from './commands/audit.ts'
 import { backup } from './commands/backup.ts'
@@ -58,6 +59,7 @@ export const commands: readonly Command[] = [
   walFind,
   ...agentCommands,
   ...auditCommands,
+  ...alertsCommands,
   ...policyCommands,
   ...hostPolicyCommands,
   walFetchAhead,
@@ -68,6 +70,7 @@ export const commands: readonly Command[] = [
 export const groups: Readonly<Record<string, string>> = {
   agent: 'Carry out the whole file: start each job when it is due, and keep copies up to date.',
   audit: 'Who did what, with what result: show the audit trail, and check it.',
+  alerts: 'Who hears of what is wrong: test the sinks.',
   policy:
     'Print policies for the storage (least rights for each role, protection of the bucket, lifecycle rules), units for systemd, and crontabs.',
   wal: 'Archive WAL, fetch it, and show what is archived.',

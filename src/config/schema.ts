@@ -6,6 +6,7 @@
  */
 import * as z from 'zod/mini'
 import { limits } from '../base/limits.ts'
+import { alerts } from './alerts.ts'
 import { archives } from './archives.ts'
 import { audit } from './audit.ts'
 import { agent, jobs } from './jobs.ts'
@@ -144,6 +145,7 @@ export const configSchema = section({
     [{ backup: 'daily', nightly: { at: '30 2 * * *', run: 'dump --jobs 4' } }],
   ),
   agent: described(z.prefault(agent, {}), 'How `holdfast agent` works.'),
+  alerts: described(z.optional(alerts), 'Who hears of what is wrong. docs/alerts.md tells how.'),
   wal: described(z.prefault(wal, {}), 'How WAL is fetched.'),
   audit: described(
     z.prefault(audit, {}),

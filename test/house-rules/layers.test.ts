@@ -31,8 +31,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'repository',
   ],
   control: ['base'],
-  agent: ['base', 'schedule', 'config', 'policy', 'control'],
+  sinks: ['base', 'cloud', 'config', 'policy'],
+  agent: ['base', 'schedule', 'config', 'policy', 'control', 'sinks'],
   cli: [
+    'sinks',
     'control',
     'agent',
     'base',
