@@ -213,6 +213,17 @@ const catalogue = {
     doc: 'Restored tables do not have as many rows as the dump recorded; they are listed.',
   },
 
+  ERASURE_FAILED: {
+    exit: 56,
+    retry: false,
+    doc: 'A request to forget a person could not be applied to what was restored, so nobody was let in.',
+  },
+  ERASURE_INVALID: {
+    exit: 57,
+    retry: false,
+    doc: 'A request to forget a person can not be stored: its SQL is no SQL, or fails on the live server.',
+  },
+
   DOCTOR_FINDINGS: { exit: 60, retry: false, doc: 'The doctor found something that has to be changed.' },
   BACKUP_DAMAGED_PAGES: {
     exit: 61,

@@ -363,6 +363,14 @@ export const limits = {
   snapshotMsMax: 10 * minute,
   /** Small records of managed servers' snapshots, read at the same time. */
   managedReadParallel: 8,
+  /** What a request to forget a person may run. */
+  erasureSqlBytesMax: 1 * MiB,
+  /** How long one statement of it may take: a table without an index is read from end to end. */
+  erasureStatementMsMax: 1 * day,
+  /** When it is tried on the live server: it does not wait for others there, and others do not wait long for it. */
+  erasureCheckLockMsMax: 10 * second,
+  /** Small records of such requests, read at the same time. */
+  erasuresReadParallel: 8,
   /** The copy of a managed server's snapshot is begun and not waited for: one that takes longer is told of. */
   managedCopyMsMax: 1 * day,
   /** Between two looks at a snapshot that is still on its way. */

@@ -9,6 +9,7 @@ import { copy } from './commands/copy.ts'
 import { dumpFetch } from './commands/dump-fetch.ts'
 import { dump } from './commands/dump.ts'
 import { doctor } from './commands/doctor.ts'
+import { eraseCommands } from './commands/erase.ts'
 import { expire } from './commands/expire.ts'
 import { hold } from './commands/hold.ts'
 import { init } from './commands/init.ts'
@@ -57,6 +58,7 @@ export const commands: readonly Command[] = [
   walGet,
   walStatus,
   walFind,
+  ...eraseCommands,
   ...agentCommands,
   ...auditCommands,
   ...alertsCommands,
@@ -71,6 +73,7 @@ export const groups: Readonly<Record<string, string>> = {
   agent: 'Carry out the whole file: start each job when it is due, and keep copies up to date.',
   audit: 'Who did what, with what result: show the audit trail, and check it.',
   alerts: 'Who hears of what is wrong: test the sinks.',
+  erase: 'Requests to forget a person: recorded beside the backups, and applied by every restore.',
   policy:
     'Print policies for the storage (least rights for each role, protection of the bucket, lifecycle rules), units for systemd, and crontabs.',
   wal: 'Archive WAL, fetch it, and show what is archived.',
