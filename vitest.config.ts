@@ -14,8 +14,7 @@ const unit = tests.filter(path => !real.includes(path))
 export default defineConfig({
   test: {
     pool: 'forks',
-    // One more than the smallest machine has processors: much of the time is waited for servers and limits of time.
-    maxWorkers: 3,
+    maxWorkers: 2,
     retry: 0,
     setupFiles: ['test/support/property-seed.ts'],
     projects: [

@@ -9,6 +9,7 @@ const findingsOf: Readonly<Record<string, readonly FaultCode[]>> = {
   dump: ['REPOSITORY_BEHIND'],
   snapshot: ['REPOSITORY_BEHIND'],
   verify: ['VERIFY_FAILED'],
+  drill: ['DRILL_FAILED'],
 }
 
 /** `stopped` and `late` say why it was told to end, when it was. */

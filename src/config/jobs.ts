@@ -8,7 +8,17 @@ import { Complaint } from '../schedule/vocabulary.ts'
 import { described, duration, integer, name, path, section, words } from './values.ts'
 
 /** The commands that can be jobs. Two of one kind never run at the same time. */
-export const jobKinds = ['backup', 'dump', 'snapshot', 'copy', 'archive', 'verify', 'lock', 'expire'] as const
+export const jobKinds = [
+  'backup',
+  'dump',
+  'snapshot',
+  'copy',
+  'archive',
+  'verify',
+  'drill',
+  'lock',
+  'expire',
+] as const
 export type JobKind = (typeof jobKinds)[number]
 
 /** `daily at 02:00`, `0 2 * * *`. */

@@ -6,12 +6,11 @@
  */
 import * as z from 'zod/mini'
 import { limits } from '../base/limits.ts'
-import { alerts } from './alerts.ts'
 import { archives } from './archives.ts'
-import { audit } from './audit.ts'
 import { agent, jobs } from './jobs.ts'
 import { objectStorage } from './object-storage.ts'
 import { retention } from './retention.ts'
+import { drills } from './drills.ts'
 import { dumps } from './dumps.ts'
 import { snapshots } from './snapshots.ts'
 import { described, duration, integer, name, path, section, secret, text, words } from './values.ts'
@@ -130,6 +129,7 @@ export const configSchema = section({
   backups: described(z.prefault(backups, {}), 'How base backups are taken.'),
   dumps: described(z.prefault(dumps, {}), 'How databases are dumped: `holdfast dump`.'),
   snapshots: described(z.optional(snapshots), 'Snapshots of volumes as base backups: `holdfast snapshot`.'),
+  drills: described(z.prefault(drills, {}), 'How restores are proven: `holdfast drill`.'),
   archives: described(
     z._default(archives, {}),
     'What is kept for years, by rules with names of your choice: `holdfast archive` carries them out.',
@@ -145,10 +145,5 @@ export const configSchema = section({
     [{ backup: 'daily', nightly: { at: '30 2 * * *', run: 'dump --jobs 4' } }],
   ),
   agent: described(z.prefault(agent, {}), 'How `holdfast agent` works.'),
-  alerts: described(z.optional(alerts), 'Who hears of what is wrong. docs/alerts.md tells how.'),
   wal: described(z.prefault(wal, {}), 'How WAL is fetched.'),
-  audit: described(
-    z.prefault(audit, {}),
-    'The audit trail: who did what, with what result. docs/audit.md tells more.',
-  ),
 })

@@ -69,6 +69,19 @@ export function span() {
   )
 }
 
+/** `20%`: 0.2 in the program. */
+export function share() {
+  return z.pipe(
+    z.string().check(z.meta({ title: 'a share', pattern: '^\\d+(\\.\\d+)?\\s*%$' })),
+    z.transform((given: string, context: z.core.ParsePayload): number => {
+      const percent = Number(/^(\d+(?:\.\d+)?)\s*%$/.exec(given.trim())?.[1] ?? Number.NaN)
+      if (percent >= 0 && percent <= 100) return percent / 100
+      context.issues.push({ code: 'custom', message: 'is not a share such as 20%', input: given })
+      return z.NEVER
+    }),
+  )
+}
+
 /** Text that may hold `${NAME}` of the environment, or `{ file: … }`, or `{ command: … }`. Read when it is needed. */
 export function secret() {
   return z

@@ -6,7 +6,6 @@ import { importsOf, sourceFiles, type SourceFile } from './sources.ts'
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   schedule: ['base'],
-  audit: ['base'],
   wal: ['base'],
   config: ['base', 'schedule'],
   cloud: ['base'],
@@ -18,7 +17,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   repository: ['base', 'wal', 'pipeline', 'storage'],
   operations: [
     'base',
-    'audit',
     'schedule',
     'wal',
     'config',
@@ -31,14 +29,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'repository',
   ],
   control: ['base'],
-  sinks: ['base', 'cloud', 'config', 'policy'],
-  agent: ['base', 'schedule', 'config', 'policy', 'control', 'sinks'],
+  agent: ['base', 'schedule', 'config', 'policy', 'control'],
   cli: [
-    'sinks',
     'control',
     'agent',
     'base',
-    'audit',
     'schedule',
     'wal',
     'config',

@@ -13,7 +13,6 @@ export const lock = defineCommand({
     'For repositories whose configuration has `lock`. Backups, what they are based on and the WAL they need are locked by the storage ' +
     'itself for as long as the rules of retention are sure to keep them. `backup` and `copy` do this at their end; run it ' +
     'each day where neither runs. Locks are never shortened. Without --repository: all that have `lock`.',
-  operation: { unless: ['dryRun'] },
   arguments: {},
   options: {
     repository: repositoryOption,

@@ -10,9 +10,8 @@ import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile }
 import { join } from 'node:path'
 import { Fault } from '../../base/fault.ts'
 import { MiB } from '../../base/units.ts'
-import { followRecovery, type RecoveryOutcome } from '../../postgres/local-server/follow-recovery.ts'
-import { startLocalServer, type LocalServer } from '../../postgres/local-server/local-server.ts'
-import { findServer } from '../../postgres/tools.ts'
+import type { RecoveryOutcome } from '../../postgres/local-server/follow-recovery.ts'
+import type { LocalServer } from '../../postgres/local-server/local-server.ts'
 import type { Environment } from '../../postgres/connection-string.ts'
 import type { ToolPlaces } from '../../postgres/tools.ts'
 import type { RecoverySettings } from '../../postgres/recovery-settings.ts'
@@ -24,8 +23,8 @@ import type { ManifestDirectory, ManifestFile } from '../../repository/format/ma
 import type { RestoreDeps } from '../restore/layout.ts'
 import { makePlaces, placeTablespaces } from '../restore/places.ts'
 import { writeRecovery } from '../restore/restore.ts'
-import { assertReached } from '../restore/start.ts'
 import { chooseOwner } from '../restore/target-directory.ts'
+import { lastWordsOf, startScratchServer, type ScratchServer } from '../scratch/scratch-server.ts'
 import { readManifestFiles } from '../sources/manifest.ts'
 import { copiesToRead } from '../sources/source.ts'
 import { copyIn } from '../workers/copy-in/copy-in.ts'
@@ -79,9 +78,7 @@ export async function makeScratch(
     if (owner) await chown(root, owner.userId, owner.groupId)
     const directory = join(root, 'data')
     const { report, withheld } = await fill(deps, request, { root, directory, owner }, signal)
-    const { server, outcome } = await start(deps, request, { root, directory }, signal)
-    const connectionString = await server.connectionString()
-    if (connectionString === undefined) throw new Error('assertion failed: a private server has a socket')
+    const { server, outcome, connectionString } = await start(deps, request, { root, directory }, signal)
     return {
       server,
       outcome,
@@ -95,20 +92,12 @@ export async function makeScratch(
       },
     }
   } catch (error) {
-    if (!signal.aborted) await keepLastWords(deps, join(root, 'run', 'server.log'))
+    const said = signal.aborted ? undefined : await lastWordsOf(join(root, 'run'))
+    if (said !== undefined)
+      deps.progress.note(`the end of the log of the scratch server, which is removed:\n${said}`)
     await remove()
     throw error
   }
-}
-
-const lastWordsLines = 15
-
-/** The log goes with the scratch cluster, so its end is told. */
-async function keepLastWords({ progress }: RestoreDeps, logFile: string): Promise<void> {
-  const log = await readFile(logFile, 'utf8').catch(() => '')
-  const lines = log.trimEnd().split('\n').slice(-lastWordsLines)
-  if (log !== '')
-    progress.note(`the end of the log of the scratch server, which is removed:\n${lines.join('\n')}`)
 }
 
 interface Place {
@@ -211,42 +200,25 @@ const scratchSettings = {
   log_statement: 'none',
 }
 
-async function start(
+function start(
   deps: RestoreDeps,
-  request: ScratchRequest,
+  { record, plan, environment, programs, user, database }: ScratchRequest,
   { root, directory }: Place,
   signal: AbortSignal,
-): Promise<{ server: LocalServer; outcome: RecoveryOutcome }> {
-  const { record, plan, environment, programs, user, database } = request
-  const major = Math.floor(record.postgres.versionNumber / 10_000)
-  const server = await startLocalServer(
-    {
-      dataDirectory: directory,
-      programs: await findServer(major, programs, signal),
-      runDirectory: join(root, 'run'),
-      reach: 'private',
-      hotStandby: false,
-      settings: scratchSettings,
-      user,
-      database,
-      environment,
-    },
-    deps.world,
-    signal,
-  )
-  try {
-    let told = 0
-    const onProgress = ({ restoredFiles }: { readonly restoredFiles: number }): void => {
-      deps.progress.advance((restoredFiles - told) * record.postgres.walSegmentSizeBytes)
-      told = restoredFiles
-    }
-    const outcome = await followRecovery(server, { standby: false, onProgress }, deps.world, signal)
-    assertReached(outcome, plan.stop, server)
-    return { server, outcome }
-  } catch (error) {
-    await server.stop()
-    throw error
+): Promise<ScratchServer> {
+  const request = {
+    dataDirectory: directory,
+    runDirectory: join(root, 'run'),
+    major: Math.floor(record.postgres.versionNumber / 10_000),
+    programs,
+    settings: scratchSettings,
+    environment,
+    user,
+    database,
+    walSegmentSizeBytes: record.postgres.walSegmentSizeBytes,
+    stop: plan.stop,
   }
+  return startScratchServer(deps, request, signal)
 }
 
 /** What the server says of records that it passed over: files of relations, by their paths. */

@@ -31,8 +31,6 @@ export interface LocalServerOptions {
    * because the original had higher settings.
    */
   readonly hotStandby: boolean
-  /** A private server archives nothing, unless it is to be opened: then as configured, for its timeline's history may be needed. */
-  readonly archives?: boolean | undefined
   /** Win over everything else. */
   readonly settings?: Settings | undefined
   /** The role and database for `connectionString`. */
@@ -98,13 +96,9 @@ const privatePort = 5432
 
 function privateSettingsIn(
   socketDirectory: string,
-  { runDirectory, programs, archives = false }: LocalServerOptions,
+  { runDirectory, programs }: LocalServerOptions,
 ): Settings {
-  const listening = { socketDirectory, port: privatePort }
-  return {
-    ...privateSettings(listening, generatedFiles(runDirectory), programs.major),
-    ...(archives ? {} : { archive_mode: 'off' }),
-  }
+  return privateSettings({ socketDirectory, port: privatePort }, generatedFiles(runDirectory), programs.major)
 }
 
 class RunningServer implements LocalServer {
