@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { commandsPage } from './reference/commands.ts'
 import { configurationPage, configurationSchema } from './reference/configuration.ts'
 import { errorsPage } from './reference/errors.ts'
+import { findingsPage } from './reference/findings.ts'
 import { metricsPage } from './reference/metrics.ts'
 
 /** Path in the project, and text. */
@@ -18,6 +19,7 @@ export function referencePages(): ReadonlyMap<string, string> {
     ['docs/reference/commands.md', commandsPage()],
     ['docs/reference/configuration.md', configurationPage()],
     ['docs/reference/errors.md', errorsPage()],
+    ['docs/reference/findings.md', findingsPage()],
     ['docs/reference/metrics.md', metricsPage()],
     ['docs/reference/holdfast.schema.json', `${JSON.stringify(configurationSchema(), undefined, 2)}\n`],
   ])

@@ -174,6 +174,21 @@ export const limits = {
   statusBackupAgeCriticalMs: 35 * day,
   /** WAL without a commit says nothing of time: so many of the newest are looked at. */
   statusWalHeadsMax: 32,
+  /** And so long for the server, its log and its disk. */
+  statusServerMsMax: 20 * second,
+  /** The first commit that is not durable is looked for in so much of the server's own WAL. */
+  statusOwnWalBytesMax: 256 * MiB,
+  /** Archiving that fails is a warning for so long: it may be a passing trouble. */
+  statusArchiverGraceMs: 5 * minute,
+  /** The disk of pg_wal is full so soon: an alarm, or worth a warning. */
+  statusDiskFullCriticalMs: 1 * hour,
+  statusDiskFullWarningMs: 1 * day,
+  /** A rate that was measured over less tells nothing. */
+  statusRateMsMin: 10 * second,
+  /** Clocks may differ by so much. */
+  statusClockSkewMsMax: 5 * second,
+  /** A slot that nobody reads may hold so many segments. */
+  statusSlotSegmentsMax: 16,
 
   /** Objects that are looked at, or asked for, at the same time while they are thawed. */
   thawParallel: 16,

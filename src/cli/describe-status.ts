@@ -4,7 +4,7 @@ import type { StatusFinding } from '../policy/findings/finding.ts'
 import { lagText } from '../operations/status/judge.ts'
 import type { RepositoryStatus, StatusReport } from '../operations/status/status.ts'
 import { formatMicros, parseTime } from '../wal/time.ts'
-import { counted, tableOf, type Column } from './table.ts'
+import { counted, listingOf, tableOf, type Column } from './table.ts'
 
 const columns: readonly Column<RepositoryStatus>[] = [
   { head: 'REPOSITORY', of: ({ name }) => name },
@@ -43,7 +43,7 @@ const owedColumn: Column<RepositoryStatus> = {
   of: ({ owed }) => (owed && owed.files > 0 ? counted(owed.files, 'WAL file') : '-'),
 }
 
-export function statusText({ state, repositories, findings }: StatusReport): string {
+export function statusText({ state, objectives, repositories, findings }: StatusReport): string {
   const verdict =
     state === 'ok' ? 'OK: everything is as it should be' : `${state.toUpperCase()}: ${told(findings)}`
   const shown = [
@@ -52,15 +52,25 @@ export function statusText({ state, repositories, findings }: StatusReport): str
     ...(repositories.some(({ managed }) => managed !== null) ? [managedColumn] : []),
     ...(repositories.some(({ owed }) => owed !== null) ? [owedColumn] : []),
   ]
-  return `${verdict}\n\n${tableOf(repositories, shown)}${findings.map(findingText).join('')}`
+  const promises = listingOf([['RPO', rpoText(objectives.rpo)]])
+  return `${verdict}\n\n${promises}\n${tableOf(repositories, shown)}${findings.map(findingText).join('')}`
+}
+
+/** `at most 12m 05s; target 1h`. */
+function rpoText({ actualSeconds, isUpperBound, targetSeconds }: StatusReport['objectives']['rpo']): string {
+  const target = targetSeconds === null ? '' : `; target ${formatDuration(targetSeconds * second)}`
+  if (actualSeconds === null) return `not to be told${target}`
+  if (actualSeconds === 0 && !isUpperBound) return `nothing would be lost now${target}`
+  const bound = isUpperBound ? 'at most ' : ''
+  return `${bound}${formatDuration(actualSeconds * second)} would be lost now${target}`
 }
 
 const told = ({ length }: readonly StatusFinding[]): string =>
   `${String(length)} ${length === 1 ? 'thing needs' : 'things need'} attention`
 
-function findingText({ state, repository, message, fix }: StatusFinding): string {
+function findingText({ state, repository, message, fix, runbook }: StatusFinding): string {
   const about = repository === null ? '' : `${repository}: `
-  return `\n${state.toUpperCase().padEnd(8)}  ${about}${message}\n          → ${fix}\n`
+  return `\n${state.toUpperCase().padEnd(8)}  ${about}${message}\n          → ${fix}\n            ${runbook}\n`
 }
 
 function roleOf({ role, copyOf, fault }: RepositoryStatus): string {

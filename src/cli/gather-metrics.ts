@@ -5,19 +5,13 @@ import { inTime } from '../base/in-time.ts'
 import { limits } from '../base/limits.ts'
 import { formatDuration } from '../base/units.ts'
 import { samplesOf } from '../operations/status/samples.ts'
-import { readStatus } from '../operations/status/status.ts'
 import type { Sample } from '../policy/metrics/sample.ts'
 import { agentStatus } from './ask-agent.ts'
 import type { CommandContext } from './context.ts'
-import { owedHere } from './owed-here.ts'
-import { statusPlaces } from './status-places.ts'
+import { gatherStatus } from './gather-status.ts'
 
 export async function gatherMetrics(context: CommandContext): Promise<readonly Sample[]> {
-  const places = await statusPlaces(context)
-  const [report, agent] = await Promise.all([
-    readStatus(places, context.world, context.signal, () => owedHere(context)),
-    askedAgent(context),
-  ])
+  const [report, agent] = await Promise.all([gatherStatus(context), askedAgent(context)])
   return [...samplesOf(report), ...agent]
 }
 

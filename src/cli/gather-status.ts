@@ -1,11 +1,24 @@
 /** Looks at everything that `status` tells of: for the command, and for whoever else watches (alerts, metrics). */
-import { readStatus, type StatusReport } from '../operations/status/status.ts'
+import { readStatus } from '../operations/status/read-status.ts'
+import type { StatusReport } from '../operations/status/status.ts'
 import type { CommandContext } from './context.ts'
 import { owedHere } from './owed-here.ts'
 import { statusPlaces } from './status-places.ts'
 
 /** Within a limit of time, whatever is out of reach. */
 export async function gatherStatus(context: CommandContext): Promise<StatusReport> {
-  const places = await statusPlaces(context)
-  return readStatus(places, context.world, context.signal, () => owedHere(context))
+  const { config, connect, connectPrimary, world, signal } = context
+  const { postgres, objectives } = (await config()).config
+  return readStatus(
+    {
+      world,
+      objectives,
+      places: await statusPlaces(context),
+      server: postgres.primary
+        ? { connect: connectPrimary, dataDirectory: undefined }
+        : { connect, dataDirectory: postgres.dataDirectory },
+      readOwed: () => owedHere(context),
+    },
+    signal,
+  )
 }

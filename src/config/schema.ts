@@ -9,6 +9,7 @@ import { limits } from '../base/limits.ts'
 import { archives } from './archives.ts'
 import { agent, jobs } from './jobs.ts'
 import { objectStorage } from './object-storage.ts'
+import { objectives } from './objectives.ts'
 import { retention } from './retention.ts'
 import { drills } from './drills.ts'
 import { dumps } from './dumps.ts'
@@ -126,6 +127,10 @@ export const configSchema = section({
     'Where backups and WAL are written: to the `first` repository, or to `all` that are not a copy of another, at once.',
   ),
   retention: described(z.prefault(retention, {}), 'What is kept, and for how long.'),
+  objectives: described(
+    z.prefault(objectives, {}),
+    'What is promised: `holdfast status` says whether it holds.',
+  ),
   backups: described(z.prefault(backups, {}), 'How base backups are taken.'),
   dumps: described(z.prefault(dumps, {}), 'How databases are dumped: `holdfast dump`.'),
   snapshots: described(z.optional(snapshots), 'Snapshots of volumes as base backups: `holdfast snapshot`.'),

@@ -53,9 +53,9 @@ export function judgePlaces(
 }
 
 /** As plugins of Nagios end: what could not be looked at at all is unknown, not well. */
-export function stateOf(judged: readonly JudgedPlace[]): State {
+export function stateOf(judged: readonly JudgedPlace[], findings: readonly StatusFinding[]): State {
   if (judged.every(({ facts }) => facts.fault !== undefined)) return 'unknown'
-  const states = judged.flatMap(({ findings }) => findings.map(({ state }) => state))
+  const states = findings.map(({ state }) => state)
   return states.includes('critical') ? 'critical' : states.includes('warning') ? 'warning' : 'ok'
 }
 

@@ -35,11 +35,14 @@ const main: RepositoryStatus = {
   newestWal: { name: '000000010000000000000007', lastCommit: '2026-03-01T03:00:00.250000Z' },
   archive: null,
   lag: null,
+  rpo: null,
   owed: null,
 }
 const report: StatusReport = {
   state: 'warning',
   checkedAt: '2026-03-01T04:00:00.000Z',
+  objectives: { rpo: { targetSeconds: null, actualSeconds: null, isUpperBound: false } },
+  server: null,
   isOwedKnown: false,
   findings: ['a', 'b'].map(subject =>
     warningOf('window-gap', { repository: 'main', subject, message: 'x', fix: 'y' }),

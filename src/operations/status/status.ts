@@ -1,21 +1,55 @@
-/** `status`: every repository at a glance. The result is what `--json` prints. */
-import type { World } from '../../base/world.ts'
-import { readPlace, type StatusPlace, type SeenPlace } from './facts.ts'
-import { judgePlaces, stateOf, type JudgedPlace, type State } from './judge.ts'
+/** What `status` tells: the result that `--json` prints, and that alerts and metrics read. */
 import type { StatusFinding } from '../../policy/findings/finding.ts'
-import { kindsOf, storedWalOf, type KindStatus, type StoredWalStatus } from './kinds.ts'
-import type { Lag } from './lag.ts'
-import { isRestorable, type ManagedPresence } from '../managed/presence.ts'
+import type { KindStatus, StoredWalStatus } from './kinds.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
+import type { StatusPlace } from './facts.ts'
+import type { State } from './judge.ts'
+import type { Lag } from './lag.ts'
 
 export interface StatusReport {
   readonly state: State
   readonly checkedAt: string
+  /** What is promised, and what is. */
+  readonly objectives: {
+    readonly rpo: Rpo & { readonly targetSeconds: number | null }
+  }
+  /** Null when nobody asked for it. */
+  readonly server: ServerStatus | null
   readonly repositories: readonly RepositoryStatus[]
   /** Whether what is owed could be looked at: only the host of the server can, and only where several are written. */
   readonly isOwedKnown: boolean
   /** The worst first. */
   readonly findings: readonly StatusFinding[]
+}
+
+export interface Rpo {
+  /** Of what would be lost if the server were lost now; null when nothing can be restored, or nothing can be told. */
+  readonly actualSeconds: number | null
+  /** So much at most: the server could not be asked whether there was any commit since. */
+  readonly isUpperBound: boolean
+}
+
+export interface ServerStatus {
+  /** Why nothing is known of it; null when it answered. */
+  readonly fault: { readonly code: string; readonly message: string } | null
+  readonly isStandby: boolean | null
+  readonly timeline: number | null
+  readonly lsn: string | null
+  /** WAL files that wait to be archived; null when the role may not look. */
+  readonly walFilesWaiting: number | null
+  readonly lastArchivedAt: string | null
+  /** All of pg_wal. */
+  readonly walBytes: number | null
+  /** Of the disk of pg_wal; null when that is not on this host. */
+  readonly walFreeBytes: number | null
+  /** Until that disk is full, while files wait. */
+  readonly walFullInSeconds: number | null
+  readonly slots: readonly {
+    readonly name: string
+    readonly isActive: boolean
+    readonly heldBytes: number | null
+    readonly walStatus: string | null
+  }[]
 }
 
 export interface RepositoryStatus {
@@ -58,106 +92,8 @@ export interface RepositoryStatus {
   } | null
   /** Null where there is nothing to be held against. */
   readonly lag: Lag | null
+  /** By itself; null when it could not be seen. */
+  readonly rpo: Rpo | null
   /** WAL that PostgreSQL was told is safe, and that is only in other repositories yet. */
   readonly owed: Omit<OwedFacts, 'repository'> | null
-}
-
-/** All of them are asked at the same time: a dead one hides none of the others, and keeps nobody waiting for long. */
-export async function readStatus(
-  places: readonly StatusPlace[],
-  world: Pick<World, 'clock'>,
-  signal: AbortSignal,
-  readOwed: () => Promise<readonly OwedFacts[] | undefined> = () => Promise.resolve(undefined),
-): Promise<StatusReport> {
-  const [owed, ...facts] = await Promise.all([
-    readOwed(),
-    ...places.map(place => readPlace(place, world, signal)),
-  ])
-  const nowMs = world.clock.now()
-  const judged = judgePlaces(facts, nowMs, owed)
-  const findings = judged.flatMap(place => place.findings)
-  return {
-    state: stateOf(judged),
-    checkedAt: new Date(nowMs).toISOString(),
-    repositories: judged.map(place => describe(place, nowMs)),
-    isOwedKnown: owed !== undefined,
-    findings: [
-      ...findings.filter(({ state }) => state === 'critical'),
-      ...findings.filter(({ state }) => state === 'warning'),
-    ],
-  }
-}
-
-function describe({ facts, lag, owed }: JudgedPlace, nowMs: number): RepositoryStatus {
-  const { name, url, role, copyOf = null } = facts.place
-  const base = { name, url, role, copyOf, lag: lag ?? null, owed: owed ? withoutName(owed) : null }
-  if (facts.fault !== undefined) {
-    const { code, message } = facts.fault
-    return {
-      ...base,
-      fault: { code, message },
-      backups: 0,
-      kinds: [],
-      wal: null,
-      newestBackup: null,
-      newestDump: null,
-      managed: null,
-      windows: [],
-      gaps: 0,
-      newestWal: null,
-      archive: null,
-    }
-  }
-  return {
-    ...base,
-    fault: null,
-    backups: facts.backups.length,
-    kinds: kindsOf(facts),
-    wal: storedWalOf(facts),
-    newestBackup: newestOf(facts.backups, nowMs),
-    newestDump: newestOf(facts.dumps ?? [], nowMs),
-    managed: facts.managed ? managedOf(facts.managed, nowMs) : null,
-    windows: facts.windows.map(({ from, to, timeline }) => ({ from: from.time, to: to.time, timeline })),
-    gaps: facts.gaps.length,
-    newestWal: facts.newestWal
-      ? { name: facts.newestWal.name, lastCommit: facts.newestWal.lastCommit ?? null }
-      : null,
-    archive: archiveIn(facts),
-  }
-}
-
-function managedOf(managed: readonly ManagedPresence[], nowMs: number): RepositoryStatus['managed'] {
-  return {
-    snapshots: managed.length,
-    restorable: managed.filter(isRestorable).length,
-    newest: newestOf(
-      managed.map(({ record }) => record),
-      nowMs,
-    ),
-  }
-}
-
-function withoutName({ repository: _, ...rest }: OwedFacts): Omit<OwedFacts, 'repository'> {
-  return rest
-}
-
-function archiveIn({ archived }: Pick<SeenPlace, 'archived'>): RepositoryStatus['archive'] {
-  const ordered = archived.toSorted((a, b) => (a.endedAt < b.endedAt ? -1 : 1))
-  const [oldest, newest] = [ordered[0], ordered.at(-1)]
-  if (!oldest || !newest) return null
-  const dumps = archived.filter(({ kind }) => kind === 'dump').length
-  return { backups: archived.length - dumps, dumps, newest: newest.id, oldest: oldest.id }
-}
-
-function newestOf(
-  all: readonly { readonly id: string; readonly endedAt: string }[],
-  nowMs: number,
-): RepositoryStatus['newestBackup'] {
-  const newest = all.reduce<(typeof all)[number] | undefined>(
-    (best, each) => (best && best.endedAt >= each.endedAt ? best : each),
-    undefined,
-  )
-  if (!newest) return null
-  const { id, endedAt } = newest
-  return { id, endedAt, ageSeconds: Math.max(0, Math.round((nowMs - Date.parse(endedAt)) / 1000)) }
 }

@@ -39,6 +39,27 @@ export const findingCatalogue = {
     about: 'A repository lacks WAL that PostgreSQL was told is safe, since others have it.',
     runbook: 'repository-behind',
   },
+  'rpo-over-target': {
+    about: 'More would be lost now than `objectives.rpo` allows.',
+    runbook: 'rpo-or-rto-missed',
+  },
+  'archiver-failing': {
+    about: 'PostgreSQL can not hand its WAL over, or does not try.',
+    runbook: 'archiving-fails',
+  },
+  'archiver-behind': {
+    about: 'WAL is written faster than it is archived, or its disk is nearly full.',
+    runbook: 'archiving-fails',
+  },
+  'slot-lag': {
+    about:
+      'A replication slot that nobody reads makes the server keep WAL, or has lost what its reader needs.',
+    runbook: 'slot-keeps-wal',
+  },
+  'clock-skew': {
+    about: 'The clock of the server, or of a storage, does not agree with that of this host.',
+    runbook: 'clocks-differ',
+  },
 } as const satisfies Readonly<Record<string, { readonly about: string; readonly runbook: string }>>
 
 export type FindingCode = keyof typeof findingCatalogue

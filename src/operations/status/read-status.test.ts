@@ -19,7 +19,7 @@ import { generateIdentity } from '../../pipeline/age.ts'
 import { copyRepository } from '../copy/copy.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
 import type { StatusPlace } from './facts.ts'
-import { readStatus } from './status.ts'
+import { readStatus } from './read-status.ts'
 
 const keys = await generateIdentity()
 const full = '20260301T020000Z-full'
@@ -155,7 +155,7 @@ function status(
 ): ReturnType<typeof readStatus> {
   const hanging = places.filter(({ name }) => name === 'hung').length
   const clock = { ...at.clock, sleep: untilOnlyThese(hanging, places.length) }
-  return readStatus(places, { clock }, signal, () => Promise.resolve(owed))
+  return readStatus({ world: { clock }, places, readOwed: () => Promise.resolve(owed) }, signal)
 }
 
 /** The limit of time is reached when nobody is waited for but those who hang, however busy the machine is. */
