@@ -2,20 +2,25 @@
  * The agent: one process that starts each job of the configuration when it is due, keeps copies up to date, and can be
  * spoken to. What it decides is in policy/jobs; what it knows is in its state file, so that it can be killed at any moment.
  */
+import { dirname } from 'node:path'
 import { Fault, messageOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import { nearest } from '../base/nearest.ts'
+import { formatDuration } from '../base/units.ts'
 import { version } from '../base/version.ts'
 import type { World } from '../base/world.ts'
+import { readSecret } from '../config/secret-source.ts'
 import type { AgentStatus } from '../control/agent-status.ts'
 import type { Request } from '../control/messages.ts'
 import { planJobs, type JobPlan } from '../policy/jobs/plan-jobs.ts'
+import { askSelf } from './ask-self.ts'
 import { listenAt } from './control-server.ts'
 import { endLeftCopying, keepCopying } from './copies-service.ts'
 import { createJobRunner, type JobRunner } from './job-runner.ts'
 import { mannersOf } from './manners.ts'
 import { notifyBy, type Notify } from './notify.ts'
+import { createMetricsService, type MetricsDeps, type MetricsService } from './metrics/service.ts'
 import { claimFolder } from './only-one.ts'
 import type { AgentPlaces, AgentSetup } from './setup.ts'
 import { makeStateFolder, readState, type AgentState } from './state-file.ts'
@@ -57,7 +62,7 @@ export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<vo
       socket: socketPath,
     })
     await notify.tell('READY=1')
-    const aside = Promise.all([agent.keepCopies(end), agent.feedWatchdog(end)])
+    const aside = Promise.all([agent.keepCopies(end), agent.keepMetrics(end), agent.feedWatchdog(end)])
     await agent.work(end)
     log.info('agent.stopping', {})
     await notify.tell('STOPPING=1')
@@ -79,10 +84,11 @@ class Agent {
   private turnedMs: number
   /** Ends the nap of the loop. */
   private nap = new AbortController()
-  /** Ends what keeps copies, when the configuration has changed. */
-  private copying = new AbortController()
+  /** Ends what goes on beside the jobs by the configuration, when that has changed. */
+  private serving = new AbortController()
   private readonly startedMs: number
   private readonly runner: JobRunner
+  private readonly metrics: MetricsService
   private readonly childEnvironment: Readonly<Record<string, string | undefined>>
 
   private readonly deps: AgentDeps
@@ -104,6 +110,21 @@ class Agent {
     } = deps.environment
     this.childEnvironment = environment
     this.runner = createJobRunner({ ...this.childDeps(), changed: () => this.nap.abort() }, before)
+    this.metrics = createMetricsService(this.metricsDeps())
+  }
+
+  private metricsDeps(): MetricsDeps {
+    const { world, log, environment, configPath } = this.deps
+    return {
+      ...{ clock: world.clock, log },
+      setup: () => this.setup.metrics,
+      ask: async (command, signal) =>
+        askSelf(await this.childDeps().lineOf(command), this.childEnvironment, signal),
+      readToken: (source, signal) =>
+        readSecret(source, 'metrics.token', { environment, folder: dirname(configPath) }, signal),
+      status: () => this.status(),
+      trouble: () => this.trouble(),
+    }
   }
 
   private childDeps() {
@@ -155,11 +176,14 @@ class Agent {
   async keepCopies(end: AbortSignal): Promise<void> {
     const { clock } = this.deps.world
     while (!end.aborted) {
-      const signal = AbortSignal.any([end, this.copying.signal])
+      const signal = AbortSignal.any([end, this.serving.signal])
       if (this.setup.copies) await keepCopying(this.childDeps(), signal)
       else await clock.sleep(limits.timerMsMax, signal).catch(() => undefined)
-      if (!isOver(end)) this.copying = new AbortController()
     }
+  }
+
+  async keepMetrics(end: AbortSignal): Promise<void> {
+    while (!end.aborted) await this.metrics.keep(AbortSignal.any([end, this.serving.signal]))
   }
 
   /** Only while the loop turns: an agent that hangs is to be started again. */
@@ -167,9 +191,17 @@ class Agent {
     const { clock } = this.deps.world
     const { watchdogMs } = this.notify
     while (watchdogMs !== undefined && !end.aborted) {
-      if (clock.monotonicMs() - this.turnedMs < 2 * limits.agentNapMsMax) await this.notify.tell('WATCHDOG=1')
+      if (this.trouble() === undefined) await this.notify.tell('WATCHDOG=1')
       await clock.sleep(watchdogMs, end).catch(() => undefined)
     }
+  }
+
+  /** What is wrong with the agent itself: a loop that no longer turns. */
+  private trouble(): string | undefined {
+    const stillMs = this.deps.world.clock.monotonicMs() - this.turnedMs
+    return stillMs < 2 * limits.agentNapMsMax
+      ? undefined
+      : `no job was looked at for ${formatDuration(stillMs)}`
   }
 
   async end(): Promise<void> {
@@ -215,7 +247,8 @@ class Agent {
       this.loadedMs = world.clock.now()
       await this.runner.know(this.setup.jobs)
       log.info('config.loaded', { configuration: configPath, jobs: this.setup.jobs.length })
-      this.copying.abort()
+      this.serving.abort()
+      this.serving = new AbortController()
       this.nap.abort()
     } catch (error) {
       this.refused = messageOf(error)

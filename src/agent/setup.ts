@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../policy/jobs/job.ts'
 import { limits } from '../base/limits.ts'
+import type { MetricsSetup } from './metrics/service.ts'
 import { zoneOf } from '../schedule/time-zone.ts'
 
 export interface AgentSetup {
@@ -13,6 +14,7 @@ export interface AgentSetup {
   readonly stopLimitMs: number
   readonly nice: number
   readonly io: 'normal' | 'low' | 'idle'
+  readonly metrics: MetricsSetup
 }
 
 export interface AgentJob {
@@ -25,7 +27,7 @@ export interface AgentJob {
 }
 
 export function agentSetupOf(config: Config): AgentSetup {
-  const { agent, retention, repositories, cluster } = config
+  const { agent, retention, repositories, cluster, metrics } = config
   const jobs = Object.entries(config.jobs).map(([name, stated]): AgentJob => {
     const timeZone = stated.at.timeZone ?? agent.timeZone ?? retention.timeZone
     return {
@@ -56,6 +58,7 @@ export function agentSetupOf(config: Config): AgentSetup {
     stopLimitMs: agent.stopLimit,
     nice: agent.nice,
     io: agent.io,
+    metrics: { cluster, listen: metrics.listen, token: metrics.token, everyMs: metrics.every },
   }
 }
 

@@ -189,6 +189,15 @@ export const limits = {
   statusClockSkewMsMax: 5 * second,
   /** A slot that nobody reads may hold so many segments. */
   statusSlotSegmentsMax: 16,
+  /** What the agent has a process of its own look up. */
+  agentAskMsMax: 5 * minute,
+  /** Between two looks for metrics, however long one takes. */
+  metricsPauseMsMin: 10 * second,
+  /** Who asks over HTTP: the size of what is asked, the time for it, how long a connection may be idle, how many there are. */
+  httpHeaderBytesMax: 8 * KiB,
+  httpRequestMsMax: 10 * second,
+  httpIdleMsMax: 75 * second,
+  httpConnectionsMax: 64,
 
   /** Objects that are looked at, or asked for, at the same time while they are thawed. */
   thawParallel: 16,

@@ -8,6 +8,7 @@ import * as z from 'zod/mini'
 import { limits } from '../base/limits.ts'
 import { archives } from './archives.ts'
 import { agent, jobs } from './jobs.ts'
+import { metrics } from './metrics.ts'
 import { objectStorage } from './object-storage.ts'
 import { objectives } from './objectives.ts'
 import { retention } from './retention.ts'
@@ -126,6 +127,7 @@ export const configSchema = section({
     z._default(words(['first', 'all']), 'first'),
     'Where backups and WAL are written: to the `first` repository, or to `all` that are not a copy of another, at once.',
   ),
+  metrics: described(z.prefault(metrics, {}), 'What monitoring is told, and how: docs/metrics.md.'),
   retention: described(z.prefault(retention, {}), 'What is kept, and for how long.'),
   objectives: described(
     z.prefault(objectives, {}),

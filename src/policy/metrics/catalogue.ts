@@ -192,6 +192,22 @@ const catalogue = {
     unit: 'timestamp',
     help: 'When the configuration that is carried out was loaded.',
   },
+  holdfast_agent_scrapes_total: {
+    ...ofAgent,
+    type: 'counter',
+    unit: 'number',
+    help: 'How often the agent was asked for its metrics since it was started.',
+  },
+  holdfast_agent_look_success: {
+    ...ofAgent,
+    unit: 'state',
+    help: 'Whether the last look at the repositories, for these metrics, came to its end.',
+  },
+  holdfast_agent_look_duration_seconds: {
+    ...ofAgent,
+    unit: 'seconds',
+    help: 'How long that look took.',
+  },
   holdfast_job_running: { ...ofJob, unit: 'state', help: 'Whether the job runs now.' },
   holdfast_job_last_run_success: {
     ...ofJob,
