@@ -1,64 +1,168 @@
-/** The whole way, with a server: what `backup` and `wal push` leave in a bucket with locks is out of anybody's reach. */
-import { DeleteObjectCommand, GetObjectRetentionCommand, ListObjectVersionsCommand } from '@aws-sdk/client-s3'
-import { expect, test } from 'vitest'
+/**
+ * The whole way, with a server: what `backup`, `dump`, `archive` and `wal push` leave in a bucket with locks is out of anybody's
+ * reach, the keeper's and the owner's included; and who hides it all has hidden nothing.
+ */
+import {
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectRetentionCommand,
+  ListObjectVersionsCommand,
+} from '@aws-sdk/client-s3'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { day, minute } from '../src/base/units.ts'
-import type { LockReport } from '../src/operations/lock/lock-report.ts'
+import type { LocksOfRepository } from '../src/cli/describe-locks.ts'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
+import type { DumpRecord } from '../src/repository/format/dump-record.ts'
 import { describeWithCeph } from './support/describe-with-ceph.ts'
-import { openLab } from './support/repository-lab.ts'
+import { describeRun } from './support/holdfast.ts'
+import { openLab, type Lab } from './support/repository-lab.ts'
+import {
+  grant,
+  makeUsers,
+  outcome,
+  repositoryOf,
+  writePolicyConfig,
+  type Users,
+} from './support/role-users.ts'
+import { until } from './support/until.ts'
 
-describeWithCeph('a backup into a bucket with locks', server => {
-  test('is locked by the rules of retention when the command returns, with the WAL that it needs', async () => {
-    const bucket = await server().makeBucket({ objectLock: true })
-    const { endpoint, region, accessKeyId, secretAccessKey } = server()
-    const repositories = (encryption: unknown) => ({
-      main: {
-        url: `s3://${bucket}/pg`,
-        endpoint,
-        region,
-        path_style: true,
-        credentials: { access_key_id: accessKeyId, secret_access_key: secretAccessKey },
-        encryption,
-        // Ceph 16 forgets conditions in buckets that keep versions.
-        write_once: 'check',
-        lock: { mode: 'compliance', keep: 'policy' },
-      },
+interface Version {
+  readonly key: string
+  readonly id: string
+}
+
+const lock = { mode: 'compliance', keep: 'policy' }
+const retention = { backups: { within: '3d' }, dumps: { within: '2d' }, wal: '2d' }
+const year = 365 * day
+
+describeWithCeph('a bucket with locks', server => {
+  let bucket: string
+  let users: Users
+  let lab: Lab
+  let backup: BackupRecord
+  let dump: DumpRecord
+
+  const versions = async (part: string): Promise<readonly Version[]> => {
+    const listing = new ListObjectVersionsCommand({ Bucket: bucket })
+    const { Versions = [] } = await server().client().send(listing)
+    return Versions.map(({ Key = '', VersionId = '' }) => ({ key: Key, id: VersionId })).filter(({ key }) =>
+      key.includes(part),
+    )
+  }
+  const lockOf = async ({ key, id }: Version): Promise<number> => {
+    const asking = new GetObjectRetentionCommand({ Bucket: bucket, Key: key, VersionId: id })
+    const { Retention } = await server().client().send(asking)
+    return Retention?.RetainUntilDate?.getTime() ?? 0
+  }
+  const destroyed = (who: keyof Users | 'owner', { key, id }: Version): Promise<string> =>
+    outcome(() =>
+      server()
+        .client(who === 'owner' ? undefined : users[who])
+        .send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: id })),
+    )
+  /** Each is locked so long, and can be destroyed by nobody. */
+  const expectOutOfReach = async (some: readonly Version[], atLeastMs: (key: string) => number) => {
+    for (const version of some) {
+      expect(await lockOf(version), version.key).toBeGreaterThan(atLeastMs(version.key) - 5 * minute)
+      expect(await destroyed('owner', version), version.key).toBe('AccessDenied')
+      expect(await destroyed('keeper', version), version.key).toBe('AccessDenied')
+    }
+  }
+
+  beforeAll(async () => {
+    const ceph = server()
+    bucket = await ceph.makeBucket({ objectLock: true })
+    users = await makeUsers(ceph)
+    // Ceph 16 forgets conditions in buckets that keep versions.
+    const more = { path_style: true, write_once: 'check', lock }
+    await grant(ceph, writePolicyConfig(ceph, bucket, more), bucket)
+    const archives = {
+      monthly: { of: 'backups', keep: '1y' },
+      dumped: { of: 'dumps', every: 'year', keep: 'forever' },
+    }
+    lab = await openLab({
+      major: 15,
+      build: 'debian',
+      repositories: encryption => ({ main: { ...repositoryOf(ceph, bucket, ceph, more), encryption } }),
+      config: { retention, archives, workers: 2 },
     })
-    const retention = { backups: { within: '3d' }, wal: '2d' }
-    await using lab = await openLab({ major: 17, repositories, config: { retention, workers: 2 } })
     await lab.server.query('CREATE TABLE accounts AS SELECT generate_series(1, 1000) AS id')
-    const backup = await lab.backup()
+    backup = await lab.backup()
+    dump = await lab.json<DumpRecord>(['dump', 'postgres'])
     await lab.server.query('INSERT INTO accounts VALUES (0)')
     await lab.archiveAll()
+  })
+  afterAll(() => lab[Symbol.asyncDispose]())
 
-    const client = server().client()
-    const { Versions = [] } = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }))
-    const lockOf = async (Key: string, VersionId: string): Promise<number | undefined> => {
-      const answer = await client.send(new GetObjectRetentionCommand({ Bucket: bucket, Key, VersionId }))
-      return answer.Retention?.RetainUntilDate?.getTime()
-    }
+  test('holds a backup, the WAL that it needs, and a dump for as long as the rules keep them', async () => {
     const endedMs = Date.parse(backup.endedAt)
-    for (const { Key = '', VersionId = '' } of Versions) {
-      const isOfBackup = Key.includes('/backups/')
-      const isWal = Key.includes('/wal/')
-      if (!isOfBackup && !isWal) continue
-      const until = await lockOf(Key, VersionId)
+    await expectOutOfReach(await versions('/backups/'), () => endedMs + 3 * day)
+    const wal = await versions('/wal/')
+    expect(wal.length).toBeGreaterThan(2)
+    await expectOutOfReach(wal, key =>
       // What was written before the backup ended has its first lock from then on: within the slack of a tenth.
-      const wanted = isOfBackup || neededBy(backup, Key) ? endedMs + 3 * day : endedMs + 2 * day - 10 * minute
-      expect(until, Key).toBeGreaterThan(wanted - 5 * minute)
-      const destroyed = client.send(new DeleteObjectCommand({ Bucket: bucket, Key, VersionId }))
-      await expect(destroyed, Key).rejects.toMatchObject({ name: 'AccessDenied' })
-    }
-    expect(Versions.filter(({ Key = '' }) => Key.includes('/wal/')).length).toBeGreaterThan(2)
-    // Leases come and go, and are no use to a thief.
-    const [lease] = Versions.filter(({ Key = '' }) => Key.includes('/leases/'))
-    await client.send(
-      new DeleteObjectCommand({ Bucket: bucket, Key: lease?.Key, VersionId: lease?.VersionId }),
+      neededBy(backup, key) ? endedMs + 3 * day : endedMs + 2 * day - 10 * minute,
     )
+    const dumped = await versions(`/dumps/${dump.id}/`)
+    expect(dumped.length).toBeGreaterThan(3)
+    await expectOutOfReach(dumped, () => Date.parse(dump.endedAt) + 2 * day)
+    // Leases come and go, and are no use to a thief.
+    const [lease] = await versions('/leases/')
+    expect(lease && (await destroyed('owner', lease))).toBe('done')
 
-    const [report] = await lab.json<readonly LockReport[]>(['lock', '--dry-run'])
+    const [report] = await lab.json<readonly LocksOfRepository[]>(['lock', '--dry-run'])
     expect(report?.backups).toMatchObject([{ name: backup.id, reason: 'younger than 3d 00h' }])
-    expect(await lab.json<readonly BackupRecord[]>(['list'])).toMatchObject([{ id: backup.id }])
+    expect(report?.dumps).toMatchObject([{ name: dump.id, reason: 'younger than 2d 00h' }])
+  })
+
+  test('holds what is archived for as long as that is kept, for ever by a month at a time', async () => {
+    await lab.ok(['archive'])
+    const archived = (await versions('/archive/')).filter(({ key }) => /\/(backups|wal|dumps)\//.test(key))
+    expect(archived.some(({ key }) => key.includes('/kept/'))).toBe(true)
+    const now = Date.now()
+    await expectOutOfReach(archived, key =>
+      key.includes('/dumps/') ? now + 30 * day : Date.parse(backup.endedAt) + year,
+    )
+    await expectOutOfReach(await versions('pg/holdfast.json'), () => now + year)
+  })
+
+  test('is locked longer by a keeper, when the rules ask for more', async () => {
+    const { main } = lab.config.repositories
+    const { accessKeyId, secretAccessKey } = users.keeper
+    const credentials = { access_key_id: accessKeyId, secret_access_key: secretAccessKey }
+    const config = lab.writeConfig('keeper.yaml', {
+      repositories: { main: { ...main, credentials, rights: 'keeper' } },
+      retention: { ...retention, dumps: { within: '9d' } },
+    })
+    const run = await lab.run(['--config', config, 'lock'])
+    expect(run.status, describeRun(run)).toBe(0)
+    expect(run.out).toMatch(new RegExp(`${dump.id} .* younger than 9d 00h\\n`))
+    expect(run.out).toContain('main/archive: compliance locks')
+    await expectOutOfReach(
+      await versions(`pg/lab/dumps/${dump.id}/`),
+      () => Date.parse(dump.endedAt) + 9 * day,
+    )
+  })
+
+  test('gives all of it back as of the moment before somebody deleted it', async () => {
+    const before = Date.now() + 1_100
+    // Servers may tell the time of a version in whole seconds.
+    await until('a second has passed', () => Date.now() > before + 1_100)
+    const Objects = (await versions('pg/lab/')).map(({ key }) => ({ Key: key }))
+    await server()
+      .client()
+      .send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }))
+    expect((await lab.run(['list'])).out).not.toContain(dump.id)
+    const asOf = ['--as-of', new Date(before).toISOString()]
+    expect(await lab.json<readonly BackupRecord[]>(['list', ...asOf])).toMatchObject([
+      { id: backup.id },
+      { id: dump.id },
+    ])
+    const file = join(lab.server.root, 'before.dump')
+    await lab.ok(['dump-fetch', dump.id, file, ...asOf])
+    expect(readFileSync(file).subarray(0, 5).toString()).toBe('PGDMP')
   })
 })
 

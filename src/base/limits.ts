@@ -312,6 +312,8 @@ export const limits = {
 
   /** What is locked, is locked for so long at least: by rules that promise no time, and as it is written. */
   lockMsMin: 1 * day,
+  /** What an archive keeps for ever is locked for so long, and locked again when half of it is over. */
+  lockEndlessMs: 30 * day,
   /** Locks that are extended at the same time. */
   lockParallel: 16,
   /** All WAL is looked at so often when locks are extended; between, only what came since the last backup. */

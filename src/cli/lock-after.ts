@@ -4,7 +4,9 @@
  */
 import { isFault, type Fault } from '../base/fault.ts'
 import type { LockOptions } from '../operations/lock/extend-locks.ts'
+import { repositoryOf } from '../operations/sources/archive-name.ts'
 import type { CommandContext } from './context.ts'
+import type { LockContext } from './lock-places.ts'
 import { counted } from './table.ts'
 
 /** In each of these; the first fault. */
@@ -22,28 +24,17 @@ export async function lockAfterAll(
 
 /** Undefined when all is locked that is to be, or nothing is in this repository. */
 export async function lockAfter(
-  context: Pick<
-    CommandContext,
-    'config' | 'openRepository' | 'world' | 'progress' | 'log' | 'output' | 'signal' | 'terminal'
-  >,
+  context: LockContext & Pick<CommandContext, 'output'>,
   name: string,
   options: Pick<LockOptions, 'allWal' | 'everything'> = {},
 ): Promise<Fault | undefined> {
-  const { world, progress, log, output, signal } = context
+  const { output, signal } = context
   const { config } = await context.config()
-  if (!config.repositories[name]?.lock) return undefined
+  if (!config.repositories[repositoryOf(name)]?.lock) return undefined
   try {
-    const [{ extendLocks }, { lockRulesOf }, { volumeLocker }] = await Promise.all([
-      import('../operations/lock/extend-locks.ts'),
-      import('../operations/lock/lock-rules.ts'),
-      import('./lock-volumes.ts'),
-    ])
-    const rules = lockRulesOf(config, name)
-    if (!rules) return undefined
-    const { repository } = await context.openRepository(name)
-    const deps = { repository, rules, world, progress, log, lockVolumes: volumeLocker(context) }
-    const { extended } = await extendLocks(deps, options, signal)
-    if (extended > 0) output.note(`${name}: ${counted(extended, 'object')} locked (longer)`)
+    const { lockPlaces } = await import('./lock-places.ts')
+    for (const { repository, extended } of await lockPlaces(context, name, options))
+      if (extended > 0) output.note(`${repository}: ${counted(extended, 'object')} locked (longer)`)
     return undefined
   } catch (error) {
     signal.throwIfAborted()

@@ -1,5 +1,5 @@
 /** Locks of snapshots, which lie with their provider: set and extended with those of the backup that they belong to. */
-import type { LockVolumes } from '../operations/lock/extend-locks.ts'
+import type { LockVolumes } from '../operations/lock/lock-run.ts'
 import { allSnapshotsOf } from '../operations/snapshot/presence.ts'
 import type { CommandContext } from './context.ts'
 

@@ -14,10 +14,12 @@ import { retentionOf } from '../operations/lock/lock-rules.ts'
 import { listBackups } from '../repository/catalog.ts'
 import { readDumps } from '../repository/dump-catalog.ts'
 import { archiveOf } from '../repository/layout.ts'
+import { archiveNameOf } from '../operations/sources/archive-name.ts'
 import { ruleMatcher } from '../storage/object-rules.ts'
 import type { CommandContext } from './context.ts'
 import { archiveContentsTable, archiveText } from './describe-archive.ts'
 import { chooseBackup } from './find-backup.ts'
+import { lockAfterAll } from './lock-after.ts'
 import { usageFault } from './usage.ts'
 
 export interface ArchiveWords {
@@ -47,7 +49,18 @@ export async function runArchive(context: CommandContext, words: ArchiveWords): 
     ),
   )
   const failed = reports.flatMap(({ problems }) => problems)
-  return failed.length > 0 ? faultCatalogue.REPOSITORY_BEHIND.exit : undefined
+  if (failed.length > 0) return faultCatalogue.REPOSITORY_BEHIND.exit
+  const unlocked = words.dryRun ? undefined : await lockAfterAll(context, archivesOf(config, words, isByHand))
+  return unlocked && faultCatalogue[unlocked.code].exit
+}
+
+/** Those that were written into. */
+function archivesOf(config: Config, words: ArchiveWords, isByHand: boolean): readonly string[] {
+  const first = Object.keys(config.repositories)[0] ?? ''
+  const places = isByHand
+    ? [words.repository ?? first]
+    : rulesOf(config, words).map(rule => placeOf(config, rule))
+  return [...new Set(places)].map(archiveNameOf)
 }
 
 function rulesOf(config: Config, { what, repository }: ArchiveWords): readonly string[] {

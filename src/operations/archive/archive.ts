@@ -3,8 +3,6 @@
  * reads what the plan needs to know, and copies. Running it again has nothing to do, or goes on where it was cut off.
  */
 import { isFault } from '../../base/fault.ts'
-import { inParallel } from '../../base/in-parallel.ts'
-import { limits } from '../../base/limits.ts'
 import type { Log } from '../../base/log.ts'
 import type { KeepSpan } from '../../base/units.ts'
 import {
@@ -19,10 +17,9 @@ import {
 } from '../../policy/archiving.ts'
 import { scanCatalog } from '../../repository/catalog.ts'
 import { scanDumps } from '../../repository/dump-catalog.ts'
-import { readKeeps } from '../../repository/kept.ts'
-import { backupFolder, dumpFolder } from '../../repository/layout.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { archiveJobs, type ArchiveRun } from './archive-jobs.ts'
+import { readArchived } from './read-archived.ts'
 import { openBackups, openDumps, type OpenShelf } from './shelves.ts'
 
 export interface ArchiveDeps extends ArchiveRun {
@@ -60,10 +57,7 @@ export interface ArchiveContents {
 export interface ArchivedItem {
   readonly id: string
   readonly endedAt: string
-  readonly parent: string | undefined
   readonly storedBytes: number
-  /** Without a `/` at its end. */
-  readonly folder: string
 }
 
 export async function readArchiveContents(
@@ -71,42 +65,17 @@ export async function readArchiveContents(
   nowMs: number,
   signal: AbortSignal,
 ): Promise<ArchiveContents> {
-  const items = await itemsIn(archive, signal)
-  const archived: Archived[] = []
-  await inParallel(
-    items,
-    limits.copyParallel,
-    async ({ id, endedAt, parent, folder }, stop) => {
-      const keeps = await readKeeps(archive, folder, stop)
-      archived.push({ id, endedMs: Date.parse(endedAt), parent, keeps })
-    },
-    signal,
-  )
-  return { items, archived, verdicts: planArchived(archived, nowMs) }
-}
-
-async function itemsIn(archive: Repository, signal: AbortSignal): Promise<readonly ArchivedItem[]> {
-  const { cluster } = archive.identity
   const [{ backups }, { dumps }] = await Promise.all([
     scanCatalog(archive, signal),
     scanDumps(archive, signal),
   ])
-  return [
-    ...backups.map(({ id, endedAt, parent, sizes }) => ({
-      id,
-      endedAt,
-      parent: parent ?? undefined,
-      storedBytes: sizes.storedBytes,
-      folder: backupFolder(cluster, id),
-    })),
-    ...dumps.map(({ id, endedAt, sizes }) => ({
-      id,
-      endedAt,
-      parent: undefined,
-      storedBytes: sizes.storedBytes,
-      folder: dumpFolder(cluster, id),
-    })),
-  ]
+  const commits = [...backups, ...dumps]
+  const archived = await readArchived(archive, commits, signal)
+  return {
+    items: commits.map(({ id, endedAt, sizes }) => ({ id, endedAt, storedBytes: sizes.storedBytes })),
+    archived,
+    verdicts: planArchived(archived, nowMs),
+  }
 }
 
 export async function carryOutArchive(

@@ -12,11 +12,10 @@ import { planArchived, type ArchivedVerdict } from '../../policy/archiving.ts'
 import type { KeepReason } from '../../policy/keep-rules.ts'
 import type { RetentionRules } from '../../policy/retention.ts'
 import { readExpiryNotes } from '../../repository/expiry-notes.ts'
-import { readKeeps } from '../../repository/kept.ts'
 import { acquireLease, leaseOwner, readLease } from '../../repository/lease.ts'
 import type { LeaseName } from '../../repository/lease-objects.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { backupShelf, dumpShelf } from '../../repository/shelf.ts'
+import { readArchived } from '../archive/read-archived.ts'
 import { heldReasons } from '../held-reasons.ts'
 import { carryOut, type CarriedOut } from './carry-out.ts'
 import { assertSameClock, assertSaneClock } from './clock.ts'
@@ -153,18 +152,11 @@ async function notesOf(
   nowMs: number,
   signal: AbortSignal,
 ): Promise<readonly ArchivedVerdict[]> {
-  const { cluster } = repository.identity
-  const things = [
-    ...facts.backups.map(one => ({ one, shelf: backupShelf, parent: one.facts.parent })),
-    ...facts.dumps.map(one => ({ one, shelf: dumpShelf, parent: undefined })),
+  const commits = [
+    ...facts.backups.map(({ facts: { id, parent }, endedAt }) => ({ id, endedAt, parent })),
+    ...facts.dumps.map(({ facts: { id }, endedAt }) => ({ id, endedAt })),
   ]
-  const archived = []
-  for (const { one, shelf, parent } of things) {
-    const { id } = one.facts
-    const keeps = await readKeeps(repository, shelf.folder(cluster, id), signal)
-    archived.push({ id, endedMs: Date.parse(one.endedAt), parent, keeps })
-  }
-  return planArchived(archived, nowMs)
+  return planArchived(await readArchived(repository, commits, signal), nowMs)
 }
 
 async function holderOf(

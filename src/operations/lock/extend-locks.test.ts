@@ -42,17 +42,17 @@ const run = (
   options: LockOptions = {},
   where: Storage = storage,
 ): Promise<LockReport> =>
-  extendLocks(
-    {
-      repository: { ...repository, storage: where },
-      rules: { mode: 'compliance', retention: { minimum: 1, timeZone: 'UTC', ...rules } },
-      world,
-      progress: silentProgress,
-      log: silentLog,
-    },
-    options,
-    signal,
-  )
+  lock({ ...repository, storage: where }, { minimum: 1, timeZone: 'UTC', ...rules }, options)
+
+const lock = (
+  where: Repository,
+  retention: RetentionRules | 'archive',
+  options: LockOptions = {},
+): Promise<LockReport> => {
+  const rules = { mode: 'compliance', retention } as const
+  const deps = { repository: where, rules, world, progress: silentProgress, log: silentLog }
+  return extendLocks(deps, options, signal)
+}
 
 test('dumps are locked for as long as their own rules keep them, and the note says so', async () => {
   const side = { name: 'main', repository, storage, recipients: [], identities: [] }

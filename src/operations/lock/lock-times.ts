@@ -62,13 +62,40 @@ export function lockTimes(
     .map(({ backup, reasons }) => ({ ...spanOf(backup, segmentSizeBytes), ...timeOf(reasons, nowMs) }))
     .toReversed()
   const spans = verdicts.map(({ backup }) => spanOf(backup, segmentSizeBytes))
-  const window = rules.walMs === undefined ? undefined : { walMs: rules.walMs, spans: kept, nowMs }
+  const rule: WalRule =
+    rules.walMs === undefined
+      ? { isNeeded: isToGoOn, window: undefined }
+      : { isNeeded: isToBecomeConsistent, window: { walMs: rules.walMs, spans: kept, nowMs } }
   const newest = spans.at(-1)
   return {
-    backups: kept.map(({ id, untilMs, reason, isOpen }) => ({ id, untilMs, reason, isOpen })),
-    wal: remembered(spans, (timeline, number) => walTime({ timeline, number }, kept, window)),
-    boundaries: timeline => boundariesOf(spans, timeline),
+    ...timesOfKept(kept, spans, rule),
     openFrom: newest && { timeline: newest.timeline, number: newest.first },
+  }
+}
+
+/** Each backup stands alone, with the WAL that makes it consistent. `kept`: the newest first. */
+export function standaloneTimes(
+  backups: readonly BackupFacts[],
+  kept: readonly BackupLockTime[],
+  segmentSizeBytes: number,
+): Omit<LockTimes, 'openFrom'> {
+  const spans = backups.map(backup => spanOf(backup, segmentSizeBytes))
+  const keptSpans = kept.flatMap(time => {
+    const span = spans.find(({ id }) => id === time.id)
+    return span ? [{ ...span, ...time }] : []
+  })
+  return timesOfKept(keptSpans, spans, { isNeeded: isToBecomeConsistent, window: undefined })
+}
+
+function timesOfKept(
+  kept: readonly (Span & LockTime)[],
+  spans: readonly Span[],
+  rule: WalRule,
+): Omit<LockTimes, 'openFrom'> {
+  return {
+    backups: kept.map(({ id, untilMs, reason, isOpen }) => ({ id, untilMs, reason, isOpen })),
+    wal: remembered(spans, (timeline, number) => walTime({ timeline, number }, kept, rule)),
+    boundaries: timeline => boundariesOf(spans, timeline),
   }
 }
 
@@ -112,6 +139,12 @@ interface KeptWindow {
   readonly nowMs: number
 }
 
+/** Which WAL a kept backup needs, and what the window needs besides. */
+interface WalRule {
+  readonly isNeeded: (span: Span, place: Place) => boolean
+  readonly window: KeptWindow | undefined
+}
+
 interface Place {
   readonly timeline: number
   readonly number: bigint
@@ -120,12 +153,11 @@ interface Place {
 function walTime(
   place: Place,
   kept: readonly (Span & LockTime)[],
-  window: KeptWindow | undefined,
+  { isNeeded, window }: WalRule,
 ): LockTime | undefined {
-  const isNeeded = window ? isToBecomeConsistent : isToGoOn
   const ofBackups = kept
     .filter(span => isNeeded(span, place))
-    .map(({ id, untilMs }) => ({ untilMs, reason: `needed by ${id}`, isOpen: false }))
+    .map(({ id, untilMs, isOpen }) => ({ untilMs, reason: `needed by ${id}`, isOpen }))
   const ofWindow = window && windowTime(place, window)
   return [...ofBackups, ...(ofWindow ? [ofWindow] : [])].toSorted((a, b) => b.untilMs - a.untilMs)[0]
 }

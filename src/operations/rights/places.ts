@@ -56,7 +56,7 @@ export function placesOf(cluster: string): RepositoryPlaces {
     segments: [`${wal}*/**`, `${lies}wal/*/**`],
     histories: [wal, `${lies}wal/`].flatMap(each => [`${each}*.history.zst`, `${each}*.history.zst.age`]),
     leases: [`${leaseFolder(cluster, '*').slice(0, -1)}**`, `${lies}leases/**`],
-    locks: [`${locksFolder(cluster)}/**`],
+    locks: [locksFolder(cluster), `${lies}locks`].map(folder => `${folder}/**`),
     holds: [holdsPrefix(cluster), `${lies}holds/`].map(prefix => `${prefix}**`),
     expiries: [expiriesFolder(cluster), `${lies}expiries`].map(folder => `${folder}/**`),
     probes: [`${probePrefix(cluster)}**`],
