@@ -12,7 +12,7 @@ test(
   'a dropped table is brought back into the running original, and the copy is gone afterwards',
   { timeout: 180_000 },
   async () => {
-    await using lab = await openLab({ major: 15, build: 'debian', settings: { listen_addresses: '' } })
+    await using lab = await openLab({ major: 15, build: 'debian' })
     // So that the copy finds the place of the original taken, as on a real host.
     lab.server.configure({ unix_socket_directories: lab.server.socketDirectory })
     await lab.server.query('CREATE TABLE "orders" AS SELECT generate_series(1, 1000) AS id')
@@ -39,7 +39,7 @@ test(
   'a table that was dropped by accident comes back alone, to where it was',
   { timeout: 180_000 },
   async () => {
-    await using lab = await openLab({ major: 15, build: 'debian', settings: { listen_addresses: '' } })
+    await using lab = await openLab({ major: 15, build: 'debian' })
     lab.server.configure({ unix_socket_directories: lab.server.socketDirectory })
     await lab.server.query('CREATE TABLE orders (id int PRIMARY KEY); CREATE TABLE other (id int)')
     await lab.backup()

@@ -338,6 +338,8 @@ function baseSettings(options: ServerOptions, root: string): Record<string, stri
     log_min_messages: 'info',
     log_line_prefix: '%m [%p] ',
     timezone: 'UTC',
+    // What is restored from it is started by its own settings, and the usual port may be somebody's.
+    listen_addresses: '',
     ...(command === undefined ? {} : { archive_mode: 'on', archive_command: command }),
     ...options.settings,
   }
