@@ -1,6 +1,7 @@
 /** A command of this program that is run for its answer: a process of its own, so that the agent stays small whatever it loads. */
 import { execFile } from 'node:child_process'
 import { limits } from '../base/limits.ts'
+import { messageIn } from './outcome.ts'
 
 export interface Answered {
   /** What it printed, when that was JSON. */
@@ -24,7 +25,7 @@ export function askSelf(
       maxBuffer: limits.programOutputBytesMax,
     } as const
     execFile(program, words, options, (error, out, err) => {
-      resolve({ value: parsed(out), error: error ? lastLine(err) || error.message : undefined })
+      resolve({ value: parsed(out), error: error ? (messageIn(err) ?? error.message) : undefined })
     })
   })
 }
@@ -36,5 +37,3 @@ function parsed(text: string): unknown {
     return undefined
   }
 }
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''

@@ -26,7 +26,7 @@ export function outcomeOf(kind: string, { exit, err }: RunEnd, told: 'stopped' |
 }
 
 /** The fault that the run printed as JSON, or the last thing that it said. */
-function messageIn(err: string): string | undefined {
+export function messageIn(err: string): string | undefined {
   const lines = err.split('\n').map(line => line.trim())
   const last = lines.findLast(line => line !== '')
   const fault = lines.findLast(line => line.startsWith('{"error":'))

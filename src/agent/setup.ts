@@ -58,7 +58,13 @@ export function agentSetupOf(config: Config): AgentSetup {
     stopLimitMs: agent.stopLimit,
     nice: agent.nice,
     io: agent.io,
-    metrics: { cluster, listen: metrics.listen, token: metrics.token, everyMs: metrics.every },
+    metrics: {
+      cluster,
+      listen: metrics.listen,
+      token: metrics.token,
+      everyMs: metrics.every,
+      cloudwatchMs: metrics.cloudwatch?.every,
+    },
   }
 }
 

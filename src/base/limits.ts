@@ -193,6 +193,8 @@ export const limits = {
   agentAskMsMax: 5 * minute,
   /** Between two looks for metrics, however long one takes. */
   metricsPauseMsMin: 10 * second,
+  /** What one request to CloudWatch takes along: it may be 1 MiB at most. */
+  cloudwatchDataMax: 200,
   /** Who asks over HTTP: the size of what is asked, the time for it, how long a connection may be idle, how many there are. */
   httpHeaderBytesMax: 8 * KiB,
   httpRequestMsMax: 10 * second,

@@ -1,6 +1,7 @@
 /** What monitoring is told, and how: `metrics` of the configuration. */
 import * as z from 'zod/mini'
-import { described, duration, secret, section } from './values.ts'
+import { credentials } from './object-storage.ts'
+import { described, duration, secret, section, text } from './values.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -27,6 +28,46 @@ function address() {
   )
 }
 
+const cloudwatch = section({
+  namespace: described(
+    text('a namespace that is not one of AWS itself', /^(?!AWS\/)[A-Za-z0-9._/#:-]{1,255}$/),
+    'The namespace that they are put in.',
+    ['Gathr/Backups'],
+  ),
+  dimensions: described(
+    z._default(
+      z.record(text('a name', /^[\x21-\x39\x3b-\x7e]{1,255}$/), text('a value', /^[\x20-\x7e]{1,1024}$/)),
+      {},
+    ),
+    'Dimensions that each gets besides its own: Cluster, Repository, Kind, Job.',
+    [{ Environment: 'production' }],
+  ),
+  every: described(
+    z.prefault(duration(), '5m'),
+    'How often the agent sends them. CloudWatch charges for each series, and for each request.',
+  ),
+  region: described(
+    z.optional(text('a region', /^[a-z0-9-]+$/)),
+    "Without it, the vendor's configuration decides.",
+    ['eu-central-1'],
+  ),
+  endpoint: described(
+    z.optional(text('a URL', /^https?:\/\/.+/)),
+    "The API's address, when it is not the vendor's own.",
+  ),
+  ca_file: described(
+    z.optional(z.string()),
+    'A file with certificates (PEM) of own authorities, besides those of the system.',
+  ),
+  profile: described(z.optional(z.string()), "A profile of the vendor's own configuration files."),
+  role: described(z.optional(z.string()), 'The ARN of a role to take on.'),
+  credentials: described(
+    z.optional(credentials),
+    "Explicit credentials. Without them they are found as the vendor's own tools find them: environment, files, web identity, instance.",
+  ),
+})
+export type CloudwatchConfig = z.infer<typeof cloudwatch>
+
 export const metrics = section({
   listen: described(
     z.optional(address()),
@@ -41,5 +82,9 @@ export const metrics = section({
   every: described(
     z.prefault(duration(), '5m'),
     'How often the agent looks at the repositories for it. Each look lists them, which object storage charges for.',
+  ),
+  cloudwatch: described(
+    z.optional(cloudwatch),
+    'Where they are sent in AWS: by the agent, or by `holdfast metrics --cloudwatch`.',
   ),
 })

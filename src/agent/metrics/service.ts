@@ -19,7 +19,10 @@ export interface MetricsSetup {
   readonly listen: ListenAt | undefined
   /** What who asks has to bring. */
   readonly token: SecretSource | undefined
+  /** Between two looks at the repositories, when somebody is listened to. */
   readonly everyMs: number
+  /** Between two sendings to CloudWatch, each of which is a look; undefined: none. */
+  readonly cloudwatchMs: number | undefined
 }
 
 export interface MetricsDeps {
@@ -56,15 +59,22 @@ export function createMetricsService(deps: MetricsDeps): MetricsService {
     return prometheusText([...gathered, ...own], { cluster: deps.setup().cluster }, format)
   }
 
-  async function keepLooking({ everyMs }: MetricsSetup, signal: AbortSignal): Promise<void> {
+  async function keepLooking(setup: MetricsSetup, signal: AbortSignal): Promise<void> {
+    const { listen, cloudwatchMs = Infinity } = setup
+    const everyMs = Math.min(listen ? setup.everyMs : Infinity, cloudwatchMs)
+    let sendMs = clock.monotonicMs()
     while (!signal.aborted) {
       const startMs = clock.monotonicMs()
-      const { value, error } = await deps.ask(['metrics'], signal)
+      const isSent = cloudwatchMs !== Infinity && startMs >= sendMs
+      if (isSent) sendMs = startMs + cloudwatchMs
+      const { value, error } = await deps.ask(['metrics', ...(isSent ? ['--cloudwatch'] : [])], signal)
       if (isOver(signal)) return
       const durationMs = clock.monotonicMs() - startMs
-      look = { isDone: error === undefined, durationMs }
-      if (error === undefined) gathered = ofRepositories(value)
-      else log.warn('metrics.unknown', { error })
+      // What was seen counts, also when it could not be sent.
+      const seen = ofRepositories(value)
+      look = { isDone: seen !== undefined, durationMs }
+      if (seen) gathered = seen
+      if (error !== undefined) log.warn(seen ? 'metrics.unsent' : 'metrics.unknown', { error })
       await clock
         .sleep(Math.max(everyMs - durationMs, limits.metricsPauseMsMin), signal)
         .catch(() => undefined)
@@ -95,18 +105,20 @@ export function createMetricsService(deps: MetricsDeps): MetricsService {
     text,
     async keep(signal) {
       const setup = deps.setup()
-      if (setup.listen)
-        await Promise.all([keepLooking(setup, signal), keepListening(setup.listen, setup.token, signal)])
-      else await until(signal)
+      if (!setup.listen && setup.cloudwatchMs === undefined) await until(signal)
+      else
+        await Promise.all([
+          keepLooking(setup, signal),
+          setup.listen && keepListening(setup.listen, setup.token, signal),
+        ])
     },
   }
 }
 
 /** Of jobs the agent knows better, and now. */
-function ofRepositories(value: unknown): readonly Sample[] {
-  const samples =
-    typeof value === 'object' && value !== null && 'samples' in value ? value.samples : undefined
-  return samplesIn(samples).filter(({ name }) => metricCatalogue[name].from === 'repositories')
+function ofRepositories(value: unknown): readonly Sample[] | undefined {
+  if (typeof value !== 'object' || value === null || !('samples' in value)) return undefined
+  return samplesIn(value.samples).filter(({ name }) => metricCatalogue[name].from === 'repositories')
 }
 
 /** Asked anew: it changes while something is awaited. */

@@ -1,5 +1,5 @@
 /** `holdfast metrics` */
-import { defineCommand, value } from '../command.ts'
+import { defineCommand, flag, value } from '../command.ts'
 import { asText } from '../usage.ts'
 
 export const metrics = defineCommand({
@@ -16,6 +16,9 @@ export const metrics = defineCommand({
       asText,
       'Write them there instead, readable for all; its name ends in `.prom` for node_exporter.',
     ),
+    cloudwatch: flag(
+      'Also send them to CloudWatch, as `metrics.cloudwatch` says. An agent does so by itself.',
+    ),
   },
   examples: [
     { command: 'holdfast metrics', doc: 'What is there to know?' },
@@ -24,9 +27,9 @@ export const metrics = defineCommand({
       doc: 'From a timer, every five minutes.',
     },
   ],
-  async run(context, { output }) {
+  async run(context, given) {
     const { tellMetrics } = await import('../tell-metrics.ts')
-    await tellMetrics(context, { output })
+    await tellMetrics(context, given)
     return undefined
   },
 })

@@ -7,6 +7,7 @@ import { azureCondition, azureRole } from '../../policy/rights/azure.ts'
 import type { BucketPlace, PolicyNames, PolicyText } from '../../policy/rights/bucket-place.ts'
 import { gcsBindings, gcsRole, type GcsAccess } from '../../policy/rights/gcs.ts'
 import { iamPolicy, type S3Policy } from '../../policy/rights/iam.ts'
+import { cloudwatchStatement } from '../../policy/rights/metrics.ts'
 import { awsSnapshotStatements, gcsSnapshotRole } from '../../policy/rights/snapshots.ts'
 import { lifecyclePolicy } from '../../policy/rights/lifecycle.ts'
 import { roles, type Role } from '../../policy/rights/roles.ts'
@@ -35,7 +36,7 @@ export async function printIam(context: Context, given: Given & GivenRole & Give
   print(
     context,
     chosen,
-    withSnapshots(iamPolicy(chosen.place, role, namesOf(given)), config, role, given),
+    withMetrics(withSnapshots(iamPolicy(chosen.place, role, namesOf(given)), config, role, given), config),
     role,
   )
 }
@@ -86,6 +87,16 @@ export async function printLifecycle(
   if (chosen.place.kind === 'az' && given.versionsAfter !== undefined) throw noVersionRule()
   const wish = { uploadsAfterMs: given.uploadsAfter ?? 7 * day, noncurrentAfterMs: given.versionsAfter }
   print(context, chosen, lifecyclePolicy(chosen.place, wish))
+}
+
+/** Whoever has this file sends them, in whatever role. */
+function withMetrics(text: PolicyText, { metrics: { cloudwatch } }: Config): PolicyText {
+  if (!cloudwatch) return text
+  const { Statement: before, ...head } = text.document as S3Policy
+  return {
+    ...text,
+    document: { ...head, Statement: [...before, cloudwatchStatement(cloudwatch.namespace)] },
+  }
 }
 
 /** Snapshots of volumes and servers are rights of their own: they are added where the configuration makes some. */
