@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
 import { describeRun, jsonOf, startHoldfast, type Run } from './support/holdfast.ts'
 import { makeOwned, startServer, type TestServer } from './support/postgres-server.ts'
 
@@ -189,6 +190,24 @@ describe('doctor', () => {
     writeFileSync(configPath(), text.replace(join(home, 'repository'), join(home, 'unmounted')))
     expect(await toChange()).toHaveLength(1)
     writeFileSync(configPath(), text)
+  })
+
+  test('finds what only this shell has and PostgreSQL has not', async () => {
+    const config = parse(readFileSync(configPath(), 'utf8')) as { repositories: object }
+    const credentials = { access_key_id: '${BACKUP_KEY_ID}', secret_access_key: { file: 'secret' } }
+    const second = { url: 's3://bucket/pg', encryption: 'none', credentials }
+    const path = join(home, 'two.yaml')
+    writeFileSync(path, stringify({ ...config, repositories: { ...config.repositories, second } }))
+    const args = ['--config', path, 'doctor', '--repository', 'main', '--json']
+    const run = await startHoldfast(args, { environment: { BACKUP_KEY_ID: 'hush' } }).ended
+    rmSync(path)
+    const problems = jsonOf<Examination>(run).findings.filter(({ state }) => state === 'problem')
+    expect(problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^BACKUP_KEY_ID, which repositories\.second asks for, is set here and not in PostgreSQL's environment \(process \d+\)/,
+      ),
+    ])
+    expect(run.out).not.toContain('hush')
   })
 
   test('finds that archiving fails', async () => {

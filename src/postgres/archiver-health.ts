@@ -5,6 +5,7 @@
  * like this one. So the question is asked before the first byte is copied, and the answer names the cause.
  */
 import { limits } from '../base/limits.ts'
+import { maskSecrets } from '../base/mask-secrets.ts'
 import { formatDuration, formatTime } from '../base/units.ts'
 import type { ArchiverFacts } from './archiver-facts.ts'
 
@@ -85,7 +86,7 @@ function judgeSettings(
   if (isOurs(archiver.command) && !/%[pf]/.test(archiver.command)) {
     return failing(
       'command-without-path',
-      `archive_command does not name the file: ${archiver.command}`,
+      `archive_command does not name the file: ${maskSecrets(archiver.command)}`,
       `Set ${setCommand}; PostgreSQL puts the path of the file in place of %p.`,
     )
   }
@@ -105,7 +106,7 @@ function judgeFailures({ archiver, nowMs }: ArchiverSituation): ArchiverHealth |
   return failing(
     'failed',
     `archiving fails: ${String(failedCount)} failures, the last for ${lastFailedWal ?? 'a file'} at ${formatTime(lastFailedMs)}; ${since}${waiting(archiver)}${words}`,
-    `Read the error of the command in the server’s log, mend its cause, and watch pg_stat_archiver: PostgreSQL tries again by itself. The command is: ${archiver.library || archiver.command}`,
+    `Read the error of the command in the server’s log, mend its cause, and watch pg_stat_archiver: PostgreSQL tries again by itself. The command is: ${archiver.library || maskSecrets(archiver.command)}`,
   )
 }
 
@@ -126,7 +127,7 @@ function judgeCommand({ archiver }: ArchiverSituation, command: string): Archive
   if (archiver.library === '' && isOurs(archiver.command)) return undefined
   const what =
     archiver.library === ''
-      ? `archive_command is "${archiver.command}"`
+      ? `archive_command is "${maskSecrets(archiver.command)}"`
       : `archive_library is "${archiver.library}"`
   return {
     verdict: 'doubtful',

@@ -31,6 +31,11 @@ describe('a server', () => {
       { archiver: { command: 'holdfast wal push %p' } },
       /^advice: archive_command is: holdfast wal push %p/,
     ],
+    [
+      'a secret in the command, which is not shown',
+      { archiver: { command: 'AWS_SECRET_ACCESS_KEY=hush holdfast wal push %p' } },
+      /^advice: archive_command is: AWS_SECRET_ACCESS_KEY=\*\*\* holdfast wal push %p/,
+    ],
     ['no archive_timeout', { archiver: { timeoutMs: 0 } }, /^advice: archive_timeout is 0/],
     [
       'an archive_timeout of days',

@@ -1,4 +1,5 @@
 /** Judges a server by what it tells of itself. Decides only. */
+import { maskSecrets } from '../../base/mask-secrets.ts'
 import { formatDuration, minute, second } from '../../base/units.ts'
 import { judgeArchiver } from '../../postgres/archiver-health.ts'
 import type { ServerFacts } from '../../postgres/server-facts.ts'
@@ -101,7 +102,7 @@ function fineTuning({ archiver }: ServerFacts, archiveCommand: string): readonly
     found.push(
       advice(
         'archiving',
-        `archive_command is: ${archiver.command}`,
+        `archive_command is: ${maskSecrets(archiver.command)}`,
         `Look whether it uses this configuration; this Holdfast would be: ${archiveCommand}`,
       ),
     )

@@ -7,6 +7,7 @@ import type { LoadedConfig } from '../../config/config.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
 import type { Server } from '../../postgres/connection.ts'
 import { serverFacts, type ServerFacts } from '../../postgres/server-facts.ts'
+import { readServerEnvironment } from '../../postgres/server-environment.ts'
 import { openRepository, type Repository } from '../../repository/repository.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -14,6 +15,7 @@ import { serverUserToServe } from '../setup/server-user.ts'
 import { checkClasses } from './check-classes.ts'
 import { checkData } from './check-data.ts'
 import { checkBucket } from './bucket/check-bucket.ts'
+import { checkEnvironment } from './check-environment.ts'
 import { checkFolder, type FolderSurroundings } from './check-folder.ts'
 import { checkConfigFile, checkLauncher, checkReadable, checkTools } from './check-host.ts'
 import { checkKeys } from './check-keys.ts'
@@ -101,11 +103,16 @@ async function lookAtHost(
   facts: ServerFacts,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const user = await serverUserToServe(loaded.config.postgres.dataDirectory ?? facts.dataDirectory)
+  const dataDirectory = loaded.config.postgres.dataDirectory ?? facts.dataDirectory
+  const user = await serverUserToServe(dataDirectory)
+  const { mode, library, command } = facts.archiver
+  const runsCommand = mode !== 'off' && library === '' && dataDirectory !== undefined
+  const server = runsCommand ? await readServerEnvironment(dataDirectory) : undefined
   const places = { binDirectory: loaded.config.postgres.binDirectory, path: environment['PATH'] }
   return [
     ...(await checkReadable(loaded.path, user, signal)),
     await checkLauncher(launcher, user, signal),
+    ...(server ? checkEnvironment(loaded.config, environment, server, command) : []),
     await checkTools(facts.major, places, signal),
   ]
 }
