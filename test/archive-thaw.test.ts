@@ -267,6 +267,13 @@ describe.skipIf(reason !== undefined)('an archive in a cold class', () => {
       expect(proxy.asked).toEqual([])
     })
 
+    test('is verified as far as that goes without thawing', async () => {
+      const verified = await lab.ok(['verify', '--repository', 'main/archive'])
+      expect(verified.out, describeRun(verified)).toContain('1 of 1 dumps lie in a cold storage class')
+      expect(verified.out).toContain('by its sizes (cold)')
+      expect(proxy.asked).toEqual([])
+    })
+
     test('is planned with how long it takes and what it costs', async () => {
       const run = await lab.ok(['restore-dump', ...words, '--thaw', 'bulk', '--plan', '--json'])
       const { plan } = jsonOf<{ plan: { isProvisional: boolean; rows: number; thaw: ThawPlan } }>(run)
@@ -315,6 +322,45 @@ describe.skipIf(reason !== undefined)('an archive in a cold class', () => {
       await lab.ok(['dump-fetch', kept, path('kept.dump'), '--thaw'])
       expect(proxy.asked.some(key => key.endsWith('/dump.json'))).toBe(true)
       expect(existsSync(path('kept.dump'))).toBe(true)
+    })
+  })
+
+  describe('with the very records in the cold, as a rule of the bucket leaves them', () => {
+    beforeAll(async () => {
+      await freeze(client, `pg/lab/archive/backups/${backup.id}/`)
+      await freeze(client, 'pg/lab/dumps/')
+      proxy.asked.length = 0
+      proxy.thawIn(0)
+    })
+
+    test('hides nothing else, is damaged to nobody, and asks for nothing by itself', async () => {
+      const listed = await lab.json<readonly { readonly id: string }[]>(['list'])
+      expect(listed.some(({ id }) => id.endsWith('-dump'))).toBe(true)
+      for (const place of ['main', 'main/archive']) {
+        const verified = await lab.ok(['verify', '--repository', place])
+        expect(verified.out, describeRun(verified)).toMatch(/The record of .* lies in a cold storage class/)
+      }
+      const repaired = await lab.ok(['repair', '--dry-run'])
+      expect(repaired.out, describeRun(repaired)).toMatch(
+        /1 object in a cold storage class: there, and not read/,
+      )
+      expect(repaired.out).not.toContain('DAMAGED')
+      expect(proxy.asked).toEqual([])
+    })
+
+    test('is refused with what it takes, and with --thaw restored', async () => {
+      const refused = await tryRestore(lab, target)
+      const { code, message, hint } = faultOf(refused.run)
+      expect([refused.run.status, code], describeRun(refused.run)).toEqual([26, 'OBJECT_COLD'])
+      expect(message).toMatch(
+        /^\d+ objects \(.*\) in DEEP_ARCHIVE must be thawed before they can be read: takes/,
+      )
+      expect(hint).toContain('--thaw')
+      await refused[Symbol.asyncDispose]()
+      expect(proxy.asked).toEqual([])
+      await using restored = await restoreAndStart(lab, [...target, '--thaw'])
+      expect(proxy.asked.some(key => key.endsWith('/backup.json'))).toBe(true)
+      expect(await restored.server.value('SELECT count(*) FROM t')).toBe('5000')
     })
   })
 })

@@ -5,16 +5,12 @@ import { readAllDumps, readDumpCopies, type DumpCopy, type KnownDump } from '../
 import type { ClosedSource } from '../operations/sources/source.ts'
 import type { TroubleLog } from '../operations/sources/trouble.ts'
 import { coldNeedsOfDump, coldNeedsOfWholeDump, type DumpPart } from '../operations/thaw/dump-needs.ts'
-import type { ColdNeed } from '../operations/thaw/restore-needs.ts'
-import { planThaw, thaw, type ThawPlan } from '../operations/thaw/thaw.ts'
-import { builtInPrices } from '../policy/cost/prices.ts'
+import type { ThawPlan } from '../operations/thaw/thaw.ts'
 import type { ThawSpeed } from '../storage/second-ports.ts'
 import type { CommandContext } from './context.ts'
-import { mustThaw, thawLines } from './describe-thaw.ts'
 import { chooseDump } from './find-dump.ts'
-import { pricesFor } from './prices-file.ts'
 import { openSources } from './sources.ts'
-import { listingOf } from './table.ts'
+import { thawPlanFor, thawToRead } from './thaw-first.ts'
 
 /** What was given on the command line. */
 export interface DumpWords {
@@ -57,9 +53,7 @@ export async function openDump(
 /** Not even its record can be read. */
 async function thawWhole(context: CommandContext, words: DumpWords, known: KnownDump): Promise<void> {
   const cold = await coldNeedsOfWholeDump(known, context.signal)
-  const plan = await planFor(context, words, cold, known.summary.durationMs)
-  if (plan && words.plan === true) throw mustThaw(plan)
-  if (plan) await tellAndThaw(context, words, plan)
+  await thawToRead(context, words, cold, known.summary.durationMs)
 }
 
 /** Undefined: that part of it can be read at once. */
@@ -69,37 +63,6 @@ export async function thawPlanOf(
   { copies, record }: OpenedDump,
   part: DumpPart,
 ): Promise<ThawPlan | undefined> {
-  return planFor(context, words, await coldNeedsOfDump(copies, part, context.signal), record.durationMs)
-}
-
-/** `thawFirst` where no plan tells what it takes. */
-export async function tellAndThaw(
-  context: CommandContext,
-  words: Pick<DumpWords, 'thaw'>,
-  plan: ThawPlan,
-): Promise<void> {
-  if (words.thaw !== undefined) context.output.note(listingOf(thawLines(plan)).trimEnd())
-  await thawFirst(context, words, plan)
-}
-
-/** Waits for hours, if it was asked to. OBJECT_COLD when it was not. */
-export async function thawFirst(
-  context: CommandContext,
-  words: Pick<DumpWords, 'thaw'>,
-  plan: ThawPlan,
-): Promise<void> {
-  if (words.thaw === undefined) throw mustThaw(plan)
-  await thaw(context, plan, context.signal)
-}
-
-/** A restore is expected to take as long as the dump did. */
-async function planFor(
-  context: CommandContext,
-  words: Pick<DumpWords, 'thaw'>,
-  cold: readonly ColdNeed[],
-  restoreMs: number,
-): Promise<ThawPlan | undefined> {
-  const { config, path } = await context.config()
-  const prices = cold.length === 0 ? builtInPrices : await pricesFor(config.prices, path)
-  return planThaw(cold, { speed: words.thaw ?? 'standard', prices, restoreMs })
+  // A restore is expected to take as long as the dump did.
+  return thawPlanFor(context, words, await coldNeedsOfDump(copies, part, context.signal), record.durationMs)
 }

@@ -12,9 +12,8 @@ import { readCatalogs, readCopies, type UnitedCatalog } from '../operations/sour
 import { isArchiveName } from '../operations/sources/archive-name.ts'
 import type { ClosedSource } from '../operations/sources/source.ts'
 import { describeTrouble, TroubleLog } from '../operations/sources/trouble.ts'
-import { builtInPrices } from '../policy/cost/prices.ts'
 import { coldNeeds } from '../operations/thaw/restore-needs.ts'
-import { planThaw, type ThawPlan } from '../operations/thaw/thaw.ts'
+import type { ThawPlan } from '../operations/thaw/thaw.ts'
 import type { ThawSpeed } from '../storage/second-ports.ts'
 import type { Lsn } from '../wal/lsn.ts'
 import { historyName } from '../wal/segment.ts'
@@ -26,12 +25,13 @@ import { absenceHere, openSnapshotOf, withAbsent } from './restore-snapshot-setu
 import type { SnapshotProvider } from '../snapshots/provider.ts'
 import type { SnapshotLayout } from '../operations/snapshot/restore-layout.ts'
 import { openSources, unitedWal } from './sources.ts'
-import { pricesFor } from './prices-file.ts'
+import { thawPlanFor, thawToRead } from './thaw-first.ts'
 import { usageFault, type Mapping } from './usage.ts'
 
 /** What was given on the command line of `restore`. */
 export interface RestoreWords {
   readonly targetDir: string | undefined
+  readonly plan?: boolean | undefined
   readonly backup: string | undefined
   readonly latest: boolean
   readonly toTime: Micros | undefined
@@ -92,6 +92,24 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
   const wal = unitedWal(sources, { clock: world.clock, troubles })
   progress.phase('planning')
   const absent = new Map<string, string>()
+  /** Records and manifests are read to make the plan; where those are cold, so is the rest of the backup. */
+  const orThawed = async <T>(
+    { catalog, plan }: Pick<ChosenBackup, 'catalog' | 'plan'>,
+    read: () => Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await read()
+    } catch (error) {
+      if (!isFault(error, 'OBJECT_COLD')) throw error
+      const cold = await coldNeeds({ plan, backups: catalog.backups, sources: sources.open, wal }, signal)
+      const chain = new Set(plan.chain.map(({ id }) => id))
+      const members = catalog.backups.filter(({ summary }) => chain.has(summary.id))
+      // A restore is expected to take as long as the backups did.
+      const restoreMs = members.reduce((sum, { summary }) => sum + summary.durationMs, 0)
+      await thawToRead(context, words, cold, restoreMs)
+      return read()
+    }
+  }
   const choose = async (full: boolean, aim: RecoveryTarget): Promise<ChosenBackup> => {
     const catalog = await readCatalogs(sources.open, { full }, signal)
     const mayLead = aim === target ? () => true : endsBefore(target)
@@ -108,7 +126,7 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
     )
     const known = catalog.backups.find(({ summary }) => summary.id === plan.backup.id)
     if (!known) throw new Error('assertion failed: the plan names a backup of the catalogue')
-    const copies = await readCopies(known, troubles, signal)
+    const copies = await orThawed({ catalog, plan }, () => readCopies(known, troubles, signal))
     const why = await absenceHere(context, copies, words)
     if (why === undefined) return { catalog, plan: withAbsent(plan, absent), copies }
     absent.set(plan.backup.id, why)
@@ -134,10 +152,11 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
     account: accountOfProcess(),
   }
   const snapshot = await openSnapshotOf(context, copies, request, plan)
-  const layout = snapshot?.layout ?? (await layOutRestore(deps, request, plan, copies, signal))
+  const layout =
+    snapshot?.layout ??
+    (await orThawed({ catalog, plan }, () => layOutRestore(deps, request, plan, copies, signal)))
   const cold = await coldNeeds({ plan, backups: catalog.backups, sources: sources.open, wal }, signal)
-  const prices = cold.length === 0 ? builtInPrices : await pricesFor(config.prices, path)
-  const thaw = planThaw(cold, { speed: words.thaw ?? 'standard', prices, restoreMs: layout.expectedMs })
+  const thaw = await thawPlanFor(context, words, cold, layout.expectedMs)
   const archives = sources.open.map(({ name }) => name).filter(isArchiveName)
   const without = [...words.without, ...closed.map(({ name }) => name)]
   return {

@@ -7,6 +7,7 @@ import { backupFolder } from './layout.ts'
 import { readWhole } from './objects.ts'
 import type { Repository } from './repository.ts'
 
+/** Its record can not be read: it is damaged, or lies in a cold storage class (OBJECT_COLD). */
 export interface DamagedBackup {
   readonly id: string
   readonly fault: Fault
@@ -78,7 +79,7 @@ async function readOrExplain<T extends object>(
     const record = await read(id)
     return record && { record }
   } catch (error) {
-    if (isFault(error, 'OBJECT_CORRUPT', 'REPOSITORY_FORMAT')) return { id, fault: error }
+    if (isFault(error, 'OBJECT_CORRUPT', 'REPOSITORY_FORMAT', 'OBJECT_COLD')) return { id, fault: error }
     throw error
   }
 }

@@ -38,13 +38,15 @@ export const dumpFetch = defineCommand({
   ],
   async run(context, given) {
     const [
-      { openDump, tellAndThaw, thawPlanOf },
+      { openDump, thawPlanOf },
+      { tellAndThaw },
       { describeTrouble, TroubleLog },
       fetching,
       { DumpReader },
       { notRead },
     ] = await Promise.all([
       import('../open-dump.ts'),
+      import('../thaw-first.ts'),
       import('../../operations/sources/trouble.ts'),
       import('../../operations/dump/fetch.ts'),
       import('../../operations/restore-dump/dump-reader.ts'),

@@ -87,7 +87,7 @@ export const restoreDump = defineCommand({
       import('../describe-restore-dump.ts'),
       import('../../operations/restore-dump/restore-dump.ts'),
       import('../describe-catalog.ts'),
-      import('../open-dump.ts'),
+      import('../thaw-first.ts'),
     ])
     const { output, signal } = context
     const laidOut = await layOutFromWords(context, given)

@@ -125,7 +125,8 @@ class Search {
     const isAsked = ({ id }: { readonly id: string }): boolean => ids?.includes(id) ?? true
     const [records, damaged] = [all.records.filter(isAsked), all.damaged.filter(isAsked)]
     if (records.length + damaged.length === 0) return
-    for (const { id, fault } of damaged) {
+    this.#cold += damaged.filter(isCold).length
+    for (const { id, fault } of damaged.filter(one => !isCold(one))) {
       const key = keyOfCommit(repository.identity.cluster, id)
       this.damages.push({ kind: 'record', key, id, found: 'damaged', message: fault.message })
     }
@@ -214,6 +215,8 @@ class Search {
     this.#deps.progress.advance(bytes)
   }
 }
+
+const isCold = ({ fault }: DamagedBackup): boolean => fault.code === 'OBJECT_COLD'
 
 async function measureIfThere(
   storage: Storage,

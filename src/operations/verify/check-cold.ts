@@ -4,6 +4,7 @@
  */
 import { backupFolder } from '../../repository/layout.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
+import type { Repository } from '../../repository/repository.ts'
 import { coldUnder, type ColdObject } from '../thaw/find-cold.ts'
 import { emptyCheckReport } from '../workers/check/report.ts'
 import { notRestorable, type CheckedBackup } from './check-backup.ts'
@@ -27,16 +28,26 @@ export async function checkCold(
   signal: AbortSignal,
 ): Promise<CheckedBackup> {
   const folder = `${backupFolder(repository.identity.cluster, record.id)}/`
-  const sizes = new Map<string, number>()
-  for await (const { key, sizeBytes } of repository.storage.list(folder, signal)) sizes.set(key, sizeBytes)
-  const findings: Finding[] = []
-  for (const { name, sizeBytes } of [...record.packs, record.manifest, record.backupManifest]) {
-    const found = sizes.get(folder + name)
-    progress.advance(sizeBytes)
-    if (found === sizeBytes) continue
-    const message =
-      found === undefined ? 'it is missing' : `it has ${String(found)} bytes instead of ${String(sizeBytes)}`
-    findings.push(notRestorable(folder + name, record, message))
-  }
+  const objects = [...record.packs, record.manifest, record.backupManifest]
+  const wrong = await wrongSizes(repository, folder, objects, signal)
+  for (const { sizeBytes } of objects) progress.advance(sizeBytes)
+  const findings = wrong.map(({ name, message }): Finding => notRestorable(folder + name, record, message))
   return { record, report: emptyCheckReport, findings, depth: 'sizes' }
+}
+
+/** Those that are not there in the size that they have to have. `folder` ends in `/`. */
+export async function wrongSizes(
+  { storage }: Pick<Repository, 'storage'>,
+  folder: string,
+  objects: readonly { readonly name: string; readonly sizeBytes: number }[],
+  signal: AbortSignal,
+): Promise<readonly { readonly name: string; readonly message: string }[]> {
+  const sizes = new Map<string, number>()
+  for await (const { key, sizeBytes } of storage.list(folder, signal)) sizes.set(key, sizeBytes)
+  return objects.flatMap(({ name, sizeBytes }) => {
+    const found = sizes.get(folder + name)
+    if (found === sizeBytes) return []
+    if (found === undefined) return [{ name, message: 'it is missing' }]
+    return [{ name, message: `it has ${String(found)} bytes instead of ${String(sizeBytes)}` }]
+  })
 }

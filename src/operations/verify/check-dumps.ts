@@ -1,6 +1,7 @@
 /**
  * Reads dumps back: each object's size, hash, seal and frames; archives are walked through to their ends, and each table
- * must have as many rows as were counted when it was dumped. Without a key, hashes alone are compared.
+ * must have as many rows as were counted when it was dumped. Without a key, hashes alone are compared; of what lies in a cold storage
+ * class, sizes.
  */
 import { createHash } from 'node:crypto'
 import { Fault, isFault, messageOf } from '../../base/fault.ts'
@@ -12,6 +13,8 @@ import type { DumpRecord, DumpedDatabase } from '../../repository/format/dump-re
 import { readContents } from '../dump/contents.ts'
 import { fileNameOf, filesOfPack, isPackName, readObject, type NamedObject } from '../dump/read-object.ts'
 import { folderOfDump, type PlacedDump } from '../sources/dumps.ts'
+import { coldUnder } from '../thaw/find-cold.ts'
+import { wrongSizes } from './check-cold.ts'
 import type { Finding, VerifiedDump } from './report.ts'
 
 export interface CheckedDump {
@@ -25,6 +28,9 @@ export async function checkDump(
   signal: AbortSignal,
 ): Promise<CheckedDump> {
   const { record } = copy
+  const isCold = (await coldUnder(copy.source.repository.storage, folderOfDump(copy), signal)).some(
+    ({ state }) => state.is !== 'readable',
+  )
   const isClosed = copy.source.identities.length === 0 && record.recipients.length > 0
   const findings: Finding[] = []
   const attempt = async (object: NamedObject, work: () => Promise<void>): Promise<void> => {
@@ -37,7 +43,8 @@ export async function checkDump(
     }
     advance(object.sizeBytes)
   }
-  if (isClosed)
+  if (isCold) findings.push(...(await sizesThatDiffer(copy, signal)))
+  else if (isClosed)
     for (const object of objectsOfDump(record)) await attempt(object, () => checkHash(copy, object, signal))
   else {
     await attempt(record.globals, () => readToEnd(copy, record.globals, signal))
@@ -59,13 +66,20 @@ export async function checkDump(
     dump: {
       id: record.id,
       isRestorable: findings.length === 0,
-      depth: isClosed ? 'hashes' : 'content',
+      depth: isCold ? 'sizes' : isClosed ? 'hashes' : 'content',
       databases: record.databases.length,
       tables: record.sizes.tables,
       rows: record.sizes.rows,
       bytes: record.sizes.storedBytes,
     },
   }
+}
+
+/** Of what can not be read at once. */
+async function sizesThatDiffer(copy: PlacedDump, signal: AbortSignal): Promise<readonly Finding[]> {
+  const objects = objectsOfDump(copy.record)
+  const wrong = await wrongSizes(copy.source.repository, folderOfDump(copy), objects, signal)
+  return wrong.map(({ name, message }) => findingOf(copy, { name }, message))
 }
 
 /** Rows by dump id. */
@@ -154,7 +168,7 @@ const otherBytes = (key: string): Fault =>
     hint: 'Use another copy of this dump, or another dump.',
   })
 
-function findingOf(copy: PlacedDump, { name }: NamedObject, message: string): Finding {
+function findingOf(copy: PlacedDump, { name }: Pick<NamedObject, 'name'>, message: string): Finding {
   const { record } = copy
   return {
     object: `${folderOfDump(copy)}${name}`,

@@ -34,7 +34,7 @@ export interface VerifiedDump {
   readonly id: string
   /** Every object is whole, and each table has the rows that were counted. */
   readonly isRestorable: boolean
-  readonly depth: 'content' | 'hashes'
+  readonly depth: VerifiedBackup['depth']
   readonly databases: number
   readonly tables: number
   readonly rows: number

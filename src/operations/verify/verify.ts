@@ -20,6 +20,7 @@ import {
   dumpFolder,
 } from '../../repository/layout.ts'
 import type { Repository } from '../../repository/repository.ts'
+import type { DamagedBackup } from '../../repository/stored-records.ts'
 import type { WalStore } from '../../repository/wal-store.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { WorkerHost } from '../workers/crew.ts'
@@ -74,7 +75,7 @@ export async function verify(
   const dumps = only ? undefined : await checkDumps(deps, signal)
   const isElsewhere = only !== undefined || deps.isArchive === true
   const managed = isElsewhere ? nothingManaged : await checkAllManaged(repository, deps.openManaged, signal)
-  const damaged = only ? [] : catalog.damaged
+  const damaged = only ? [] : catalog.damaged.filter(one => !isCold(one))
   const findings: Finding[] = [
     ...(only ? [] : await checkIndex(deps, catalog.backups, signal)),
     ...damaged.map(({ id, fault }) =>
@@ -96,6 +97,7 @@ export async function verify(
       ...notChecked(checked, wal),
       ...notLookedAt,
       ...dumpsNotChecked(dumps?.dumps ?? []),
+      ...recordsNotRead([...(only ? [] : catalog.damaged), ...(dumps?.unread ?? [])].filter(isCold)),
       ...managed.notChecked,
     ],
     durationMs: world.clock.monotonicMs() - startedMs,
@@ -143,21 +145,35 @@ export async function verifyDump(
 interface CheckedDumps {
   readonly dumps: readonly VerifiedDump[]
   readonly findings: readonly Finding[]
+  /** Whose records could not be read. */
+  readonly unread?: readonly DamagedBackup[]
 }
 
 async function checkDumps(deps: VerifyDeps, signal: AbortSignal): Promise<CheckedDumps> {
   const { repository } = deps
   const catalog = await scanDumps(repository, signal)
   const checked = await checkTheseDumps(deps, catalog.dumps, signal)
-  const damaged = catalog.damaged.map(({ id, fault }) =>
-    unreadable(`${dumpFolder(repository.identity.cluster, id)}/${dumpCommitName}`, id, fault),
-  )
+  const damaged = catalog.damaged
+    .filter(one => !isCold(one))
+    .map(({ id, fault }) =>
+      unreadable(`${dumpFolder(repository.identity.cluster, id)}/${dumpCommitName}`, id, fault),
+    )
   const index = troublesOfIndexAt(
     deps,
     dumpCatalogFolder(repository.identity.cluster),
     await troublesOfDumpIndex(repository, catalog.dumps, signal),
   )
-  return { ...checked, findings: [...damaged, ...checked.findings, ...index] }
+  return { ...checked, findings: [...damaged, ...checked.findings, ...index], unread: catalog.damaged }
+}
+
+/** Nobody can tell whether a record that was not read is right. */
+const isCold = ({ fault }: DamagedBackup): boolean => fault.code === 'OBJECT_COLD'
+
+function recordsNotRead(cold: readonly DamagedBackup[]): readonly string[] {
+  return cold.map(
+    ({ id }) =>
+      `The record of ${id} lies in a cold storage class and was not read, nor was what it names: thaw it with a restore of it (--thaw), then run this again.`,
+  )
 }
 
 async function checkTheseDumps(
@@ -180,10 +196,18 @@ async function checkTheseDumps(
 }
 
 function dumpsNotChecked(dumps: readonly VerifiedDump[]): readonly string[] {
+  const all = String(dumps.length)
   const closed = dumps.filter(({ depth }) => depth === 'hashes').length
-  if (closed === 0) return []
+  const cold = dumps.filter(({ depth }) => depth === 'sizes').length
   return [
-    `There is no key here, so ${String(closed)} of ${String(dumps.length)} dumps were compared with their SHA-256 only.`,
+    ...(closed > 0
+      ? [`There is no key here, so ${String(closed)} of ${all} dumps were compared with their SHA-256 only.`]
+      : []),
+    ...(cold > 0
+      ? [
+          `${String(cold)} of ${all} dumps lie in a cold storage class and were not read: of their objects only the sizes were compared.`,
+        ]
+      : []),
   ]
 }
 
