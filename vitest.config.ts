@@ -14,7 +14,8 @@ const unit = tests.filter(path => !real.includes(path))
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the smallest machine has processors: much of the time is waited for servers and limits of time.
+    maxWorkers: 3,
     retry: 0,
     setupFiles: ['test/support/property-seed.ts'],
     projects: [

@@ -38,7 +38,12 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
   const { globals, output, progress } = telling
   const resources = new AsyncDisposableStack()
   let loaded: Promise<LoadedConfig> | undefined
-  const config = (): Promise<LoadedConfig> => (loaded ??= findAndLoad(globals.config, terminal))
+  // What failed is tried again: `init` makes the file.
+  const config = (): Promise<LoadedConfig> =>
+    (loaded ??= findAndLoad(globals.config, terminal).catch((error: unknown) => {
+      loaded = undefined
+      throw error
+    }))
   const openPlace = async (name?: string, how: OpenHow = {}): Promise<OpenPlace> => {
     const place = await openPlaceOf(await config(), name, how, { world, terminal, signal })
     resources.defer(() => place.storage.close())
@@ -66,6 +71,7 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
       ] = await Promise.all([openPlace(name, how), config()])
       return { ...place, repository: await openRepository(place.storage, cluster, signal) }
     },
+    enter: () => Promise.reject(new Error('assertion failed: carry-out.ts gives operations their trail')),
     connect: async stop => connectBy(await config(), 'connection', terminal, stop),
     connectionTarget: async () => targetOf(await config(), 'connection', terminal, signal),
     connectPrimary: async stop => connectBy(await config(), 'primary', terminal, stop),

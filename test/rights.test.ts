@@ -152,8 +152,10 @@ describeWithCeph('rights, enforced by a server', server => {
       await ok('restorer', 'restore', '--target-dir', join(lab.server.root, 'restored'))
     })
 
-    test('writes and deletes nothing', async () => {
+    test('writes no backup and deletes nothing; whom it made the restored forget it writes down', async () => {
       expect(await tried('restorer')).toEqual(['AccessDenied'])
+      expect(await put('restorer', 'pg/lab/erasures/requests/x/request.json')).toBe('AccessDenied')
+      expect(await put('restorer', 'pg/lab/erasures/applied/20260301T020000Z-1f00a2c4.json')).toBe('done')
     })
   })
 

@@ -213,6 +213,17 @@ const catalogue = {
     doc: 'Restored tables do not have as many rows as the dump recorded; they are listed.',
   },
 
+  ERASURE_FAILED: {
+    exit: 56,
+    retry: false,
+    doc: 'A request to forget a person could not be applied to what was restored, so nobody was let in.',
+  },
+  ERASURE_INVALID: {
+    exit: 57,
+    retry: false,
+    doc: 'A request to forget a person can not be stored: its SQL is no SQL, or fails on the live server.',
+  },
+
   DOCTOR_FINDINGS: { exit: 60, retry: false, doc: 'The doctor found something that has to be changed.' },
   BACKUP_DAMAGED_PAGES: {
     exit: 61,
@@ -249,6 +260,29 @@ const catalogue = {
     exit: 93,
     retry: false,
     doc: 'The agent can not use the folder in which it remembers, or can not listen at its socket.',
+  },
+
+  AUDIT_UNWRITABLE: {
+    exit: 110,
+    retry: true,
+    doc: 'The audit trail can not be written, and the configuration says that nothing is done without it.',
+  },
+  AUDIT_UNREADABLE: { exit: 111, retry: false, doc: 'The audit trail can not be read.' },
+  AUDIT_BROKEN: {
+    exit: 112,
+    retry: false,
+    doc: 'Entries of the audit trail are missing, were changed, or stand in another order; they are listed.',
+  },
+
+  SINK_REFUSED: {
+    exit: 94,
+    retry: false,
+    doc: 'A sink of alerts answered that it does not take a message: wrong address, wrong secret, wrong recipient.',
+  },
+  SINK_UNAVAILABLE: {
+    exit: 95,
+    retry: true,
+    doc: 'A sink of alerts could not be reached, or asked to be called later.',
   },
 
   CLOUD_DENIED: {

@@ -361,11 +361,37 @@ export const limits = {
   controlLineCharsMax: 4096,
   /** Who asks the agent on the way to something else waits so long for its answer. */
   agentAnswerMsMax: 10 * second,
+  /** One message to a sink of alerts may take so long. */
+  sinkMsMax: 30 * second,
+  /** Of what a sink answers, so much is read, and so much is told. */
+  sinkAnswerBytesMax: 64 * KiB,
+  sinkSaidCharsMax: 300,
+  /** So many notices make one message. */
+  sinkTogetherMax: 20,
+  /** What PagerDuty takes as a summary. */
+  pagerDutySummaryCharsMax: 1024,
   servicePauseMsFirst: 5 * second,
   servicePauseMsMax: 5 * minute,
   serviceTrimMs: 1 * minute,
   /** The longest that a timer of Node can wait. */
   timerMsMax: 2 ** 31 - 1,
+
+  /** Files of the audit trail: at this size the next one is begun. */
+  auditFileBytesMax: 16 * MiB,
+  /** So much of the end of such a file is read to go on with it; an entry is far smaller. */
+  auditEndBytes: 256 * KiB,
+  /** Of a half written line, so much is kept as evidence. */
+  auditTornCharsMax: 1000,
+  /** Of an entry: what is longer is cut. */
+  auditIdsMax: 256,
+  auditWordsMax: 64,
+  auditTextCharsMax: 1000,
+  /** Processes that write to the trail at the same time wait for one another, up to so long. */
+  auditTurnMsMax: 20 * second,
+  auditTurnPauseMsMax: 20,
+
+  /** Of what runs for every WAL segment, one failure is entered in so long; the others are counted. */
+  auditSegmentFailureMs: 1 * minute,
 
   /** What a program that makes snapshots may say: answers whole, errors by their end. */
   programOutputBytesMax: 16 * MiB,
@@ -377,6 +403,14 @@ export const limits = {
   snapshotMsMax: 10 * minute,
   /** Small records of managed servers' snapshots, read at the same time. */
   managedReadParallel: 8,
+  /** What a request to forget a person may run. */
+  erasureSqlBytesMax: 1 * MiB,
+  /** How long one statement of it may take: a table without an index is read from end to end. */
+  erasureStatementMsMax: 1 * day,
+  /** When it is tried on the live server: it does not wait for others there, and others do not wait long for it. */
+  erasureCheckLockMsMax: 10 * second,
+  /** Small records of such requests, read at the same time. */
+  erasuresReadParallel: 8,
   /** The copy of a managed server's snapshot is begun and not waited for: one that takes longer is told of. */
   managedCopyMsMax: 1 * day,
   /** Between two looks at a snapshot that is still on its way. */

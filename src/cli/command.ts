@@ -4,6 +4,23 @@
  */
 import type { CommandContext } from './context.ts'
 
+/**
+ * A command that does something (writes, reads back, deletes, restores, changes what is to be done): it is entered in the
+ * audit trail, and hooks run around it. Names are those of its arguments and options.
+ */
+export interface Operation {
+  /** With one of these it only looks. */
+  readonly unless?: readonly string[]
+  /** Without this it only looks. */
+  readonly needs?: string
+  /** What says where to, the first that is given. */
+  readonly target?: readonly string[]
+  /** It runs until it is stopped, or speaks with what does: hooks do not run around it. */
+  readonly withoutHooks?: boolean
+  /** It runs for every WAL segment, and has no time for entries: only failures are entered, and few of them. */
+  readonly forSegments?: boolean
+}
+
 export interface Option<T> {
   readonly kind: 'flag' | 'value' | 'values'
   /** How the help names the value: `--label TEXT`. */
@@ -13,6 +30,8 @@ export interface Option<T> {
   readonly doc: string
   /** What is meant when the option is given without a value: only then may it be. */
   readonly implied?: string
+  /** What is given may hold a password: it is shown nowhere. */
+  readonly isSecret?: boolean
 }
 
 export interface Argument {
@@ -59,6 +78,8 @@ interface CommandText {
   readonly examples: readonly Example[]
   /** Works, and is not listed: for the program's own use. */
   readonly hidden?: boolean
+  /** Absent: it only looks. */
+  readonly operation?: Operation
 }
 
 export interface Command extends CommandText {
@@ -96,6 +117,14 @@ export function value<T>(
   doc: string,
 ): Option<T> & { readonly kind: 'value' } {
   return { kind: 'value', placeholder, parse, doc }
+}
+
+export function secretValue<T>(
+  placeholder: string,
+  parse: (text: string) => T,
+  doc: string,
+): Option<T> & { readonly kind: 'value' } {
+  return { kind: 'value', placeholder, parse, doc, isSecret: true }
 }
 
 /** `--thaw` is as good as `--thaw standard`. */

@@ -1,13 +1,16 @@
 /** The list of commands, in the order in which people meet them. */
 import type { Command } from './command.ts'
 import { agentCommands } from './commands/agent.ts'
+import { alertsCommands } from './commands/alerts.ts'
 import { archive } from './commands/archive.ts'
+import { auditCommands } from './commands/audit.ts'
 import { backup } from './commands/backup.ts'
 import { copy } from './commands/copy.ts'
 import { dumpFetch } from './commands/dump-fetch.ts'
 import { dump } from './commands/dump.ts'
 import { drill } from './commands/drill.ts'
 import { doctor } from './commands/doctor.ts'
+import { eraseCommands } from './commands/erase.ts'
 import { expire } from './commands/expire.ts'
 import { hold } from './commands/hold.ts'
 import { init } from './commands/init.ts'
@@ -57,7 +60,10 @@ export const commands: readonly Command[] = [
   walGet,
   walStatus,
   walFind,
+  ...eraseCommands,
   ...agentCommands,
+  ...auditCommands,
+  ...alertsCommands,
   ...policyCommands,
   ...hostPolicyCommands,
   walFetchAhead,
@@ -67,6 +73,9 @@ export const commands: readonly Command[] = [
 /** First words that stand before several commands. */
 export const groups: Readonly<Record<string, string>> = {
   agent: 'Carry out the whole file: start each job when it is due, and keep copies up to date.',
+  audit: 'Who did what, with what result: show the audit trail, and check it.',
+  alerts: 'Who hears of what is wrong: test the sinks.',
+  erase: 'Requests to forget a person: recorded beside the backups, and applied by every restore.',
   policy:
     'Print policies for the storage (least rights for each role, protection of the bucket, lifecycle rules), units for systemd, and crontabs.',
   wal: 'Archive WAL, fetch it, and show what is archived.',

@@ -1,4 +1,5 @@
 /** What a command is given to do its work with. compose.ts makes it; tests make their own. */
+import type { Facts } from '../audit/entry.ts'
 import type { Log } from '../base/log.ts'
 import type { Progress } from '../base/progress.ts'
 import type { World } from '../base/world.ts'
@@ -34,9 +35,17 @@ export interface CommandContext {
   readonly connect: (signal: AbortSignal) => Promise<Server>
   /** What `connect` connects to, for PostgreSQL's own programs. */
   readonly connectionTarget: () => Promise<ConnectionTarget>
+  /**
+   * Enters something in the audit trail by itself that happens within this operation: that a person was erased, say. Durable
+   * when it resolves; when it can not be written, that is told, and it is AUDIT_UNWRITABLE only where the trail is required.
+   */
+  readonly enter: EnterNote
   /** Only when the configuration names one. */
   readonly connectPrimary: (signal: AbortSignal) => Promise<Server>
 }
+
+/** `about`: a word for what kind of thing it is, for filters. No fact may hold a secret. */
+export type EnterNote = (about: string, facts: Facts) => Promise<void>
 
 /** What is asked for beyond the configuration. */
 export type OpenHow = Pick<StorageDescription, 'asOfMs'>

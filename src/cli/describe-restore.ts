@@ -3,13 +3,21 @@ import { Fault } from '../base/fault.ts'
 import { formatBytes, formatDuration } from '../base/units.ts'
 import type { RestoreLayout } from '../operations/restore/layout.ts'
 import type { RestoreReport } from '../operations/restore/restore.ts'
-import { describeOutcome, type StartedServer } from '../operations/restore/start.ts'
+import { describeOutcome } from '../operations/restore/start.ts'
 import { describeTarget } from '../policy/recovery-target.ts'
 import type { StoppingPoint } from '../policy/restore-plan.ts'
 import { formatLsn } from '../wal/lsn.ts'
 import { formatMicros, isoMicros } from '../wal/time.ts'
 import type { ClosedSource } from '../operations/sources/source.ts'
 import { describeTrouble, listed } from '../operations/sources/trouble.ts'
+import {
+  appliedLines,
+  appliedRecord,
+  closedLines,
+  erasurePlanLines,
+  erasurePlanRecord,
+} from './describe-erasures.ts'
+import type { StartedAndForgotten } from './start-restored.ts'
 import { thawLines, thawRecord } from './describe-thaw.ts'
 import type { LaidOut } from './restore-setup.ts'
 import { volumeText } from './describe-snapshot.ts'
@@ -28,6 +36,7 @@ export function planListing({
   mayLeadFurther,
   thaw,
   recovery: recoveryWithout,
+  erasures,
 }: LaidOut): string {
   const recovery = recoveryWithout([])
   const { plan, record, directory, tablespaces, space, expectedMs, use } = layout
@@ -76,6 +85,7 @@ export function planListing({
       'archiving',
       recovery.archiving ? 'stays on: the server replaces the original' : 'off: the server is a copy',
     ],
+    ...erasurePlanLines(erasures, { standby: recovery.standby !== undefined }),
     ['restore_command', recovery.restoreCommand],
     ...plan.reasons.map(reason => ['note', reason] as const),
   ])
@@ -115,6 +125,7 @@ export function planRecord({
   thaw,
   layout: { plan, record, ...layout },
   recovery: recoveryWithout,
+  erasures,
 }: LaidOut): Readonly<Record<string, unknown>> {
   const recovery = recoveryWithout([])
   const { stop, wal } = plan
@@ -155,11 +166,16 @@ export function planRecord({
       standby: recovery.standby !== undefined,
     },
     thaw: thawRecord(thaw),
+    erasures: erasurePlanRecord(erasures),
     reasons: plan.reasons,
   }
 }
 
-export function restoreListing(report: RestoreReport, started: StartedServer | undefined): string {
+export function restoreListing(
+  report: RestoreReport,
+  started: StartedAndForgotten | undefined,
+  { erasures, isClosed }: Pick<LaidOut, 'erasures' | 'isClosed'>,
+): string {
   const rate = formatBytes((report.bytes * 1000) / Math.max(1, report.durationMs))
   return listingOf([
     ['restored', `${report.directory} from ${report.backup}`],
@@ -186,8 +202,10 @@ export function restoreListing(report: RestoreReport, started: StartedServer | u
     ...(report.passedOver.length > 0
       ? [['repair', '`holdfast repair` heals a repository from another one that has it whole'] as const]
       : []),
-    ...(started
-      ? startedLines(started)
+    ...(started ? startedLines(started) : []),
+    ...(isClosed && (!started || started.isClosed) ? closedLines(erasures, report.directory) : []),
+    ...(started || isClosed
+      ? []
       : [
           [
             'next',
@@ -197,25 +215,27 @@ export function restoreListing(report: RestoreReport, started: StartedServer | u
   ])
 }
 
-function startedLines(started: StartedServer): readonly (readonly [string, string | undefined])[] {
+function startedLines(started: StartedAndForgotten): readonly (readonly [string, string | undefined])[] {
   return [
     ['server', describeOutcome(started)],
+    ...appliedLines(started.erasures),
     ['connect', started.connectionString && `psql '${started.connectionString}'`],
     ['log', started.logFile],
   ]
 }
 
 /** For `--json`. */
-export function startedRecord(started: StartedServer | undefined): Readonly<Record<string, unknown>> {
+export function startedRecord(started: StartedAndForgotten | undefined): Readonly<Record<string, unknown>> {
   if (!started) return {}
-  const { lsn, time, timeline, state, pid, connectionString, logFile, isPrivate } = started
+  const { lsn, time, timeline, state, pid, connectionString, logFile, isPrivate, isClosed } = started
   return {
     recoveredTo: {
       lsn: lsn === undefined ? null : formatLsn(lsn),
       time: time === undefined ? null : isoMicros(time),
       timeline: timeline ?? null,
     },
-    server: { state, pid, connection: connectionString, logFile, isPrivate },
+    server: { state, pid, connection: connectionString, logFile, isPrivate, isClosed },
+    erasures: started.erasures.map(appliedRecord),
   }
 }
 

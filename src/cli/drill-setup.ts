@@ -316,6 +316,7 @@ async function wordsFor(
     without: repository === undefined ? [] : others,
     asOf: undefined,
     thaw: undefined,
+    skipErasures: undefined,
   }
   const note =
     repository === undefined || others.length === 0

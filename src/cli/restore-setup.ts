@@ -20,6 +20,7 @@ import { historyName } from '../wal/segment.ts'
 import type { Micros } from '../wal/time.ts'
 import { restoreCommandOf } from './archive-command.ts'
 import type { CommandContext, Program } from './context.ts'
+import { erasuresAhead, type ErasuresAhead } from './erasures.ts'
 import { chooseBackup } from './find-backup.ts'
 import { absenceHere, openSnapshotOf, withAbsent } from './restore-snapshot-setup.ts'
 import type { SnapshotProvider } from '../snapshots/provider.ts'
@@ -51,6 +52,7 @@ export interface RestoreWords {
   readonly without: readonly string[]
   readonly asOf: number | undefined
   readonly thaw: ThawSpeed | undefined
+  readonly skipErasures: string | undefined
 }
 
 export interface LaidOut {
@@ -68,6 +70,10 @@ export interface LaidOut {
   readonly thaw: ThawPlan | undefined
   /** The target lies in WAL that has to be thawed first: this plan leads to the end of it, and is made anew then. */
   readonly isProvisional: boolean
+  /** Requests to forget a person. */
+  readonly erasures: ErasuresAhead
+  /** Nobody may connect before they have been applied. */
+  readonly isClosed: boolean
 }
 
 export async function layOut(context: CommandContext, words: RestoreWords): Promise<LaidOut> {
@@ -159,6 +165,9 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
   const thaw = await thawPlanFor(context, words, cold, layout.expectedMs)
   const archives = sources.open.map(({ name }) => name).filter(isArchiveName)
   const without = [...words.without, ...closed.map(({ name }) => name)]
+  const reached = [{ timeline: plan.timeline, lsn: plan.stop.lsn }]
+  const erasures = await erasuresAhead(context, sources.open, reached, words)
+  const isClosed = erasures.pending.length > 0 && !words.standby && words.skipErasures === undefined
   return {
     deps,
     layout,
@@ -167,12 +176,16 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
     mayLeadFurther: isSure ? [] : unread,
     thaw,
     isProvisional,
+    erasures,
+    isClosed,
     // One that broke off is not asked for what comes after the plan, when the others have all that is in it.
-    recovery: lost =>
-      recoveryOf(program, path, words, layout, {
+    recovery: lost => ({
+      ...recoveryOf(program, path, words, layout, {
         without: [...without, ...(hasAllWithout(lost) ? lost : [])],
         needsArchives: archives.length > 0 && !hasAllWithout(archives),
       }),
+      closedIn: isClosed ? layout.directory : undefined,
+    }),
   }
 
   function hasAllWithout(lost: readonly string[]): boolean {

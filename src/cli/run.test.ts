@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { keptTerminal } from '../../test/fakes/terminal.ts'
 import { Fault } from '../base/fault.ts'
+import { simWorld } from '../base/world.ts'
 import type { CommandContext } from './context.ts'
 import { run, type Telling } from './run.ts'
 
@@ -11,6 +12,7 @@ async function runWith(words: readonly string[], error: Error) {
     ({
       ...telling,
       terminal,
+      world: simWorld(),
       config: () => Promise.reject(error),
       openRepository: () => Promise.reject(error),
       [Symbol.asyncDispose]: () => Promise.resolve(),

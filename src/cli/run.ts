@@ -37,7 +37,7 @@ export async function run(words: readonly string[], options: RunOptions): Promis
       return 0
     }
     telling = tellingOf(parsed.globals, options)
-    return await carryOut(parsed, telling, options)
+    return await carryOut(parsed, words, telling, options)
   } catch (error) {
     telling.output.failure(error)
     return statusOfFailure(words, error)
@@ -53,11 +53,32 @@ async function parseFully(
   return parsed.kind === 'help' ? parsed.text : parsed
 }
 
-async function carryOut({ command, given }: Run, telling: Telling, { open }: RunOptions): Promise<number> {
+async function carryOut(
+  { command, given }: Run,
+  words: readonly string[],
+  telling: Telling,
+  { open }: RunOptions,
+): Promise<number> {
   await using context = open(telling)
-  const status = await command.run(context, given)
+  const failed = (error: unknown): number => {
+    telling.output.failure(error)
+    return statusOfFailure(words, error)
+  }
+  if (command.operation?.forSegments === true) {
+    try {
+      return (await command.run(context, given)) ?? 0
+    } catch (error) {
+      const exit = failed(error)
+      await (await import('./segment-failure.ts')).enterFailure({ command, words, exit, error }, context)
+      return exit
+    } finally {
+      telling.progress.end()
+    }
+  }
+  const { carryOut: carryOutEntered } = await import('./carry-out.ts')
+  const status = await carryOutEntered({ command, given, words, failed }, context)
   telling.progress.end()
-  return status ?? 0
+  return status
 }
 
 function tellingOf(globals: GlobalOptions, { terminal, clock }: RunOptions): Telling {

@@ -15,7 +15,7 @@ export function unreachable(
   if (signal.aborted) return signal.reason
   if (error instanceof Fault) return error
   const code = codeOf(error)
-  const message = `${location}: ${what} failed: ${wordsFor(code) ?? messageOf(error)}`
+  const message = `${location}: ${what} failed: ${networkWords(error)}`
   if (isAboutCertificates(code))
     return new Fault('CONFIG_INVALID', message, {
       hint: "Name the file with the authority's certificates in ca_file, or put them into the system's.",
@@ -25,6 +25,11 @@ export function unreachable(
     hint: 'Check the network between this host and that service, and its address (endpoint).',
     cause: error,
   })
+}
+
+/** Why no answer came. */
+export function networkWords(error: unknown): string {
+  return wordsFor(codeOf(error)) ?? messageOf(error)
 }
 
 /** Of the error itself or of one of those that caused it. */

@@ -6,7 +6,9 @@
  */
 import * as z from 'zod/mini'
 import { limits } from '../base/limits.ts'
+import { alerts } from './alerts.ts'
 import { archives } from './archives.ts'
+import { audit } from './audit.ts'
 import { agent, jobs } from './jobs.ts'
 import { metrics } from './metrics.ts'
 import { objectStorage } from './object-storage.ts'
@@ -152,5 +154,10 @@ export const configSchema = section({
     [{ backup: 'daily', nightly: { at: '30 2 * * *', run: 'dump --jobs 4' } }],
   ),
   agent: described(z.prefault(agent, {}), 'How `holdfast agent` works.'),
+  alerts: described(z.optional(alerts), 'Who hears of what is wrong. docs/alerts.md tells how.'),
   wal: described(z.prefault(wal, {}), 'How WAL is fetched.'),
+  audit: described(
+    z.prefault(audit, {}),
+    'The audit trail: who did what, with what result. docs/audit.md tells more.',
+  ),
 })

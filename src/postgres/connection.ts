@@ -45,7 +45,18 @@ export interface Server extends AsyncDisposable {
     signal: AbortSignal,
     options?: StatementOptions,
   ): Promise<readonly T[]>
+  /**
+   * Runs what somebody else wrote: exactly one statement, since the server refuses two. Its rows are dropped.
+   */
+  execute(sql: string, signal: AbortSignal, options?: StatementOptions): Promise<Executed>
   close(): Promise<void>
+}
+
+export interface Executed {
+  /** `DELETE`, `UPDATE`, `DO`, …. */
+  readonly command: string
+  /** Of what counts rows. */
+  readonly rows: number | undefined
 }
 
 export interface ConnectOptions {
@@ -148,39 +159,53 @@ class Session implements Server {
     signal: AbortSignal,
     options: StatementOptions = {},
   ): Promise<readonly T[]> {
+    const values = parameters.length > 0 ? { values: [...parameters] } : {}
+    return (await this.#inTurn<T>({ text: sql, ...values }, options, signal)).rows
+  }
+
+  async execute(sql: string, signal: AbortSignal, options: StatementOptions = {}): Promise<Executed> {
+    const query = { text: sql, queryMode: 'extended' }
+    const { command, rowCount } = await this.#inTurn(query, options, signal)
+    return { command, rows: rowCount ?? undefined }
+  }
+
+  async #inTurn<T extends SqlRow>(
+    query: pg.QueryConfig,
+    options: StatementOptions,
+    signal: AbortSignal,
+  ): Promise<pg.QueryResult<T>> {
     const turn = this.#queue.then(() =>
-      this.#runInTurn<T>(sql, parameters, options.timeoutMs ?? limits.postgresStatementMsMax, signal),
+      this.#runInTurn<T>(query, options.timeoutMs ?? limits.postgresStatementMsMax, signal),
     )
     this.#queue = turn.catch(() => undefined)
     return turn
   }
 
   async #runInTurn<T extends SqlRow>(
-    sql: string,
-    parameters: readonly unknown[],
+    query: pg.QueryConfig,
     timeoutMs: number,
     signal: AbortSignal,
-  ): Promise<readonly T[]> {
+  ): Promise<pg.QueryResult<T>> {
     signal.throwIfAborted()
     this.#lost.signal.throwIfAborted()
     if (timeoutMs !== this.#timeoutMs) {
-      await this.#run(`SET statement_timeout = ${String(timeoutMs)}`, [], Math.min(timeoutMs, minute), signal)
+      const text = `SET statement_timeout = ${String(timeoutMs)}`
+      await this.#run({ text }, Math.min(timeoutMs, minute), signal)
       this.#timeoutMs = timeoutMs
     }
-    return this.#run<T>(sql, parameters, timeoutMs, signal)
+    return this.#run<T>(query, timeoutMs, signal)
   }
 
   async #run<T extends SqlRow>(
-    sql: string,
-    parameters: readonly unknown[],
+    query: pg.QueryConfig,
     timeoutMs: number,
     signal: AbortSignal,
-  ): Promise<readonly T[]> {
+  ): Promise<pg.QueryResult<T>> {
     // The server ends the statement first; our own limit is for a server or network that does not answer at all.
     const silence = AbortSignal.timeout(timeoutMs + limits.postgresSilenceMsMax)
     const watch = this.#watch(silence, signal)
     try {
-      return (await this.#client.query<T>(sql, parameters.length > 0 ? [...parameters] : undefined)).rows
+      return await this.#client.query<T>(query)
     } catch (error) {
       signal.throwIfAborted()
       throw this.#lost.signal.aborted

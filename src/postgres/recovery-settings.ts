@@ -8,6 +8,7 @@
 import { unreachable } from '../base/assert.ts'
 import { formatLsn, type Lsn } from '../wal/lsn.ts'
 import { formatMicros, type Micros } from '../wal/time.ts'
+import { closedLine, withoutClosedLine } from './closed-server.ts'
 import { formatSetting, type SettingValue } from './config-file.ts'
 
 /** Where replay stops. The same shape as policy's RecoveryTarget, which this layer does not know. */
@@ -32,6 +33,8 @@ export interface RecoverySettings {
   readonly archiving: boolean
   /** A standby follows its primary, or the archive, until it is promoted. */
   readonly standby: StandbySettings | undefined
+  /** The data directory, when nobody may connect before requests to forget a person were applied to it. */
+  readonly closedIn?: string | undefined
 }
 
 export interface StandbySettings {
@@ -53,15 +56,20 @@ export type SignalFile = 'recovery.signal' | 'standby.signal'
 
 /** `existing` is the postgresql.auto.conf of the backup; `comment` says which backup it was, in one line. */
 export function recoveryFiles(existing: string, settings: RecoverySettings, comment: string): RecoveryFiles {
-  const lines = [...standbyLines(settings), ...targetLines(settings)].map(([name, value]) =>
-    formatSetting(name, value),
-  )
+  const closed = settings.closedIn === undefined ? [] : [closedLine(settings.closedIn)]
+  const lines = [
+    ...[...standbyLines(settings), ...targetLines(settings)].map(([name, value]) =>
+      formatSetting(name, value),
+    ),
+    ...closed,
+  ]
   const block = `${beginMark}: ${comment.replaceAll(/\s+/g, ' ')}\n${lines.join('')}${endMark}\n`
   const [signal, otherSignal]: [SignalFile, SignalFile] =
     settings.standby === undefined
       ? ['recovery.signal', 'standby.signal']
       : ['standby.signal', 'recovery.signal']
-  return { autoConf: withLineEnd(withoutBlocks(existing)) + block, signal, otherSignal }
+  const before = withoutClosedLine(withoutBlocks(existing))
+  return { autoConf: withLineEnd(before) + block, signal, otherSignal }
 }
 
 const beginMark = '# Holdfast restore, begin'

@@ -2,6 +2,7 @@
 import { assert } from '../base/assert.ts'
 import { isKey } from '../storage/key.ts'
 import type { Moved } from '../storage/with-moved.ts'
+import { erasureIdPattern } from './format/erasure-record.ts'
 import { backupIdPattern, drillIdPattern, dumpIdPattern, managedIdPattern } from './format/values.ts'
 
 export const repositoryKey = 'holdfast.json'
@@ -157,6 +158,29 @@ export const locksFolder = (cluster: string): string => inCluster(cluster, 'lock
 export const holdsPrefix = (cluster: string): string => `${inCluster(cluster, 'holds')}/`
 /** Of numbered objects: who holds this one, and who does no longer. */
 export const holdFolder = (cluster: string, id: string): string => `${holdsPrefix(cluster)}${id}`
+/** Requests to forget a person, and what came of them. Ends in `/`. */
+export const erasuresPrefix = (cluster: string): string => `${inCluster(cluster, 'erasures')}/`
+export const erasureRequestsPrefix = (cluster: string): string => `${erasuresPrefix(cluster)}requests/`
+export const erasuresAppliedPrefix = (cluster: string): string => `${erasuresPrefix(cluster)}applied/`
+/** Of the file names that follow, in the folder of a request; `suffix` is that of pipeline/codec.ts. */
+export function erasureKey(cluster: string, id: string, name: string): string {
+  assert(erasureIdPattern.test(id), `${JSON.stringify(id)} is the id of a request to forget`)
+  return `${erasureRequestsPrefix(cluster)}${id}/${name}`
+}
+/** Written last. */
+export const erasureName = 'request.json'
+export const erasureSecretName = (suffix: string): string => `statements.json${suffix}`
+export const withdrawalName = 'withdrawn.json'
+export const withdrawalSecretName = (suffix: string): string => `reason.json${suffix}`
+export const erasureAppliedKey = (cluster: string, run: string): string =>
+  `${erasuresAppliedPrefix(cluster)}${run}.json`
+
+/** `20260301T020000Z-erasure-1f00a2c4`: there may be several in a second. */
+export const erasureIdOf = (atMs: number, random: Uint8Array): string =>
+  `${idTime(atMs)}-erasure-${Buffer.from(random.subarray(0, 4)).toString('hex')}`
+export const erasureRunOf = (atMs: number, random: Uint8Array): string =>
+  `${idTime(atMs)}-${Buffer.from(random.subarray(0, 4)).toString('hex')}`
+
 /** Of numbered objects: what expiries are about to remove. */
 export const expiriesFolder = (cluster: string): string => inCluster(cluster, 'expiries')
 

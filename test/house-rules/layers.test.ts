@@ -6,6 +6,7 @@ import { importsOf, sourceFiles, type SourceFile } from './sources.ts'
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   schedule: ['base'],
+  audit: ['base'],
   wal: ['base'],
   config: ['base', 'schedule'],
   cloud: ['base'],
@@ -17,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   repository: ['base', 'wal', 'pipeline', 'storage'],
   operations: [
     'base',
+    'audit',
     'schedule',
     'wal',
     'config',
@@ -29,11 +31,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'repository',
   ],
   control: ['base'],
-  agent: ['base', 'schedule', 'config', 'policy', 'control'],
+  sinks: ['base', 'cloud', 'config', 'policy'],
+  agent: ['base', 'schedule', 'config', 'policy', 'control', 'sinks'],
   cli: [
+    'sinks',
     'control',
     'agent',
     'base',
+    'audit',
     'schedule',
     'wal',
     'config',

@@ -4,7 +4,7 @@
  * HOLDFAST_UNDER_TEST names another launcher, for example that of an installed package; else this checkout is built.
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -40,7 +40,7 @@ export function startHoldfast(args: readonly string[], options: RunOptions = {})
     gid,
     cwd: options.cwd ?? '/',
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], ...options.environment },
+    env: { PATH: process.env['PATH'], XDG_STATE_HOME: stateHome(), ...options.environment },
   })
   const [out, err] = [collect(child.stdout), collect(child.stderr)]
   const ended = new Promise<Run>((resolve, reject) => {
@@ -59,6 +59,20 @@ export function startHoldfast(args: readonly string[], options: RunOptions = {})
     })
   })
   return { child, ended, kill: signal => void child.kill(signal) }
+}
+
+let state: string | undefined
+
+/** What the program keeps for its user stays within the tests of one file. */
+function stateHome(): string {
+  if (state !== undefined) return state
+  const { uid, gid } = serverUser()
+  const made = mkdtempSync(join(tmpdir(), 'holdfast-test-state-'))
+  chownSync(made, uid, gid)
+  process.once('exit', () => {
+    rmSync(made, { recursive: true, force: true })
+  })
+  return (state = made)
 }
 
 /** What went wrong, for the message of a failing test. */

@@ -53,6 +53,7 @@ const status = defineCommand({
 
 const run = defineCommand({
   words: ['agent', 'run'],
+  operation: { withoutHooks: true },
   summary: 'Start a job now, whatever its schedule says.',
   description:
     'The agent starts it, unless another of its kind runs. Waits until it has ended, and fails when it failed. What the ' +
@@ -74,6 +75,7 @@ const run = defineCommand({
 
 const reload = defineCommand({
   words: ['agent', 'reload'],
+  operation: { withoutHooks: true },
   summary: 'Have the agent load the configuration again, and hear whether it took it.',
   arguments: {},
   options: { socket },
@@ -91,6 +93,7 @@ const reload = defineCommand({
 
 const stop = defineCommand({
   words: ['agent', 'stop'],
+  operation: { withoutHooks: true },
   summary: 'Stop the agent: what runs is told to clean up, and ends.',
   arguments: {},
   options: { socket },

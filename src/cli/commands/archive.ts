@@ -12,6 +12,7 @@ export const archive = defineCommand({
     'WAL that makes it consistent, and copies it inside its repository to the storage class of the archive. Nothing is backed up ' +
     'again, no key is needed, and what is sealed stays sealed. What was archived stays when the original expires. Running it again ' +
     'has nothing to do, or goes on where it was cut off. With an ID, archives that one by hand.',
+  operation: { unless: ['dryRun'] },
   arguments: {
     what: optionalArgument(
       'RULE|ID',

@@ -13,6 +13,7 @@ export const backup = defineCommand({
     'the repository. The backup exists once this command says so, and not before. With `write: all` it is written to several ' +
     'repositories at once, and goes on as long as there is one. Exits with 61 when it is complete and pages of the source are ' +
     'corrupt, and with 37 when it is complete and not in all of those repositories.',
+  operation: {},
   arguments: {},
   options: {
     full: flag('A full backup (the default).'),

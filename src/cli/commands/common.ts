@@ -49,3 +49,9 @@ export const asOfOption = sourceOptions.asOf
 function asPastTime(text: string): number {
   return Math.floor(asTime(text) / 1000)
 }
+
+export const skipErasuresOption = value(
+  'REASON',
+  asText,
+  'Do not apply requests to forget a person (holdfast erase). The reason is written into the repository, and who gave it.',
+)

@@ -9,6 +9,7 @@ export const dumpFetch = defineCommand({
   description:
     'Gives the very bytes that pg_dump wrote: a file in the custom format, or, of a dump with several jobs, a new directory. Needs the ' +
     'secret key of an encrypted repository. Nothing is replaced, and what is not complete is not left behind.',
+  operation: { target: ['file'] },
   arguments: {
     id: argument(
       'ID',

@@ -14,6 +14,7 @@ export const dump = defineCommand({
     'local disk. The globals (roles, tablespaces, settings) are always dumped, too. Each database has a snapshot of its own, ' +
     'taken when its turn comes. With `write: all` it is written to several repositories at ' +
     'once, and goes on as long as there is one; exits with 37 when it is complete and not in all of them.',
+  operation: {},
   arguments: {
     databases: severalArguments('DATABASE', 'The databases; else all that allow connections.'),
   },

@@ -11,6 +11,7 @@ export const expire = defineCommand({
     'it does not know. --dry-run shows a calendar and a reason for each; without it, exactly that is done, after asking at a terminal. ' +
     'It also removes unfinished backups that nobody touched for a day, and finishes what an earlier run was cut off at. Needs no key, ' +
     'and the rights of a keeper. See docs/retention.md.',
+  operation: { unless: ['dryRun'] },
   arguments: {},
   options: {
     repository: value(

@@ -1,5 +1,5 @@
 /** `holdfast init` */
-import { defineCommand, flag, value } from '../command.ts'
+import { defineCommand, flag, secretValue, value } from '../command.ts'
 import { asChoice, asText } from '../usage.ts'
 
 export const init = defineCommand({
@@ -9,10 +9,11 @@ export const init = defineCommand({
     'Asks for what it needs, or takes it from the options. Makes only what is missing: with a configuration at hand it makes ' +
     'the repository and says what to set in PostgreSQL, and running it again is harmless. As root it gives what it makes to ' +
     'the user that PostgreSQL runs as.',
+  operation: { target: ['repository'] },
   arguments: {},
   options: {
     cluster: value('NAME', asText, 'The name of the cluster.'),
-    connection: value('TEXT', asText, 'How to reach the server, as libpq takes it.'),
+    connection: secretValue('TEXT', asText, 'How to reach the server, as libpq takes it.'),
     repository: value(
       'URL',
       asText,

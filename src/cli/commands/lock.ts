@@ -14,6 +14,7 @@ export const lock = defineCommand({
     'itself for as long as the rules of retention are sure to keep them, and what lies in their archives for as long as is noted there. ' +
     '`backup`, `dump`, `copy` and `archive` do this at their end; run it each day where none of them runs. Locks are never shortened. ' +
     'Without --repository: all that have `lock`.',
+  operation: { unless: ['dryRun'] },
   arguments: {},
   options: {
     repository: repositoryOption,

@@ -1,6 +1,6 @@
 /** `holdfast restore-dump` */
 import { limits } from '../../base/limits.ts'
-import { argument, defineCommand, flag, value, values } from '../command.ts'
+import { argument, defineCommand, flag, secretValue, value, values } from '../command.ts'
 import { asText, asWholeNumber } from '../usage.ts'
 import { sourceOptions, thawOption } from './common.ts'
 
@@ -11,6 +11,7 @@ export const restoreDump = defineCommand({
     "Restores beside whatever is there, in parallel and straight from the repository, with the server's own pg_restore; then compares " +
     'the rows of every table with what the dump recorded, and only then gives the database its name. However it ends, nothing half done ' +
     'is left. With several repositories, each object is read from the first that has it whole.',
+  operation: { unless: ['plan'], target: ['database'] },
   arguments: { id: argument('ID', 'The dump: its id, the beginning of it, or "latest".') },
   options: {
     database: value('NAME', asText, 'The database to make.'),
@@ -40,7 +41,7 @@ export const restoreDump = defineCommand({
       asWholeNumber(1, limits.workersMax),
       'So many tables, and then indexes, at the same time (else as many as workers).',
     ),
-    connection: value(
+    connection: secretValue(
       'STRING',
       asText,
       'The server to restore into (else that of the configuration). Others can read a command line: for one with a password use --connection-file, or the environment variable HOLDFAST_RESTORE_CONNECTION.',

@@ -12,6 +12,7 @@ export const restoreTable = defineCommand({
     'touched: the tables come into a schema of their own, with definition, rows, indexes, constraints, comments and privileges, and get to ' +
     'their place in one transaction. The scratch cluster is removed, whatever happens. Without a word on where they go, they come into the ' +
     'schema "restored".',
+  operation: { unless: ['plan'], target: ['into', 'database'] },
   arguments: {
     tables: severalArguments(
       'TABLE',

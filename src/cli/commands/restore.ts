@@ -15,7 +15,7 @@ import type { CommandContext } from '../context.ts'
 import type { layOut, LaidOut } from '../restore-setup.ts'
 import { workerCount } from '../workers.ts'
 import { formatLsn } from '../../wal/lsn.ts'
-import { sourceOptions, thawOption } from './common.ts'
+import { skipErasuresOption, sourceOptions, thawOption } from './common.ts'
 
 export const restore = defineCommand({
   words: ['restore'],
@@ -25,7 +25,10 @@ export const restore = defineCommand({
     'A point that can not be reached is refused before anything is written, with the nearest one that can. The restored ' +
     'server comes up with archiving off, unless it is said to replace the original. With several repositories, each object is ' +
     'read from the first that has it whole: what is damaged or out of reach in one is taken from the next, and reported. When one that ' +
-    'can not be read might lead further (a newer backup, more WAL), it asks; without a terminal it goes on only with --without NAME.',
+    'can not be read might lead further (a newer backup, more WAL), it asks; without a terminal it goes on only with --without NAME. ' +
+    'Requests to forget a person (holdfast erase) that are newer than the restored point are applied before anybody can connect: with ' +
+    '--start at once, on a socket that nobody else reaches; without it the directory lets nobody in until `holdfast erase apply`.',
+  operation: { unless: ['plan'], target: ['targetDir', 'asInstance'] },
   arguments: {},
   options: {
     targetDir: value('DIR', asText, 'The data directory to write.'),
@@ -60,6 +63,7 @@ export const restore = defineCommand({
     standby: flag('Bring it up as a standby (standby.signal), which goes on following.'),
     asReplacement: flag('The restored server takes the place of the original: archiving stays on.'),
     thaw: thawOption,
+    skipErasures: skipErasuresOption,
     yes: flag('Do not ask whether what is in the directory may be deleted.'),
     ...sourceOptions,
   },
@@ -96,17 +100,19 @@ export const restore = defineCommand({
       { layOut },
       { closedLine, planListing, planRecord, restoreListing, startedRecord, unsureFault },
       { restore: carryOut },
-      { startRestored },
+      { startAsGiven },
       { mustThaw },
+      { noteSkipped },
     ] = await Promise.all([
       import('../restore-setup.ts'),
       import('../describe-restore.ts'),
       import('../../operations/restore/restore.ts'),
-      import('../../operations/restore/start.ts'),
+      import('../start-restored.ts'),
       import('../describe-thaw.ts'),
+      import('../erasures.ts'),
     ])
     const { config } = await context.config()
-    const { output, log, signal, world, progress } = context
+    const { output, log, signal } = context
     let laidOut = await layOut(context, given)
     for (const source of laidOut.closed) output.warn(closedLine(source))
     if (given.plan) {
@@ -122,16 +128,16 @@ export const restore = defineCommand({
       throw unsureFault(mayLeadFurther, formatLsn(layout.plan.stop.lsn))
     await confirm(context, given.yes, layout.use !== 'fresh' || mayLeadFurther.length > 0)
     if (thawPlan) await (await import('../../operations/thaw/thaw.ts')).thaw(context, thawPlan, signal)
+    const from = { operation: 'restore', from: layout.record.id } as const
+    if (!given.standby) await noteSkipped(context, laidOut.erasures, from)
     const report = laidOut.snapshot
       ? await bringBack(context, laidOut, laidOut.snapshot)
       : await carryOut({ ...deps, log }, { layout, recovery, workers: workerCount(config.workers) }, signal)
-    const { environment } = context.terminal
-    const places = { binDirectory: config.postgres.binDirectory, path: environment['PATH'] }
-    const request = { layout, standby: given.standby, pauses: given.action === 'pause' }
-    const started = given.start
-      ? await startRestored({ world, progress, environment, places }, request, signal)
-      : undefined
-    output.result({ plan, result: report, ...startedRecord(started) }, () => restoreListing(report, started))
+    const started = given.start ? await startAsGiven(context, laidOut, given) : undefined
+    const closed = laidOut.isClosed && (started?.isClosed ?? true)
+    output.result({ plan, result: report, closed, ...startedRecord(started) }, () =>
+      restoreListing(report, started, laidOut),
+    )
     return undefined
   },
 })

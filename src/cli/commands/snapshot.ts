@@ -14,6 +14,7 @@ export const snapshot = defineCommand({
     'and the record; the data stay where the provider keeps its snapshots (section `snapshots` of the configuration). When one ' +
     'volume fails, the snapshots of the others are removed. What a killed run left is removed by the next one. Of a managed server ' +
     '(aws-rds, gcp-cloudsql) the vendor makes a snapshot of the whole server, on which no WAL is replayed.',
+  operation: {},
   arguments: {},
   options: {
     label: value('TEXT', asText, 'A note to find it by.'),

@@ -8,6 +8,7 @@ export const walFetchAhead = defineCommand({
   words: ['wal', 'fetch-ahead'],
   hidden: true,
   summary: 'Fetch the next segments while a server replays. Started by `wal get`; ends by itself.',
+  operation: { forSegments: true },
   arguments: { folder: argument('FOLDER', 'Where to put them.') },
   options: { ...sourceOptions, archives: archivesOption },
   examples: [],

@@ -13,6 +13,7 @@ export const walFind = defineCommand({
     'full backup on, then from the one before it, until something is found that took the table away. With --between it lists what was ' +
     'committed between two times: DDL, and how much WAL each transaction wrote. Names come from the catalogues in the backup, so the table, ' +
     'its database and its server may be gone. What PostgreSQL has not archived yet is not seen.',
+  operation: {},
   arguments: {
     until: optionalArgument('T2', 'The end of --between.'),
   },

@@ -14,6 +14,7 @@ export const walGet = defineCommand({
     'Exits with 0 when the file is in place, with 1 when it exists in none of the repositories, and with 126 when that could ' +
     'not be told (storage not reached, file damaged, wrong key): PostgreSQL then stops instead of promoting too early. With ' +
     'several repositories the file comes from the first that has it whole; one that is lost for good is left out with --without.',
+  operation: { forSegments: true },
   arguments: {
     name: argument('NAME', 'The file, as PostgreSQL gives it in %f.'),
     destination: argument('DEST', 'Where to put it, as PostgreSQL gives it in %p.'),

@@ -5,6 +5,7 @@ export const walPushAhead = defineCommand({
   words: ['wal', 'push-ahead'],
   hidden: true,
   summary: 'Push the WAL files that wait, before PostgreSQL asks. Started by `wal push`; ends by itself.',
+  operation: { forSegments: true },
   arguments: { folder: argument('FOLDER', 'The pg_wal of the server.') },
   options: {},
   examples: [],

@@ -11,6 +11,7 @@ export const walPush = defineCommand({
     'Exits with 0 only when the file is durable in as many repositories as `wal.durable_in` says. Pushing the same file ' +
     'again succeeds; another file of the same name is refused, and so is the WAL of another cluster. When more files wait, ' +
     'a helper process pushes them before PostgreSQL asks (`wal.push_ahead`).',
+  operation: { forSegments: true },
   arguments: { path: argument('PATH', 'The file, as PostgreSQL gives it in %p.') },
   options: { repository: repositoryOption },
   examples: [

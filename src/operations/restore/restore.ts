@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { Fault, errnoOf, messageOf } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
 import { decodeStream } from '../../pipeline/codec.ts'
+import { closedHba, closedHbaName } from '../../postgres/closed-server.ts'
 import { controlFilePath } from '../../postgres/data-directory/exclusions.ts'
 import { recoveryFiles, type RecoverySettings } from '../../postgres/recovery-settings.ts'
 import type { ManifestFile } from '../../repository/format/manifest.ts'
@@ -173,10 +174,12 @@ export async function writeRecovery(
     throw unwritable(directory, error)
   })
   const files = recoveryFiles(existing, recovery, `backup ${record.id}`)
+  const closed = recovery.closedIn === undefined ? [] : [closedHbaName]
+  for (const name of closed) await writeFile(layout, name, [Buffer.from(closedHba())])
   await writeFile(layout, 'postgresql.auto.conf', [Buffer.from(files.autoConf)])
   await rm(join(directory, files.otherSignal), { force: true })
   await writeFile(layout, files.signal, [])
-  return ['postgresql.auto.conf', files.signal]
+  return ['postgresql.auto.conf', files.signal, ...closed]
 }
 
 async function removeOthers(

@@ -15,6 +15,7 @@ import {
   type LocalServer,
   type LocalServerOptions,
 } from '../../postgres/local-server/local-server.ts'
+import { openToAll } from '../../postgres/closed-server.ts'
 import type { Environment } from '../../postgres/connection-string.ts'
 import { findServer, type ToolPlaces } from '../../postgres/tools.ts'
 import { formatLsn } from '../../wal/lsn.ts'
@@ -33,6 +34,8 @@ export interface StartRequest {
   readonly standby: boolean
   /** The server stays in recovery at its target, and answers reads. */
   readonly pauses: boolean
+  /** Done when it has been promoted and only we can connect; the server is stopped, and stays closed, when it fails. */
+  readonly beforeOpening?: ((server: LocalServer, signal: AbortSignal) => Promise<void>) | undefined
 }
 
 export interface StartedServer extends RecoveryOutcome {
@@ -42,6 +45,8 @@ export interface StartedServer extends RecoveryOutcome {
   readonly logFile: string
   /** The place that its configuration names was in use, so it is reachable only at `connectionString`. */
   readonly isPrivate: boolean
+  /** It did not get as far as to be opened: only the owner of its files can connect, until `holdfast erase apply`. */
+  readonly isClosed: boolean
 }
 
 /** The server goes on when this returns. SERVER_START when it fails, or stops before the point that was planned. */
@@ -60,20 +65,62 @@ export async function startRestored(
     environment: deps.environment,
   }
   deps.progress.phase('replaying WAL', layout.plan.wal.rawBytes)
-  if (!(await hasConfiguration(layout.directory))) {
+  const replayed = request.beforeOpening
+    ? await replayClosed(deps, request, request.beforeOpening, options, signal)
+    : undefined
+  if (replayed && replayed.state !== 'promoted') return replayed
+  if (replayed) deps.progress.phase('opening the server')
+  const started = await startOpen(deps, request, options, signal)
+  // What the second start says of recovery is nothing: it was over.
+  return replayed
+    ? { ...started, lsn: replayed.lsn, time: replayed.time, timeline: replayed.timeline, stop: replayed.stop }
+    : started
+}
+
+type CommonOptions = Omit<LocalServerOptions, 'reach'>
+
+/** Reachable by us alone from its first moment on. */
+async function replayClosed(
+  deps: StartDeps,
+  request: StartRequest,
+  work: NonNullable<StartRequest['beforeOpening']>,
+  options: CommonOptions,
+  signal: AbortSignal,
+): Promise<StartedServer> {
+  const finish = async (server: LocalServer, outcome: RecoveryOutcome): Promise<boolean> => {
+    if (outcome.state !== 'promoted') return outcome.state !== 'shut down'
+    await work(server, signal)
+    await server.stop()
+    await openToAll(options.dataDirectory)
+    return false
+  }
+  const alone = { ...options, archives: true, reach: 'private' } as const
+  const started = await run(deps, request, alone, { finish, signal })
+  return { ...started, isClosed: true }
+}
+
+async function startOpen(
+  deps: StartDeps,
+  request: StartRequest,
+  options: CommonOptions,
+  signal: AbortSignal,
+): Promise<StartedServer> {
+  const finish = (_: LocalServer, { state }: RecoveryOutcome): Promise<boolean> =>
+    Promise.resolve(state !== 'shut down')
+  if (!(await hasConfiguration(options.dataDirectory))) {
     deps.progress.note(
       'the original keeps postgresql.conf outside of its data directory, so it is not in the backup; this server gets a private socket',
     )
-    return run(deps, request, { ...options, reach: 'private' }, signal)
+    return run(deps, request, { ...options, reach: 'private' }, { finish, signal })
   }
   try {
-    return await run(deps, request, { ...options, reach: 'configured' }, signal)
+    return await run(deps, request, { ...options, reach: 'configured' }, { finish, signal })
   } catch (error) {
     if (!isFault(error, 'SERVER_START') || !isPlaceTaken(error.message)) throw error
     deps.progress.note(
       'the port or socket of its configuration is in use by another server; this one gets a private socket',
     )
-    return await run(deps, request, { ...options, reach: 'private' }, signal)
+    return await run(deps, request, { ...options, reach: 'private' }, { finish, signal })
   }
 }
 
@@ -88,11 +135,17 @@ async function hasConfiguration(directory: string): Promise<boolean> {
   )
 }
 
+interface Ending {
+  /** Whether the server goes on when we are done with it. */
+  readonly finish: (server: LocalServer, outcome: RecoveryOutcome) => Promise<boolean>
+  readonly signal: AbortSignal
+}
+
 async function run(
   { world, progress }: StartDeps,
   { layout, standby }: StartRequest,
   options: LocalServerOptions,
-  signal: AbortSignal,
+  { finish, signal }: Ending,
 ): Promise<StartedServer> {
   await using server = await startLocalServer(options, world, signal)
   let filesTold = 0
@@ -112,13 +165,16 @@ async function run(
     signal,
   )
   if (!standby) assertReached(outcome, layout.plan.stop, server)
-  if (outcome.state !== 'shut down') server.release()
+  const goesOn = await finish(server, outcome)
+  const connectionString = goesOn ? await server.connectionString() : undefined
+  if (goesOn) server.release()
   return {
     ...outcome,
-    pid: outcome.state === 'shut down' ? undefined : server.pid,
-    connectionString: outcome.state === 'shut down' ? undefined : await server.connectionString(),
+    pid: goesOn ? server.pid : undefined,
+    connectionString,
     logFile: server.logFile,
     isPrivate: options.reach === 'private',
+    isClosed: false,
   }
 }
 
@@ -146,7 +202,7 @@ export function assertReached(outcome: RecoveryOutcome, stop: StoppingPoint, { l
 }
 
 /** Beside the data directory, not in it; in the temporary folder where the path of a socket would be too long. */
-async function runDirectoryFor(directory: string): Promise<string> {
+export async function runDirectoryFor(directory: string): Promise<string> {
   const beside = join(dirname(directory), `${basename(directory)}.holdfast`)
   if (Buffer.byteLength(beside) < 80) {
     await rm(join(beside, 'server.log'), { force: true })

@@ -15,6 +15,10 @@ import {
   dumpCommitName,
   dumpContentsName,
   dumpFolder,
+  erasureAppliedKey,
+  erasureKey,
+  erasureName,
+  erasureSecretName,
   globalsName,
   keptKey,
   leaseFolder,
@@ -24,6 +28,8 @@ import {
   probePrefix,
   repositoryKey,
   walKey,
+  withdrawalName,
+  withdrawalSecretName,
 } from '../../repository/layout.ts'
 import { packName } from '../../repository/packs/pack-name.ts'
 import { bucketPlaceOf } from './bucket-place.ts'
@@ -31,6 +37,7 @@ import { placesOf } from './places.ts'
 
 const folder = backupFolder('gathr', '20260301T020000Z-full')
 const dump = dumpFolder('gathr', '20260301T020000Z-dump')
+const erasure = '20260301T020000Z-erasure-1f00a2c4'
 const keys = {
   repository: repositoryKey,
   cluster: clusterKey('gathr'),
@@ -51,6 +58,11 @@ const keys = {
   globals: `${dump}/${globalsName('.zst.age')}`,
   contents: `${dump}/${dumpContentsName(1, '.zst')}`,
   rows: `${dump}/${customDumpName(1, '.zst.age')}`,
+  request: erasureKey('gathr', erasure, erasureName),
+  sealed: erasureKey('gathr', erasure, erasureSecretName('.zst.age')),
+  withdrawn: erasureKey('gathr', erasure, withdrawalName),
+  reason: erasureKey('gathr', erasure, withdrawalSecretName('.zst')),
+  applied: erasureAppliedKey('gathr', '20260301T020000Z-1f00a2c4'),
 }
 
 test.each<[Place, string]>([
@@ -67,10 +79,14 @@ test.each<[Place, string]>([
   ['histories', 'history'],
   ['leases', 'lease'],
   ['locks', 'lock'],
+  ['erasures', 'request sealed withdrawn reason applied'],
+  ['erasureRecords', 'request withdrawn applied'],
+  ['erasureSecrets', 'sealed reason'],
+  ['applied', 'applied'],
   ['probes', 'probe'],
   [
     'everything',
-    'cluster commit awaiting manifest postgresManifest pack segment history lease index dumpIndex lock probe kept dump globals contents rows',
+    'cluster commit awaiting manifest postgresManifest pack segment history lease index dumpIndex lock probe kept dump globals contents rows request sealed withdrawn reason applied',
   ],
 ])('%s are these keys, and no others', (place, expected) => {
   const patterns = placesOf('gathr')[place]

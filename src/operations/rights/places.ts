@@ -10,6 +10,11 @@ import {
   dumpCatalogFolder,
   dumpCommitName,
   dumpsPrefix,
+  erasureName,
+  erasureRequestsPrefix,
+  erasuresAppliedPrefix,
+  erasuresPrefix,
+  erasureSecretName,
   expiriesFolder,
   holdsPrefix,
   leaseFolder,
@@ -18,6 +23,8 @@ import {
   probePrefix,
   repositoryKey,
   walPrefix,
+  withdrawalName,
+  withdrawalSecretName,
 } from '../../repository/layout.ts'
 
 export function placesOf(cluster: string): RepositoryPlaces {
@@ -25,6 +32,8 @@ export function placesOf(cluster: string): RepositoryPlaces {
   const wal = walPrefix(cluster)
   const { lies } = archiveOf(cluster)
   const archived = `${lies}backups/*`
+  const requests = erasureRequestsPrefix(cluster)
+  const applied = erasuresAppliedPrefix(cluster)
   return {
     identity: [repositoryKey, clusterKey(cluster)],
     records: [
@@ -58,6 +67,10 @@ export function placesOf(cluster: string): RepositoryPlaces {
     leases: [`${leaseFolder(cluster, '*').slice(0, -1)}**`, `${lies}leases/**`],
     locks: [locksFolder(cluster), `${lies}locks`].map(folder => `${folder}/**`),
     holds: [holdsPrefix(cluster), `${lies}holds/`].map(prefix => `${prefix}**`),
+    erasures: [`${erasuresPrefix(cluster)}**`],
+    erasureRecords: [`${requests}*/${erasureName}`, `${requests}*/${withdrawalName}`, `${applied}**`],
+    erasureSecrets: [erasureSecretName, withdrawalSecretName].map(name => `${requests}*/${name('.*')}`),
+    applied: [`${applied}**`],
     expiries: [expiriesFolder(cluster), `${lies}expiries`].map(folder => `${folder}/**`),
     probes: [`${probePrefix(cluster)}**`],
     // The driver's own; parts of our keys never begin with a dot.

@@ -33,6 +33,10 @@ const place: BucketPlace = {
     leases: ['gathr/leases/**'],
     locks: ['gathr/locks/**'],
     holds: ['gathr/holds/**'],
+    erasures: ['gathr/erasures/**'],
+    erasureRecords: ['gathr/erasures/requests/*/request.json', 'gathr/erasures/applied/**'],
+    erasureSecrets: ['gathr/erasures/requests/*/statements.json.*'],
+    applied: ['gathr/erasures/applied/**'],
     expiries: ['gathr/expiries/**'],
     probes: ['gathr/probes/**'],
     claims: ['.claims/**'],
@@ -82,6 +86,9 @@ const keys = {
   dumped: 'pg/gathr/dumps/20260301T020000Z-dump/parts/00001.dump.zst.age',
   archivedRecord: 'pg/gathr/archive/backups/20260301T020000Z-full/backup.json',
   archivedPack: 'pg/gathr/archive/backups/20260301T020000Z-full/data/00001.tar.zst.age',
+  request: 'pg/gathr/erasures/requests/20260301T020000Z-erasure-1f00a2c4/request.json',
+  requestSealed: 'pg/gathr/erasures/requests/20260301T020000Z-erasure-1f00a2c4/statements.json.zst.age',
+  applied: 'pg/gathr/erasures/applied/20260301T020000Z-1f00a2c4.json',
   foreign: 'pg/other/backups/20260301T020000Z-full/backup.json',
   outside: 'elsewhere/file',
 }
@@ -89,24 +96,28 @@ const keys = {
 describe('of the keys of a repository', () => {
   const table: Readonly<Record<Role, Readonly<Record<'get' | 'put' | 'delete', string>>>> = {
     writer: {
-      get: 'identity record wal history lease index probe claim dumpRecord archivedRecord',
-      put: 'identity record pack manifest wal history lease index probe claim dumpRecord dumped',
+      get: 'identity record wal history lease index probe claim dumpRecord archivedRecord request applied',
+      put: 'identity record pack manifest wal history lease index probe claim dumpRecord dumped request requestSealed applied',
       delete: '',
     },
     restorer: {
-      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack',
-      put: '',
+      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack request requestSealed applied',
+      put: 'claim applied',
       delete: '',
     },
     keeper: {
-      get: 'identity record wal history lease index probe dumpRecord archivedRecord',
+      get: 'identity record wal history lease index probe dumpRecord archivedRecord request applied',
       put: 'lease index probe claim',
       delete:
         'record pack manifest wal history lease index probe claim dumpRecord dumped archivedRecord archivedPack',
     },
-    auditor: { get: 'identity record history lease index dumpRecord archivedRecord', put: '', delete: '' },
+    auditor: {
+      get: 'identity record history lease index dumpRecord archivedRecord request applied',
+      put: '',
+      delete: '',
+    },
     archivist: {
-      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack',
+      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack request requestSealed applied',
       put: 'claim archivedRecord archivedPack',
       delete: '',
     },
@@ -143,10 +154,10 @@ describe('of the keys of a repository', () => {
           Resource.some(pattern => like(`arn:aws:s3:::vault/${key}`, pattern)),
       )
     const unread = {
-      writer: 'pack manifest dumped archivedPack',
+      writer: 'pack manifest dumped archivedPack requestSealed',
       restorer: '',
-      keeper: 'pack manifest dumped archivedPack',
-      auditor: 'pack manifest wal dumped archivedPack',
+      keeper: 'pack manifest dumped archivedPack requestSealed',
+      auditor: 'pack manifest wal dumped archivedPack requestSealed',
       archivist: '',
     }
     for (const action of ['s3:GetObject', 's3:GetObjectVersion'])
@@ -207,7 +218,7 @@ describe('an identity policy', () => {
     ['arn:aws:kms:eu-central-1:1:key/x', 'arn:aws:kms:eu-central-1:1:key/x'],
     ['alias/backups', 'arn:aws:kms:eu-central-1:*:key/*'],
   ])('gives the use of the key %s through S3 alone', (keyId, resource) => {
-    const key = statementsOf('restorer', { serverSideEncryption: { kind: 'kms', keyId } }).find(
+    const key = statementsOf('auditor', { serverSideEncryption: { kind: 'kms', keyId } }).find(
       ({ Sid }) => Sid === 'HoldfastKey',
     )
     expect(key).toMatchObject({ Action: ['kms:Decrypt'], Resource: [resource] })
@@ -302,7 +313,7 @@ describe('Azure', () => {
   test('has data actions for each role', () => {
     expect(Object.fromEntries(roles.map(role => [role, actionsOf(role)]))).toEqual({
       writer: ['read', 'add/action', 'write'],
-      restorer: ['read'],
+      restorer: ['read', 'add/action', 'write'],
       keeper: ['read', 'add/action', 'write', 'delete'],
       auditor: ['read'],
       archivist: ['read', 'add/action', 'write'],

@@ -34,6 +34,12 @@ export const places = [
   /** Notes of what is locked until when. */
   'locks',
   'holds',
+  /** Requests to forget a person: their records, and what lies sealed beside them. */
+  'erasures',
+  'erasureRecords',
+  'erasureSecrets',
+  /** What restores did with them. */
+  'applied',
   /** Notes of what an expiry is about to remove. */
   'expiries',
   'probes',
@@ -59,23 +65,56 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
   writer: {
     doc: 'The database host: it puts backups and WAL, and neither reads them back nor deletes anything.',
     // The heads of WAL are compared when a segment is pushed twice; no vendor gives the right to a head alone.
-    read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'probes', 'claims'],
-    write: ['identity', 'backups', 'index', 'dumps', 'wal', 'leases', 'locks', 'probes', 'claims'],
+    read: [
+      'identity',
+      'records',
+      'index',
+      'wal',
+      'leases',
+      'locks',
+      'holds',
+      'erasureRecords',
+      'probes',
+      'claims',
+    ],
+    write: [
+      'identity',
+      'backups',
+      'index',
+      'dumps',
+      'wal',
+      'leases',
+      'locks',
+      'erasures',
+      'probes',
+      'claims',
+    ],
     delete: [],
     readsOlderVersions: false,
     locks: true,
   },
   restorer: {
-    doc: 'Where restores, drills and verification run: it reads everything, and writes nothing.',
+    doc: 'Where restores, drills and verification run: it reads everything, and writes only whom it made the restored forget.',
     read: ['identity', 'everything'],
-    write: [],
+    write: ['applied', 'claims'],
     delete: [],
     readsOlderVersions: true,
     locks: false,
   },
   keeper: {
     doc: 'Who expires backups: it reads records, deletes what retention lets go, and extends locks.',
-    read: ['identity', 'records', 'index', 'wal', 'leases', 'locks', 'holds', 'expiries', 'probes'],
+    read: [
+      'identity',
+      'records',
+      'index',
+      'wal',
+      'leases',
+      'locks',
+      'holds',
+      'erasureRecords',
+      'expiries',
+      'probes',
+    ],
     write: ['index', 'leases', 'locks', 'holds', 'expiries', 'probes', 'claims'],
     // Holds are not deleted: who held and released what stays written.
     delete: [
@@ -95,7 +134,7 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
   },
   auditor: {
     doc: 'Monitoring and people who look: it lists, and reads records, never data.',
-    read: ['identity', 'records', 'index', 'histories', 'leases', 'locks', 'holds'],
+    read: ['identity', 'records', 'index', 'histories', 'leases', 'locks', 'holds', 'erasureRecords'],
     write: [],
     delete: [],
     readsOlderVersions: false,
@@ -112,7 +151,13 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
 }
 
 /** What holds the data of a cluster, and is not read by who does not need it. */
-export const dataPlaces = ['packs', 'manifests', 'dumped', 'segments'] as const satisfies readonly Place[]
+export const dataPlaces = [
+  'packs',
+  'manifests',
+  'dumped',
+  'segments',
+  'erasureSecrets',
+] as const satisfies readonly Place[]
 
 /** Said as well, and not only left out: on some servers who wrote an object may read it, unless that is denied. */
 export function unreadOf(role: Role): readonly Place[] {

@@ -31,6 +31,8 @@ export interface LocalServerOptions {
    * because the original had higher settings.
    */
   readonly hotStandby: boolean
+  /** A private server archives nothing, unless it is to be opened: then as configured, for its timeline's history may be needed. */
+  readonly archives?: boolean | undefined
   /** Win over everything else. */
   readonly settings?: Settings | undefined
   /** The role and database for `connectionString`. */
@@ -96,9 +98,13 @@ const privatePort = 5432
 
 function privateSettingsIn(
   socketDirectory: string,
-  { runDirectory, programs }: LocalServerOptions,
+  { runDirectory, programs, archives = false }: LocalServerOptions,
 ): Settings {
-  return privateSettings({ socketDirectory, port: privatePort }, generatedFiles(runDirectory), programs.major)
+  const listening = { socketDirectory, port: privatePort }
+  return {
+    ...privateSettings(listening, generatedFiles(runDirectory), programs.major),
+    ...(archives ? {} : { archive_mode: 'off' }),
+  }
 }
 
 class RunningServer implements LocalServer {

@@ -42,7 +42,6 @@ export function privateSettings(
     hba_file: generated.hba,
     ident_file: generated.ident,
     ssl: 'off',
-    archive_mode: 'off',
     // Its commits would wait for standbys that it does not have, and its subscriptions would take from the original's.
     synchronous_standby_names: '',
     max_logical_replication_workers: 0,

@@ -20,6 +20,14 @@ import {
 } from './cluster-record.ts'
 import { encodeDrillRecord, encodeDrillReport, parseDrillRecord, parseDrillReport } from './drill-json.ts'
 import { encodeDumpRecord, parseDumpRecord } from './dump-json.ts'
+import {
+  appliedCodec,
+  erasureCodec,
+  erasureSecretCodec,
+  withdrawalCodec,
+  withdrawalSecretCodec,
+  type RecordCodec,
+} from './erasure-record.ts'
 import { encodeExpiryNote, parseExpiryNote } from './expiry-note.ts'
 import { encodeHoldRecord, parseHoldRecord } from './hold-record.ts'
 import { encodeKeptRecord, parseKeptRecord } from './kept-record.ts'
@@ -29,6 +37,10 @@ import { encodeLockNote, parseLockNote } from './lock-note.ts'
 
 const vector = (name: string): Buffer =>
   readFileSync(new URL(`../../../test/vectors/records/${name}`, import.meta.url))
+const through =
+  <T>(codec: RecordCodec<T>) =>
+  (bytes: Uint8Array): Uint8Array =>
+    codec.encode(codec.parse(bytes, 'a record'))
 const roundTrip = {
   backup: (bytes: Uint8Array) => encodeBackupRecord(parseBackupRecord(bytes, 'backup.json')),
   dump: (bytes: Uint8Array) => encodeDumpRecord(parseDumpRecord(bytes, 'dump.json')),
@@ -46,6 +58,11 @@ const roundTrip = {
   locks: (bytes: Uint8Array) => encodeLockNote(parseLockNote(bytes, 'a note')),
   hold: (bytes: Uint8Array) => encodeHoldRecord(parseHoldRecord(bytes, 'a hold')),
   expiry: (bytes: Uint8Array) => encodeExpiryNote(parseExpiryNote(bytes, 'a note')),
+  erasure: through(erasureCodec),
+  'erasure-statements': through(erasureSecretCodec),
+  withdrawal: through(withdrawalCodec),
+  'withdrawal-reason': through(withdrawalSecretCodec),
+  'erasures-applied': through(appliedCodec),
 }
 type RecordName = keyof typeof roundTrip
 const names: readonly RecordName[] = [
@@ -65,6 +82,11 @@ const names: readonly RecordName[] = [
   'drill',
   'drill-report',
   'drill-catalog',
+  'erasure',
+  'erasure-statements',
+  'withdrawal',
+  'withdrawal-reason',
+  'erasures-applied',
 ]
 
 /** Fields that may be absent: earlier versions did not write them, or they are added last. */

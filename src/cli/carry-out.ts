@@ -1,0 +1,108 @@
+/**
+ * The one place through which every command goes: an operation is entered in the audit trail when it begins and when it
+ * ends, whatever its end. A command that only looks is entered when it used a secret key, or was refused something.
+ */
+import type { KeyUse, Result, What } from '../audit/entry.ts'
+import { isFault, messageOf } from '../base/fault.ts'
+import { hideSecrets } from '../base/hide-secrets.ts'
+import { limits } from '../base/limits.ts'
+import { toolName } from '../base/version.ts'
+import type { Command } from './command.ts'
+import type { CommandContext } from './context.ts'
+import { bytesIn, cut, idsGiven, idsIn, isOperation, shownWords, targetOf } from './operation-facts.ts'
+import { digestOfConfig, openTrail, type Trail } from './trail.ts'
+import { watchContext, type Watched } from './watch-context.ts'
+
+export interface CommandRun {
+  readonly command: Command
+  readonly given: Readonly<Record<string, unknown>>
+  /** The command line as it was given. */
+  readonly words: readonly string[]
+  /** Tells of a failure, and says which exit status it is. */
+  readonly failed: (error: unknown) => number
+}
+
+export async function carryOut(run: CommandRun, context: CommandContext): Promise<number> {
+  const { command, given } = run
+  const verb = command.words.join(' ')
+  // Without a configuration there is no trail: the command says so itself, or makes one.
+  const startedMs = context.world.clock.now()
+  const opening = async (): Promise<Trail | undefined> =>
+    openTrail(context, verb, startedMs).catch(() => undefined)
+  const isEntered = isOperation(command, given)
+  let trail = isEntered ? await opening() : undefined
+  const watched = watchContext(context, async (about, facts) =>
+    (trail ??= await opening())?.note(about, facts),
+  )
+  let outcome: Outcome
+  try {
+    await trail?.begin(await whatOf(run, context, watched))
+    outcome = { exit: (await command.run(watched.context, given)) ?? 0 }
+  } catch (error) {
+    outcome = { exit: run.failed(error), error }
+  }
+  if (isEntered || isWorthEntering(outcome, watched)) {
+    trail ??= await opening()
+    if (trail)
+      await trail.end(await whatOf(run, context, watched), resultOf(outcome, watched), await keysOf(watched))
+  }
+  return outcome.exit
+}
+
+interface Outcome {
+  readonly exit: number
+  readonly error?: unknown
+}
+
+/** Outages are left out: monitors look every minute. So are wrong words. */
+function isWorthEntering({ error }: Outcome, { identities }: Watched): boolean {
+  if (identities.size > 0) return true
+  if (error === undefined) return false
+  if (!isFault(error)) return true
+  return !error.retry && !isFault(error, 'USAGE', 'CONFIG_MISSING', 'CONFIG_INVALID', 'INTERRUPTED')
+}
+
+async function whatOf(run: CommandRun, context: CommandContext, watched: Watched): Promise<What> {
+  const { command, given, words } = run
+  const loaded = await context.config()
+  const ids = [...new Set([...idsIn(watched.results), ...idsGiven(given).filter(isWhole)])]
+  const target = targetOf(command, given)
+  const configSha256 = await digestOfConfig(loaded)
+  return {
+    verb: command.words.join(' '),
+    words: [...shownWords(words, command)],
+    cluster: loaded.config.cluster,
+    repositories: [...watched.repositories].toSorted(),
+    ids: ids.slice(0, limits.auditIdsMax),
+    ...(ids.length > limits.auditIdsMax ? { idsMore: ids.length - limits.auditIdsMax } : {}),
+    ...(target === undefined ? {} : { target }),
+    ...(configSha256 === undefined ? {} : { configSha256 }),
+    tool: toolName,
+  }
+}
+
+/** Of a beginning of an id, or `latest`, the result says which one it was. */
+const isWhole = (id: string): boolean => /^\d{8}T\d{6}Z-[a-z]+$/.test(id)
+
+function resultOf({ exit, error }: Outcome, { results }: Watched): Result {
+  const bytes = bytesIn(results)
+  return {
+    state: exit === 0 ? 'done' : 'failed',
+    exit,
+    ...(error === undefined
+      ? {}
+      : { code: isFault(error) ? error.code : 'FAILED', message: cut(hideSecrets(messageOf(error))) }),
+    ...(bytes === undefined ? {} : { bytes }),
+  }
+}
+
+async function keysOf({ identities }: Watched): Promise<readonly KeyUse[]> {
+  if (identities.size === 0) return []
+  const { recipientOf } = await import('../pipeline/age.ts')
+  const uses: KeyUse[] = []
+  for (const [repository, keys] of identities) {
+    const publicKeys = await Promise.all(keys.map(key => recipientOf(key).catch(() => 'unknown')))
+    uses.push({ repository, publicKeys })
+  }
+  return uses
+}
