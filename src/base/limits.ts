@@ -332,15 +332,6 @@ export const limits = {
   recoveryStallMsMax: 1 * hour,
   recoveryPollMs: 100,
   toolMsMax: 5 * minute,
-  /** Of each answer of a drill: so many lines, each so long. */
-  drillEvidenceLinesMax: 50,
-  drillEvidenceCharsMax: 500,
-  /** Tables whose rows a report tells; more are counted and not told one by one. */
-  drillRowCountsMax: 10_000,
-  /** Of one database, so many relations are looked at by one question, taken by chance. */
-  drillRelationsMax: 200_000,
-  /** Relations of a catalogue are read in pages of so many. */
-  drillCataloguePage: 10_000,
   /** What works in scratch space that is thrown away has so long to end by itself, and is looked at so often. */
   scratchEndMsMax: 30 * second,
   scratchEndPollMs: 50,

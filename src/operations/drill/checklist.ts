@@ -3,6 +3,7 @@ import { isFault, messageOf } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Clock } from '../../base/world.ts'
 import type { DrillQuestion } from '../../repository/format/drill-record.ts'
+import { drillLimits } from './drill-limits.ts'
 
 export type Answer = Pick<DrillQuestion, 'state' | 'evidence' | 'reason'>
 
@@ -61,8 +62,8 @@ export class Checklist {
 }
 
 function within({ state, evidence, reason }: Answer): Answer {
-  const more = evidence.length - limits.drillEvidenceLinesMax
-  const lines = evidence.slice(0, limits.drillEvidenceLinesMax).map(short)
+  const more = evidence.length - drillLimits.evidenceLinesMax
+  const lines = evidence.slice(0, drillLimits.evidenceLinesMax).map(short)
   return {
     state,
     evidence: more > 0 ? [...lines, `and ${String(more)} more`] : lines,
@@ -71,7 +72,7 @@ function within({ state, evidence, reason }: Answer): Answer {
 }
 
 const short = (text: string): string =>
-  text.length > limits.drillEvidenceCharsMax ? `${text.slice(0, limits.drillEvidenceCharsMax)}…` : text
+  text.length > drillLimits.evidenceCharsMax ? `${text.slice(0, drillLimits.evidenceCharsMax)}…` : text
 
 /** In a few words what an error says, for evidence. */
 export function inShort(error: unknown): string {

@@ -6,6 +6,7 @@ import { failed, inShort, notAsked, ok, type Answer } from '../checklist.ts'
 import { byChance, describeWalk, walkRelations, type Asking, type Relation } from './asking.ts'
 import { withExtension } from './extension.ts'
 import { isHere, notInstalled } from './visibility.ts'
+import { drillLimits } from '../drill-limits.ts'
 
 /** Of one table, so many are told. */
 const corruptionsToldMax = 5
@@ -38,7 +39,7 @@ export async function askAmcheck(asking: Asking, signal: AbortSignal): Promise<A
         found.push(`${database}: ${name}: ${inShort(error)}`)
       }
     }
-  const limit = limits.drillRelationsMax
+  const limit = drillLimits.relationsMax
   const heaps = await walkRelations(half, { sql: heapsSql, limit }, lookAt(heapCheck), signal)
   const trees = await walkRelations(half, { sql: treesSql, limit }, lookAt(treeCheck), signal)
   const evidence = [describeWalk(heaps, 'heaps'), describeWalk(trees, 'B-trees, each against its whole heap')]

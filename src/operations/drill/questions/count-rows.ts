@@ -5,6 +5,7 @@ import type { SqlRow } from '../../../postgres/connection.ts'
 import type { DrillRowCount } from '../../../repository/format/drill-record.ts'
 import { inShort } from '../checklist.ts'
 import { byChance, walkRelations, type Asking, type Walk } from './asking.ts'
+import { drillLimits } from '../drill-limits.ts'
 
 export interface CountedRows {
   readonly counts: readonly DrillRowCount[]
@@ -18,7 +19,7 @@ export async function countRows(asking: Asking, signal: AbortSignal): Promise<Co
   const troubles: string[] = []
   const walk = await walkRelations(
     asking,
-    { sql: tablesSql, limit: limits.drillRowCountsMax },
+    { sql: tablesSql, limit: drillLimits.rowCountsMax },
     async ({ name }, session, database, timeoutMs) => {
       const untilMs = asking.clock.monotonicMs() + timeoutMs
       try {

@@ -12,6 +12,7 @@ import { readControlFile } from '../../../postgres/control-file.ts'
 import { failed, ok, type Answer } from '../checklist.ts'
 import { openIn } from '../restored-cluster.ts'
 import type { Asking } from './asking.ts'
+import { drillLimits } from '../drill-limits.ts'
 
 interface StoredRelation extends SqlRow {
   readonly oid: number
@@ -85,10 +86,10 @@ async function sizeOf(path: string): Promise<number | undefined> {
 
 async function* pagesOf(session: Server, signal: AbortSignal): AsyncGenerator<readonly StoredRelation[]> {
   for (let after = 0; ;) {
-    const rows = await session.query<StoredRelation>(relationsSql, [after, limits.drillCataloguePage], signal)
+    const rows = await session.query<StoredRelation>(relationsSql, [after, drillLimits.cataloguePage], signal)
     yield rows
     const last = rows.at(-1)
-    if (!last || rows.length < limits.drillCataloguePage) return
+    if (!last || rows.length < drillLimits.cataloguePage) return
     after = last.oid
   }
 }

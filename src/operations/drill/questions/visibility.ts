@@ -8,6 +8,7 @@ import { failed, notAsked, ok, type Answer } from '../checklist.ts'
 import { byChance, describeWalk, walkRelations, type Asking } from './asking.ts'
 import { isAvailable, withExtension } from './extension.ts'
 import { openIn } from '../restored-cluster.ts'
+import { drillLimits } from '../drill-limits.ts'
 
 export async function askVisibility(asking: Asking, signal: AbortSignal): Promise<Answer> {
   if (!(await isHere(asking, 'pg_visibility', signal))) return notAsked(notInstalled('pg_visibility'))
@@ -15,7 +16,7 @@ export async function askVisibility(asking: Asking, signal: AbortSignal): Promis
   let pagesWrong = 0
   const walk = await walkRelations(
     asking,
-    { sql: tablesSql, limit: limits.drillRelationsMax },
+    { sql: tablesSql, limit: drillLimits.relationsMax },
     async ({ oid, name }, session, database, timeoutMs) => {
       const schema = await withExtension(session, 'pg_visibility', signal)
       const [row] = await session.query<SqlRow & { readonly count: string; readonly first: string | null }>(
