@@ -1,6 +1,5 @@
 /** The checklist of a drill: every question with its answer, or with the reason why it was not asked. None is left out. */
 import { isFault, messageOf } from '../../base/fault.ts'
-import { limits } from '../../base/limits.ts'
 import type { Clock } from '../../base/world.ts'
 import type { DrillQuestion } from '../../repository/format/drill-record.ts'
 import { drillLimits } from './drill-limits.ts'

@@ -1,6 +1,5 @@
 /** Whether heaps and B-trees are sound, as PostgreSQL's own amcheck sees them. */
 import { isFault } from '../../../base/fault.ts'
-import { limits } from '../../../base/limits.ts'
 import type { Server, SqlRow } from '../../../postgres/connection.ts'
 import { failed, inShort, notAsked, ok, type Answer } from '../checklist.ts'
 import { byChance, describeWalk, walkRelations, type Asking, type Relation } from './asking.ts'

@@ -1,6 +1,5 @@
 /** Counts the rows of tables, in an order by chance and as far as the time goes. Every page of their heaps is read by that. */
 import { isFault } from '../../../base/fault.ts'
-import { limits } from '../../../base/limits.ts'
 import type { SqlRow } from '../../../postgres/connection.ts'
 import type { DrillRowCount } from '../../../repository/format/drill-record.ts'
 import { inShort } from '../checklist.ts'

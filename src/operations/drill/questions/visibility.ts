@@ -2,7 +2,6 @@
  * Whether visibility maps are true. One that claims too much makes index-only scans return rows that are gone, and nothing else
  * notices: pg_verifybackup does not, and neither do checksums.
  */
-import { limits } from '../../../base/limits.ts'
 import type { SqlRow } from '../../../postgres/connection.ts'
 import { failed, notAsked, ok, type Answer } from '../checklist.ts'
 import { byChance, describeWalk, walkRelations, type Asking } from './asking.ts'
