@@ -57,6 +57,9 @@ describe('holdfast metrics', () => {
     )
     expect(values.get('holdfast_repository_reachable{repository="main",cluster="lab"}')).toBe(1)
     expect(values.get('holdfast_wal_gaps{repository="main",cluster="lab"}')).toBe(0)
+    expect(values.get('holdfast_server_reachable{cluster="lab"}')).toBe(1)
+    expect(values.get('holdfast_wal_archived_segments_total{cluster="lab"}')).toBeGreaterThan(0)
+    expect(values.get('holdfast_rpo_seconds{cluster="lab"}')).toBeGreaterThanOrEqual(0)
     if (hasPromtool) expect(promtool(['check', 'metrics'], out)).toBe('')
   })
 
@@ -103,7 +106,7 @@ describe('the agent', () => {
     await until('it has looked', async () => (await scrape()).includes(`holdfast_backups${ofFull} 1`))
     const text = await scrape()
     const values = valuesIn(text)
-    const ofJob = '{job="verify",kind="verify",cluster="lab"}'
+    const ofJob = '{job_name="verify",kind="verify",cluster="lab"}'
     expect(values.get(`holdfast_job_last_run_success${ofJob}`)).toBe(1)
     expect(values.get(`holdfast_job_next_start_timestamp_seconds${ofJob}`)).toBeGreaterThan(Date.now() / 1000)
     expect(values.get('holdfast_agent_look_success{cluster="lab"}')).toBe(1)

@@ -39,7 +39,7 @@ const cloudwatch = section({
       z.record(text('a name', /^[\x21-\x39\x3b-\x7e]{1,255}$/), text('a value', /^[\x20-\x7e]{1,1024}$/)),
       {},
     ),
-    'Dimensions that each gets besides its own: Cluster, Repository, Kind, Job.',
+    'Dimensions that each gets besides its own: Cluster, Repository, Kind, JobName, State, Slot.',
     [{ Environment: 'production' }],
   ),
   every: described(

@@ -12,10 +12,10 @@ export function agentSamples(status: AgentStatus): readonly Sample[] {
   ]
 }
 
-function ofJob({ name: job, kind, state, nextAt, history }: AgentJobStatus): readonly Sample[] {
+function ofJob({ name: job_name, kind, state, nextAt, history }: AgentJobStatus): readonly Sample[] {
   const last = history.at(-1)
   const success = history.findLast(isSuccess)
-  const labels = { job, kind }
+  const labels = { job_name, kind }
   return [
     ...sample('holdfast_job_running', labels, state === 'running'),
     ...sample('holdfast_job_last_run_success', labels, last && isSuccess(last)),

@@ -11,7 +11,7 @@ const status: AgentStatus = {
   ...{ loadedAt: '2026-03-01T00:00:00Z', refused: null, copies: false, jobs: [] },
 }
 const gaps = (count: number) => sample('holdfast_wal_gaps', { repository: 'main' }, count)
-const jobs = sample('holdfast_job_running', { job: 'a', kind: 'b' }, true)
+const jobs = sample('holdfast_job_running', { job_name: 'a', kind: 'b' }, true)
 const found = (count: number): Answered => ({
   value: { samples: [...gaps(count), ...jobs] },
   error: undefined,

@@ -10,7 +10,7 @@ export function describeServer(server: ServerSight): ServerStatus {
     return { ...unknown, fault: { code, message } }
   }
   const { facts, slots, walFolder } = server
-  const { ready, lastArchivedMs, walDirectoryBytes } = facts.archiver
+  const { ready, archivedCount, failedCount, lastArchivedMs, walDirectoryBytes } = facts.archiver
   const fullMs = diskFullInMs(server)
   return {
     fault: null,
@@ -18,6 +18,8 @@ export function describeServer(server: ServerSight): ServerStatus {
     timeline: facts.timeline,
     lsn: formatLsn(facts.lsn),
     walFilesWaiting: ready?.count ?? null,
+    walFilesArchived: archivedCount,
+    walArchiveFailures: failedCount,
     lastArchivedAt: lastArchivedMs === undefined ? null : new Date(lastArchivedMs).toISOString(),
     walBytes: walDirectoryBytes ?? null,
     walFreeBytes: walFolder?.freeBytes ?? null,
@@ -36,6 +38,8 @@ const unknown: Omit<ServerStatus, 'fault'> = {
   timeline: null,
   lsn: null,
   walFilesWaiting: null,
+  walFilesArchived: null,
+  walArchiveFailures: null,
   lastArchivedAt: null,
   walBytes: null,
   walFreeBytes: null,

@@ -41,7 +41,7 @@ const main: RepositoryStatus = {
 const report: StatusReport = {
   state: 'warning',
   checkedAt: '2026-03-01T04:00:00.000Z',
-  objectives: { rpo: { targetSeconds: null, actualSeconds: null, isUpperBound: false } },
+  objectives: { rpo: { targetSeconds: 3600, actualSeconds: 40.5, isUpperBound: true } },
   server: null,
   isOwedKnown: false,
   findings: ['a', 'b'].map(subject =>
@@ -110,4 +110,30 @@ test('who follows tells how far behind it is, and who is written at once that it
     ['holdfast_repository_lag_segments third', 0],
     ['holdfast_repository_lag_bytes third', 0],
   ])
+})
+
+test('the server tells how its WAL gets away, and what is promised is told beside what is', () => {
+  const values = told({
+    server: {
+      ...{ fault: null, isStandby: false, timeline: 1, lsn: '0/1' },
+      ...{ walFilesWaiting: 3, walFilesArchived: 40, walArchiveFailures: 2 },
+      lastArchivedAt: '2026-03-01T03:59:00.000Z',
+      ...{ walBytes: 7, walFreeBytes: 8, walFullInSeconds: 90 },
+      slots: [{ name: 'standby', isActive: false, heldBytes: 5, walStatus: 'reserved' }],
+    },
+  })
+  expect(Object.fromEntries(values)).toMatchObject({
+    holdfast_rpo_seconds: 40.5,
+    holdfast_rpo_target_seconds: 3600,
+    holdfast_rpo_is_upper_bound: 1,
+    holdfast_server_reachable: 1,
+    holdfast_wal_waiting_segments: 3,
+    holdfast_wal_archived_segments_total: 40,
+    holdfast_wal_archive_failures_total: 2,
+    holdfast_wal_last_archived_timestamp_seconds: 1772337540,
+    holdfast_wal_disk_free_bytes: 8,
+    holdfast_wal_disk_full_in_seconds: 90,
+    'holdfast_slot_active standby': 0,
+    'holdfast_slot_held_bytes standby': 5,
+  })
 })

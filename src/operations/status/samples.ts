@@ -4,7 +4,7 @@ import type { StatusFinding } from '../../policy/findings/finding.ts'
 import { sample, secondsOf, type Sample } from '../../policy/metrics/sample.ts'
 import type { KindStatus } from './kinds.ts'
 import type { Lag } from './lag.ts'
-import type { RepositoryStatus, StatusReport } from './status.ts'
+import type { RepositoryStatus, ServerStatus, StatusReport } from './status.ts'
 
 const noLag: Omit<Lag, 'behind'> = { seconds: 0, backups: [], dumps: [], walFiles: 0, walBytes: 0 }
 const levels = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const
@@ -15,6 +15,8 @@ export function samplesOf(report: StatusReport): readonly Sample[] {
     ...sample('holdfast_status_level', {}, levels[report.state]),
     ...sample('holdfast_status_timestamp_seconds', {}, secondsOf(report.checkedAt)),
     ...ofFindings(report.findings),
+    ...ofObjectives(report.objectives),
+    ...(report.server ? ofServer(report.server) : []),
     ...report.repositories.flatMap(repository => ofRepository(repository, report)),
   ]
 }
@@ -37,11 +39,38 @@ function ofFindings(findings: readonly StatusFinding[]): readonly Sample[] {
   ]
 }
 
+function ofObjectives({ rpo }: StatusReport['objectives']): readonly Sample[] {
+  const isTold = rpo.actualSeconds !== null
+  return [
+    ...sample('holdfast_rpo_seconds', {}, rpo.actualSeconds),
+    ...sample('holdfast_rpo_target_seconds', {}, rpo.targetSeconds),
+    ...sample('holdfast_rpo_is_upper_bound', {}, isTold ? rpo.isUpperBound : undefined),
+  ]
+}
+
+function ofServer(server: ServerStatus): readonly Sample[] {
+  return [
+    ...sample('holdfast_server_reachable', {}, server.fault === null),
+    ...sample('holdfast_wal_waiting_segments', {}, server.walFilesWaiting),
+    ...sample('holdfast_wal_archived_segments_total', {}, server.walFilesArchived),
+    ...sample('holdfast_wal_archive_failures_total', {}, server.walArchiveFailures),
+    ...sample('holdfast_wal_last_archived_timestamp_seconds', {}, secondsOf(server.lastArchivedAt)),
+    ...sample('holdfast_wal_directory_size_bytes', {}, server.walBytes),
+    ...sample('holdfast_wal_disk_free_bytes', {}, server.walFreeBytes),
+    ...sample('holdfast_wal_disk_full_in_seconds', {}, server.walFullInSeconds),
+    ...server.slots.flatMap(({ name: slot, isActive, heldBytes }) => [
+      ...sample('holdfast_slot_active', { slot }, isActive),
+      ...sample('holdfast_slot_held_bytes', { slot }, heldBytes),
+    ]),
+  ]
+}
+
 function ofRepository(found: RepositoryStatus, { isOwedKnown }: StatusReport): readonly Sample[] {
   const { name: repository, role, copyOf, fault } = found
   return [
     ...sample('holdfast_repository_info', { repository, role, copy_of: copyOf ?? '' }, 1),
     ...sample('holdfast_repository_reachable', { repository }, fault === null),
+    ...sample('holdfast_repository_rpo_seconds', { repository }, found.rpo?.actualSeconds),
     ...(fault === null ? ofContents(found) : []),
     ...ofLag(found),
     ...(isOwedKnown ? sample('holdfast_wal_owed_segments', { repository }, found.owed?.files ?? 0) : []),

@@ -37,6 +37,9 @@ export interface ServerStatus {
   readonly lsn: string | null
   /** WAL files that wait to be archived; null when the role may not look. */
   readonly walFilesWaiting: number | null
+  /** Of the server's own statistics, since they were reset; null when the server did not answer. */
+  readonly walFilesArchived: number | null
+  readonly walArchiveFailures: number | null
   readonly lastArchivedAt: string | null
   /** All of pg_wal. */
   readonly walBytes: number | null

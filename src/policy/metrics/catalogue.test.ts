@@ -17,6 +17,11 @@ describe('the catalogue of metrics', () => {
     expect(help).toMatch(/^[A-Z].*\.$/)
   })
 
+  test('no label is one that Prometheus gives itself', () => {
+    const own = ['job', 'instance', 'cluster', 'le', 'quantile']
+    expect(all.flatMap(([, { labels }]) => labels).filter(label => own.includes(label))).toEqual([])
+  })
+
   test('no two have the same name in CloudWatch', () => {
     const names = all.flatMap(([, { cloudwatch }]) => cloudwatch ?? [])
     expect(new Set(names).size).toBe(names.length)
@@ -52,7 +57,7 @@ describe('samples', () => {
 
   test('are written as Prometheus reads them, in the order of the catalogue', async () => {
     const samples = [
-      ...sample('holdfast_job_running', { job: 'a "b"\\\nc', kind: 'dump' }, true),
+      ...sample('holdfast_job_running', { job_name: 'a "b"\\\nc', kind: 'dump' }, true),
       ...sample('holdfast_wal_gaps', { repository: 'main' }, 2),
     ]
     const { text, contentType } = await prometheusText(samples, { cluster: 'gathr' })
@@ -61,7 +66,7 @@ describe('samples', () => {
       '# TYPE holdfast_wal_gaps gauge',
       'holdfast_wal_gaps{repository="main",cluster="gathr"} 2',
       '# TYPE holdfast_job_running gauge',
-      'holdfast_job_running{job="a \\"b\\"\\\\\\nc",kind="dump",cluster="gathr"} 1',
+      'holdfast_job_running{job_name="a \\"b\\"\\\\\\nc",kind="dump",cluster="gathr"} 1',
     ])
     const open = await prometheusText(samples, { cluster: 'gathr' }, 'openmetrics')
     expect(open.contentType).toContain('application/openmetrics-text')

@@ -19,8 +19,13 @@ interface MetricKind {
 
 const ofRepository = { type: 'gauge', from: 'repositories', labels: ['repository'] } as const
 const ofKind = { type: 'gauge', from: 'repositories', labels: ['repository', 'kind'] } as const
-const ofJob = { type: 'gauge', from: 'agent', labels: ['job', 'kind'] } as const
+const ofJob = {
+  type: 'gauge',
+  from: 'agent', // Not `job`: that is Prometheus' own name of what it scrapes.
+  labels: ['job_name', 'kind'],
+} as const
 const ofAgent = { type: 'gauge', from: 'agent', labels: [] } as const
+const ofSlot = { type: 'gauge', from: 'repositories', labels: ['slot'] } as const
 const ofAll = { type: 'gauge', from: 'repositories', labels: [] } as const
 
 const catalogue = {
@@ -54,6 +59,83 @@ const catalogue = {
     unit: 'number',
     labels: ['code', 'repository', 'state'],
     help: 'What they are, by the codes of `holdfast status`. Without a repository: of the server, the host, the whole. Gone when it is settled.',
+  },
+
+  holdfast_rpo_seconds: {
+    ...ofAll,
+    unit: 'seconds',
+    help: 'What would be lost if the server were lost now. Left out when nothing can be restored, or nothing can be told.',
+    cloudwatch: 'RpoActual',
+  },
+  holdfast_rpo_target_seconds: {
+    ...ofAll,
+    unit: 'seconds',
+    help: 'What may be lost: `objectives.rpo` of the configuration.',
+    cloudwatch: 'RpoTarget',
+  },
+  holdfast_rpo_is_upper_bound: {
+    ...ofAll,
+    unit: 'state',
+    help: 'Whether that is a bound only, since the server could not be asked whether there was any commit since.',
+  },
+  holdfast_repository_rpo_seconds: {
+    ...ofRepository,
+    unit: 'seconds',
+    help: 'What would be lost if the server were lost now, and all other repositories with it.',
+  },
+
+  holdfast_server_reachable: {
+    ...ofAll,
+    unit: 'state',
+    help: 'Whether PostgreSQL answered. When it did not, nothing more is told of it.',
+    cloudwatch: 'ServerReachable',
+  },
+  holdfast_wal_waiting_segments: {
+    ...ofAll,
+    unit: 'number',
+    help: 'WAL files of the server that wait to be archived.',
+    cloudwatch: 'WalWaiting',
+  },
+  holdfast_wal_archived_segments_total: {
+    ...ofAll,
+    type: 'counter',
+    unit: 'number',
+    help: 'WAL files that the server has archived, by its own statistics.',
+  },
+  holdfast_wal_archive_failures_total: {
+    ...ofAll,
+    type: 'counter',
+    unit: 'number',
+    help: 'How often archiving a WAL file failed, by the statistics of the server.',
+  },
+  holdfast_wal_last_archived_timestamp_seconds: {
+    ...ofAll,
+    unit: 'timestamp',
+    help: 'When the server archived a WAL file last.',
+  },
+  holdfast_wal_directory_size_bytes: { ...ofAll, unit: 'bytes', help: 'All of pg_wal of the server.' },
+  holdfast_wal_disk_free_bytes: {
+    ...ofAll,
+    unit: 'bytes',
+    help: 'What is free on the disk of pg_wal. Told on the host of the server.',
+    cloudwatch: 'WalDiskFree',
+  },
+  holdfast_wal_disk_full_in_seconds: {
+    ...ofAll,
+    unit: 'seconds',
+    help: 'So long until that disk is full, while WAL files wait to be archived.',
+    cloudwatch: 'WalDiskFullIn',
+  },
+  holdfast_slot_active: {
+    ...ofSlot,
+    unit: 'state',
+    help: 'Whether somebody reads from the replication slot.',
+  },
+  holdfast_slot_held_bytes: {
+    ...ofSlot,
+    unit: 'bytes',
+    help: 'The WAL that the replication slot keeps from being removed.',
+    cloudwatch: 'SlotHeld',
   },
 
   holdfast_repository_info: {
@@ -218,7 +300,7 @@ const catalogue = {
   holdfast_job_last_outcome: {
     ...ofJob,
     unit: 'state',
-    labels: ['job', 'kind', 'outcome'],
+    labels: ['job_name', 'kind', 'outcome'],
     help: 'How the last run of the job ended: done, findings, failed, refused, timeout, stopped, lost.',
   },
   holdfast_job_last_run_timestamp_seconds: {

@@ -27,7 +27,7 @@ test('what is worth no alarm is not sent, an age is never below zero, and nothin
   const samples = [
     ...sample('holdfast_repository_info', { repository: 'main', role: 'first', copy_of: '' }, 1),
     ...sample('holdfast_status_timestamp_seconds', {}, 2_000),
-    ...sample('holdfast_job_last_run_success', { job: '', kind: 'dump' }, false),
+    ...sample('holdfast_job_last_run_success', { job_name: '', kind: 'dump' }, false),
   ]
   const data = cloudwatchData(samples, { ...given, dimensions: {} })
   expect(data).toEqual([
