@@ -13,7 +13,11 @@ import type { World } from '../base/world.ts'
 import { readSecret } from '../config/secret-source.ts'
 import type { AgentStatus } from '../control/agent-status.ts'
 import type { Request } from '../control/messages.ts'
+import type { AlertDesk } from '../policy/alerts/desk.ts'
 import { planJobs, type JobPlan } from '../policy/jobs/plan-jobs.ts'
+import { readDesk } from './alerts/desk-file.ts'
+import { lookBy } from './alerts/look.ts'
+import { AlertsService, type AlertsDeps } from './alerts/service.ts'
 import { askSelf } from './ask-self.ts'
 import { listenAt } from './control-server.ts'
 import { endLeftCopying, keepCopying } from './copies-service.ts'
@@ -22,7 +26,7 @@ import { mannersOf } from './manners.ts'
 import { notifyBy, type Notify } from './notify.ts'
 import { createMetricsService, type MetricsDeps, type MetricsService } from './metrics/service.ts'
 import { claimFolder } from './only-one.ts'
-import type { AgentPlaces, AgentSetup } from './setup.ts'
+import type { AgentPlaces, LoadedSetup } from './setup.ts'
 import { makeStateFolder, readState, type AgentState } from './state-file.ts'
 import { iso, jobStatuses, told } from './status.ts'
 
@@ -34,9 +38,9 @@ export interface AgentDeps extends AgentPlaces {
   readonly launcher: string
   readonly configPath: string
   /** What is loaded already. */
-  readonly setup: AgentSetup
+  readonly setup: LoadedSetup
   /** Reads the configuration again; throws when it is not valid. */
-  readonly load: () => Promise<AgentSetup>
+  readonly load: () => Promise<LoadedSetup>
   /** Calls back for each SIGHUP. */
   readonly onHangUp: (listener: () => void) => void
 }
@@ -47,7 +51,8 @@ export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<vo
   await makeStateFolder(folder)
   await using _claim = await claimFolder(folder)
   const notify = notifyBy(deps.environment, log)
-  const agent = new Agent(deps, notify, await readState(folder, log))
+  const before = { ...(await readState(folder, log)), desk: await readDesk(folder, log) }
+  const agent = new Agent(deps, notify, before)
   const end = AbortSignal.any([signal, agent.stopping.signal])
   await agent.begin()
   {
@@ -62,7 +67,7 @@ export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<vo
       socket: socketPath,
     })
     await notify.tell('READY=1')
-    const aside = Promise.all([agent.keepCopies(end), agent.keepMetrics(end), agent.feedWatchdog(end)])
+    const aside = Promise.all([agent.keepCopies(end), agent.keepServices(end), agent.feedWatchdog(end)])
     await agent.work(end)
     log.info('agent.stopping', {})
     await notify.tell('STOPPING=1')
@@ -76,7 +81,7 @@ const isOver = (signal: AbortSignal): boolean => signal.aborted
 
 class Agent {
   readonly stopping = new AbortController()
-  private setup: AgentSetup
+  private setup: LoadedSetup
   private loadedMs: number
   private refused: string | undefined
   /** What is due before this was missed, if it is late. */
@@ -89,12 +94,13 @@ class Agent {
   private readonly startedMs: number
   private readonly runner: JobRunner
   private readonly metrics: MetricsService
+  private readonly alerts: AlertsService
   private readonly childEnvironment: Readonly<Record<string, string | undefined>>
 
   private readonly deps: AgentDeps
   private readonly notify: Notify
 
-  constructor(deps: AgentDeps, notify: Notify, before: AgentState) {
+  constructor(deps: AgentDeps, notify: Notify, before: AgentState & { readonly desk: AlertDesk }) {
     const { clock } = deps.world
     this.deps = deps
     this.notify = notify
@@ -111,6 +117,21 @@ class Agent {
     this.childEnvironment = environment
     this.runner = createJobRunner({ ...this.childDeps(), changed: () => this.nap.abort() }, before)
     this.metrics = createMetricsService(this.metricsDeps())
+    this.alerts = new AlertsService(this.alertsDeps(), before.desk)
+  }
+
+  private alertsDeps(): AlertsDeps {
+    const { clock, log, folder, lineOf } = this.childDeps()
+    return {
+      ...{ clock, log, folder },
+      setup: () => this.setup,
+      look: async signal => lookBy(askSelf(await lineOf(['status']), this.childEnvironment, signal), signal),
+      facts: () => ({
+        jobs: this.setup.jobs.map(({ job }) => job),
+        memories: this.runner.memories,
+        refused: this.refused,
+      }),
+    }
   }
 
   private metricsDeps(): MetricsDeps {
@@ -182,8 +203,12 @@ class Agent {
     }
   }
 
-  async keepMetrics(end: AbortSignal): Promise<void> {
-    while (!end.aborted) await this.metrics.keep(AbortSignal.any([end, this.serving.signal]))
+  /** What answers, and what tells; begun anew when the configuration has changed. */
+  async keepServices(end: AbortSignal): Promise<void> {
+    while (!end.aborted) {
+      const signal = AbortSignal.any([end, this.serving.signal])
+      await Promise.all([this.metrics.keep(signal), this.alerts.keep(signal)])
+    }
   }
 
   /** Only while the loop turns: an agent that hangs is to be started again. */
@@ -228,6 +253,9 @@ class Agent {
         return this.status()
       case 'run':
         return this.runNow(asked.job, asked.wait)
+      case 'ack':
+        await this.alerts.acknowledge(asked)
+        return this.status()
       case 'reload':
         await this.reload()
         return this.status()
@@ -293,6 +321,7 @@ class Agent {
       refused: this.refused ?? null,
       copies: this.setup.copies,
       jobs: jobStatuses(this.setup.jobs, this.plan(), this.runner),
+      alerts: this.alerts.statuses() ?? null,
     }
   }
 }

@@ -5,6 +5,8 @@ import type { Job } from '../policy/jobs/job.ts'
 import { limits } from '../base/limits.ts'
 import type { MetricsSetup } from './metrics/service.ts'
 import { zoneOf } from '../schedule/time-zone.ts'
+import type { OpenSinks } from '../sinks/open.ts'
+import type { AlertsSetup } from './alerts/setup.ts'
 
 export interface AgentSetup {
   readonly jobs: readonly AgentJob[]
@@ -15,6 +17,13 @@ export interface AgentSetup {
   readonly nice: number
   readonly io: 'normal' | 'low' | 'idle'
   readonly metrics: MetricsSetup
+}
+
+/** With what was opened by it. */
+export interface LoadedSetup extends AgentSetup {
+  /** Undefined: nobody looks. */
+  readonly alerts: AlertsSetup | undefined
+  readonly sinks: OpenSinks
 }
 
 export interface AgentJob {

@@ -2,12 +2,13 @@
  * What the agent remembers between its lives: one small file, replaced as a whole, so that a kill at any moment leaves the
  * old one or the new one. A file that can not be read is put aside: it must not keep backups from being made.
  */
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
-import { errnoOf, Fault, messageOf } from '../base/fault.ts'
+import { Fault, messageOf } from '../base/fault.ts'
 import type { Log } from '../base/log.ts'
 import { causes, outcomes, type JobMemory } from '../policy/jobs/job.ts'
+import { readReplaced, replaceFile } from './replace-file.ts'
 
 export interface AgentState {
   readonly jobs: ReadonlyMap<string, JobMemory>
@@ -42,37 +43,16 @@ const stateFile = z.object({
 const fileName = 'agent.json'
 
 export async function readState(folder: string, log: Log): Promise<AgentState> {
-  const path = join(folder, fileName)
-  const empty: AgentState = { jobs: new Map() }
   try {
-    const parsed = stateFile.parse(JSON.parse(await readFile(path, 'utf8')))
-    return { jobs: new Map(Object.entries(parsed.jobs).map(([name, known]) => [name, whole(known)])) }
+    const known = await readReplaced(folder, fileName, json => stateFile.parse(json), log)
+    return { jobs: new Map(Object.entries(known?.jobs ?? {}).map(([name, one]) => [name, whole(one)])) }
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return empty
-    if (errnoOf(error) !== undefined) throw unusable(folder, error)
-    await rename(path, `${path}.damaged`)
-    log.warn('state.damaged', { path, kept: `${path}.damaged`, error: messageOf(error) })
-    return empty
+    throw unusable(folder, error)
   }
 }
 
 export async function writeState(folder: string, { jobs }: AgentState): Promise<void> {
-  const path = join(folder, fileName)
-  const text = JSON.stringify({ format: 1, jobs: Object.fromEntries(jobs) })
-  const file = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await file.writeFile(`${text}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.new`, path)
-  const directory = await open(folder, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
+  await replaceFile(folder, fileName, `${JSON.stringify({ format: 1, jobs: Object.fromEntries(jobs) })}\n`)
 }
 
 export async function makeStateFolder(folder: string): Promise<void> {

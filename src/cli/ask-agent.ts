@@ -1,5 +1,7 @@
 /** Asks the agent of this host, at the socket that the configuration names. */
 import { agentPlacesOf } from '../agent/setup.ts'
+import { Fault } from '../base/fault.ts'
+import type { AgentAlerts } from '../control/agent-alerts.ts'
 import type { AgentRun, AgentStatus } from '../control/agent-status.ts'
 import { askAgent } from '../control/client.ts'
 import type { Request } from '../control/messages.ts'
@@ -22,6 +24,25 @@ export const runJob = (
 
 export const stopAgent = (context: CommandContext, socket: string | undefined): Promise<unknown> =>
   ask(context, socket, { do: 'stop' })
+
+export async function alertsOf(context: CommandContext, socket: string | undefined): Promise<AgentAlerts> {
+  return told(await agentStatus(context, socket))
+}
+
+export async function acknowledge(
+  context: CommandContext,
+  socket: string | undefined,
+  asked: { readonly alert: string; readonly forMs: number; readonly reason: string | undefined },
+): Promise<AgentAlerts> {
+  return told((await ask(context, socket, { do: 'ack', ...asked })) as AgentStatus)
+}
+
+function told({ alerts, configuration }: AgentStatus): AgentAlerts {
+  if (alerts) return alerts
+  throw new Fault('CONFIG_INVALID', `${configuration} says nothing of alerts, so nobody looks`, {
+    hint: 'Name sinks as `sinks` of `alerts`, and run `holdfast agent reload`; docs/alerts.md shows how.',
+  })
+}
 
 async function ask(context: CommandContext, socket: string | undefined, request: Request): Promise<unknown> {
   const path = socket ?? agentPlacesOf((await context.config()).config).socketPath

@@ -74,7 +74,7 @@ export const commands: readonly Command[] = [
 export const groups: Readonly<Record<string, string>> = {
   agent: 'Carry out the whole file: start each job when it is due, and keep copies up to date.',
   audit: 'Who did what, with what result: show the audit trail, and check it.',
-  alerts: 'Who hears of what is wrong: test the sinks.',
+  alerts: 'What is wrong, and who hears of it.',
   erase: 'Requests to forget a person: recorded beside the backups, and applied by every restore.',
   policy:
     'Print policies for the storage (least rights for each role, protection of the bucket, lifecycle rules), units for systemd, and crontabs.',

@@ -2,6 +2,7 @@
 import { formatDuration, formatTime } from '../base/units.ts'
 import type { AgentJobStatus, AgentRun, AgentStatus } from '../control/agent-status.ts'
 import type { RunOutcome } from './ask-agent.ts'
+import { alertLine, headOf, worstFirst } from './describe-alerts.ts'
 import { listingOf, tableOf, type Column } from './table.ts'
 
 const time = (iso: string): string => formatTime(Math.floor(Date.parse(iso) / 1000) * 1000)
@@ -20,12 +21,15 @@ export function agentText(status: AgentStatus, nowMs: number): string {
     ['configuration', `${status.configuration}, loaded ${time(status.loadedAt)}`],
     ['refused', status.refused ?? undefined],
     ['copies', status.copies ? 'kept up to date' : undefined],
+    ['alerts', status.alerts ? headOf(status.alerts, nowMs) : undefined],
   ])
   const troubles = status.jobs.flatMap(({ name, history }) => {
     const last = history.at(-1)
     return last && last.message !== null && last.outcome !== 'done' ? [`${name}: ${last.message}`] : []
   })
-  return [head, tableOf(status.jobs, columns), ...troubles.map(line => `${line}\n`)].join('\n')
+  const alerts = worstFirst(status.alerts?.open ?? []).map(alertLine)
+  const lines = [...troubles, ...alerts].map(line => `${line}\n`)
+  return [head, tableOf(status.jobs, columns), ...lines].join('\n')
 }
 
 /** When would what run? */

@@ -1,11 +1,13 @@
 /** From the command line to the agent: checks the jobs against the commands that there are, and loads them anew when asked. */
 import { runAgent } from '../agent/agent.ts'
 import { jsonLog } from '../agent/json-log.ts'
-import { agentPlacesOf, agentSetupOf, type AgentSetup } from '../agent/setup.ts'
+import { alertsSetupOf } from '../agent/alerts/setup.ts'
+import { agentPlacesOf, agentSetupOf, type AgentSetup, type LoadedSetup } from '../agent/setup.ts'
 import { Fault, isFault } from '../base/fault.ts'
 import type { LoadedConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { nextRun } from '../schedule/schedule.ts'
+import { openSinks } from '../sinks/open.ts'
 import { parseWords } from './commander.ts'
 import type { CommandContext } from './context.ts'
 import { copyPairs } from './copy-pairs.ts'
@@ -25,8 +27,8 @@ export async function serve(context: CommandContext): Promise<void> {
       environment: terminal.environment,
       launcher: program.launcher,
       configPath: path,
-      setup: checkedSetup(loaded),
-      load: async () => checkedSetup(await loadConfig(path)),
+      setup: loadedSetup(loaded, context),
+      load: async () => loadedSetup(await loadConfig(path), context),
       onHangUp: terminal.onHangUp,
       ...agentPlacesOf(loaded.config),
     },
@@ -34,8 +36,18 @@ export async function serve(context: CommandContext): Promise<void> {
   )
 }
 
+function loadedSetup(loaded: LoadedConfig, { world: { clock }, terminal }: CommandContext): LoadedSetup {
+  return {
+    ...checkedSetup(loaded),
+    alerts: alertsSetupOf(loaded),
+    sinks: openSinks(loaded, { clock, environment: terminal.environment }),
+  }
+}
+
 export async function checkJobs(context: CommandContext): Promise<void> {
-  const { jobs } = checkedSetup(await context.config())
+  const loaded = await context.config()
+  alertsSetupOf(loaded)
+  const { jobs } = checkedSetup(loaded)
   const now = context.world.clock.now()
   const rows = jobs.map(({ job: { name, schedule, zone } }) => {
     const next: string[] = []

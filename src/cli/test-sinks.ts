@@ -1,5 +1,6 @@
 /** Sends a test to each sink of the configuration, all at the same time. */
 import { hostname } from 'node:os'
+import { alertsSetupOf } from '../agent/alerts/setup.ts'
 import { Fault, isFault, messageOf } from '../base/fault.ts'
 import { nearest } from '../base/nearest.ts'
 import type { Notice } from '../policy/alerts/notice.ts'
@@ -23,6 +24,8 @@ export async function testSinks(
 ): Promise<readonly SinkTest[]> {
   const { world, terminal, signal } = context
   const loaded = await context.config()
+  // A mistake in their rules is told here, too.
+  alertsSetupOf(loaded)
   const { sinks, pings } = openSinks(loaded, { clock: world.clock, environment: terminal.environment })
   const notice = testNotice(loaded.config.cluster, world.clock.now(), world.randomBytes(4))
   const all = [
@@ -67,11 +70,11 @@ function testNotice(cluster: string, nowMs: number, random: Uint8Array): Notice 
     finding: {
       code: 'TEST',
       state: 'warning',
-      repository: undefined,
-      subject: undefined,
+      repository: null,
+      subject: null,
       message: `this is a test from ${hostname()}: alerts arrive here`,
       fix: 'Nothing: somebody ran `holdfast alerts test`.',
-      runbook: undefined,
+      runbook: null,
     },
     sinceMs: nowMs,
     atMs: nowMs,

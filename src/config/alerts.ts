@@ -83,6 +83,15 @@ const sink = section({
     z.optional(ping),
     "A dead man's switch: a service that raises the alarm when it is no longer called. It is told of no alerts.",
   ),
+  min: described(
+    z._default(words(['warning', 'critical']), 'warning'),
+    'It hears of what is so bad, and worse.',
+  ),
+  only: described(
+    z.optional(z.array(z.string()).check(z.minLength(1))),
+    'It hears of this trouble alone, by its codes (docs/alerts.md).',
+    [['job-failed', 'backup-late']],
+  ),
 })
 
 /** Which kind of sink it is, said by the key that is there. */
@@ -92,7 +101,30 @@ const oneSink = sink.check(
   }),
 )
 
+const repeat = section({
+  first: described(z.prefault(duration(), '1h'), 'The first pause; each is twice as long as the one before.'),
+  most: described(z.prefault(duration(), '1d'), 'No pause is longer.'),
+})
+
+const flapping = section({
+  times: described(z._default(integer(2, 50), 4), 'What comes so often…'),
+  within: described(z.prefault(duration(), '2h'), '…within so long, comes and goes.'),
+})
+
 export const alerts = section({
+  every: described(z.prefault(duration(), '1m'), 'How often the agent looks.'),
+  after: described(z.prefault(duration(), '2m'), 'Trouble is told when it was there for so long.'),
+  over_after: described(z.prefault(duration(), '5m'), 'It is over when it was away for so long.'),
+  repeat: described(z.prefault(repeat, {}), 'How often you are told that it is still there.'),
+  flapping: described(
+    z.prefault(flapping, {}),
+    'What comes and goes is told of once, and is over when it has calmed down.',
+  ),
+  runbooks: described(
+    z.optional(text('a URL', /^https?:\/\/.+/)),
+    'Where the pages of docs/runbooks can be read, for links. Nothing said: their paths are told.',
+    ['https://wiki.example.com/holdfast/runbooks'],
+  ),
   sinks: described(
     z._default(z.record(name(), oneSink), {}),
     'Who hears of it, by names of your choice; each is one of `slack`, `email`, `webhook`, `pagerduty`, `command`, `ping`.',

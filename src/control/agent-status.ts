@@ -1,4 +1,6 @@
 /** How an agent stands: what it answers to `status`. Times are ISO 8601, UTC. */
+import type { AgentAlerts } from './agent-alerts.ts'
+
 export interface AgentStatus {
   readonly pid: number
   readonly version: string
@@ -10,6 +12,8 @@ export interface AgentStatus {
   /** Whether copies are kept up to date all the time. */
   readonly copies: boolean
   readonly jobs: readonly AgentJobStatus[]
+  /** Null when the configuration has no `alerts`. */
+  readonly alerts: AgentAlerts | null
 }
 
 export interface AgentJobStatus {

@@ -5,6 +5,13 @@ export const request = z.discriminatedUnion('do', [
   z.object({ do: z.literal('status') }),
   /** Starts a job at once; answered when it has started, or with `wait` when it has ended. */
   z.object({ do: z.literal('run'), job: z.string(), wait: z.boolean() }),
+  /** Somebody knows of an alert: it is not repeated for so long. */
+  z.object({
+    do: z.literal('ack'),
+    alert: z.string(),
+    forMs: z.number().check(z.positive()),
+    reason: z.optional(z.string().check(z.maxLength(500))),
+  }),
   z.object({ do: z.literal('reload') }),
   z.object({ do: z.literal('stop') }),
 ])

@@ -57,7 +57,7 @@ export function pagerDutyEvent(notice: Notice): object {
       source: cluster,
       severity: finding.state,
       timestamp: new Date(sinceMs).toISOString(),
-      component: finding.repository ?? finding.subject,
+      component: finding.repository ?? finding.subject ?? undefined,
       group: cluster,
       class: finding.code,
       custom_details: { to_do: finding.fix, runbook: finding.runbook, came_times: cameTimes },

@@ -16,6 +16,7 @@ const status: AgentStatus = {
   loadedAt: '2026-03-01T00:00:01.000Z',
   refused: 'line 3',
   copies: false,
+  alerts: null,
   jobs: [
     {
       name: 'nightly',

@@ -8,7 +8,7 @@ import { createMetricsService, type MetricsDeps, type MetricsService, type Metri
 
 const status: AgentStatus = {
   ...{ pid: 1, version: '1', startedAt: '2026-03-01T00:00:00Z', configuration: 'x' },
-  ...{ loadedAt: '2026-03-01T00:00:00Z', refused: null, copies: false, jobs: [] },
+  ...{ loadedAt: '2026-03-01T00:00:00Z', refused: null, copies: false, alerts: null, jobs: [] },
 }
 const gaps = (count: number) => sample('holdfast_wal_gaps', { repository: 'main' }, count)
 const jobs = sample('holdfast_job_running', { job_name: 'a', kind: 'b' }, true)

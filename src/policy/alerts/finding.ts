@@ -1,24 +1,28 @@
 /** What is wrong now, as alerts take it: a finding of `status`, or of the agent about itself. */
+import type { StatusFinding } from '../findings/finding.ts'
 
-export const severities = ['warning', 'critical'] as const
-export type Severity = (typeof severities)[number]
+export type Severity = StatusFinding['state']
 
-export interface Finding {
-  /** Stable: what kind of trouble it is. */
+/** Codes are text: a state file may hold some that this version does not know. */
+export interface Finding extends Omit<StatusFinding, 'code' | 'runbook'> {
   readonly code: string
-  readonly state: Severity
-  /** Of which repository; undefined: of none. */
-  readonly repository: string | undefined
-  /** What else tells it from others of its code: a job, a sink. */
-  readonly subject: string | undefined
-  readonly message: string
-  /** What to do. */
-  readonly fix: string
-  /** Where it is written in full. */
-  readonly runbook: string | undefined
+  /** Null: none, as of a test. */
+  readonly runbook: string | null
 }
 
-/** Two findings with the same key are the same trouble, whatever their words are by now. */
-export function keyOf({ code, repository = '', subject = '' }: Finding): string {
-  return [code, repository, subject].join('/')
+/** Findings with the same key are the same trouble, whatever their words are by now. */
+export function keyOf({
+  code,
+  repository,
+  subject,
+}: Pick<Finding, 'code' | 'repository' | 'subject'>): string {
+  return [code, repository ?? '', subject ?? ''].join('/')
+}
+
+/** What was seen in one look at everything. */
+export interface Look {
+  readonly atMs: number
+  readonly findings: readonly Finding[]
+  /** What could not be looked at: that it is not found says nothing. */
+  readonly isBlindTo: (finding: Finding) => boolean
 }

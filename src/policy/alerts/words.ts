@@ -36,10 +36,10 @@ export function linesOf(notice: Notice): readonly NoticeLine[] {
           `it comes and goes: it came ${String(cameTimes)} times lately, and is over only when it stays away`,
         ],
     kind === 'withdrawn'
-      ? ['note', 'it goes on; the configuration says that you are no longer told of it']
+      ? ['note', 'it goes on, but is nothing of which the configuration has you told any more']
       : undefined,
     isOver ? undefined : ['to do', finding.fix],
-    isOver || finding.runbook === undefined ? undefined : ['runbook', finding.runbook],
+    isOver || finding.runbook === null ? undefined : ['runbook', finding.runbook],
     kind === 'test' ? undefined : ['alert', `${alertId} ${finding.code}`],
   ]
   return all.filter(line => line !== undefined)
@@ -74,7 +74,7 @@ export function wordOf({ kind, finding }: Notice): string {
 }
 
 export function whatOf({ repository, subject, message }: Finding): string {
-  return [repository, subject, message].filter(part => part !== undefined).join(': ')
+  return [repository, subject, message].filter(part => part !== null).join(': ')
 }
 
 const timeOf = (ms: number): string => formatTime(ms - (ms % second))

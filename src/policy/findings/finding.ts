@@ -60,6 +60,26 @@ export const findingCatalogue = {
     about: 'The clock of the server, or of a storage, does not agree with that of this host.',
     runbook: 'clocks-differ',
   },
+  'job-failed': {
+    about: 'A job of the agent failed, or was given up until its next run.',
+    runbook: 'job-failed',
+  },
+  'job-findings': {
+    about: 'A job of the agent is done and found damage.',
+    runbook: 'job-failed',
+  },
+  'configuration-refused': {
+    about: 'The agent goes on with an older configuration, since the file has mistakes.',
+    runbook: 'agent-can-not-tell',
+  },
+  'status-unknown': {
+    about: 'The agent can not find out how things stand.',
+    runbook: 'agent-can-not-tell',
+  },
+  'sink-failing': {
+    about: 'Alerts do not arrive at a sink.',
+    runbook: 'agent-can-not-tell',
+  },
 } as const satisfies Readonly<Record<string, { readonly about: string; readonly runbook: string }>>
 
 export type FindingCode = keyof typeof findingCatalogue
