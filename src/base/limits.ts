@@ -322,7 +322,7 @@ export const limits = {
   /** So many notices wait for a sink that is out of reach. */
   alertOutboxMax: 1000,
   /** A sink that failed is tried again after so long, and then twice as long each time, up to the second. */
-  sinkPauseMsFirst: 15 * second,
+  sinkPauseMsFirst: 5 * second,
   sinkPauseMsMax: 15 * minute,
   /** What is on its way when the agent ends has so long to arrive. */
   sinkEndMsMax: 5 * second,

@@ -182,6 +182,22 @@ describe('an outbox', () => {
     expect(notices(`www${'c'.repeat(300)}......`)).toEqual(['185 opened critical', '308 resolved critical'])
   })
 
+  test('makes one message of what is new, of what is repeated, and of what is over', () => {
+    const kinds = ['opened', 'worse', 'repeated', 'repeated', 'resolved', 'opened'] as const
+    let outbox = kinds.reduce(
+      (filled, kind, i) => enqueue(filled, { ...noticeNamed(`${String(i)}-1`), kind }, new Set()),
+      emptyOutbox,
+    )
+    const messages: string[] = []
+    while (outbox.notices.length > 0) {
+      const batch = batchOf(outbox, 20, 0)
+      messages.push(batch.map(({ kind }) => kind).join('+'))
+      outbox = delivered(outbox, batch, 0)
+    }
+    expect(messages).toEqual(['opened+worse', 'repeated+repeated', 'resolved', 'opened'])
+    expect(batchOf(enqueue(emptyOutbox, noticeNamed('a-1'), new Set()), 1, 0)).toHaveLength(1)
+  })
+
   test('leaves alone what is on its way', () => {
     const opened = { ...noticeNamed('a-1'), kind: 'opened' as const }
     const repeated = { ...noticeNamed('a-2'), kind: 'repeated' as const }
@@ -193,13 +209,13 @@ describe('an outbox', () => {
   test('is tried again after pauses that grow, and forgets them when something arrived', () => {
     let outbox = enqueue(emptyOutbox, noticeNamed('a-1'), new Set())
     const pauses: number[] = []
-    for (let nowMs = 0; pauses.length < 8; nowMs = wakeMsOf(outbox)) {
+    for (let nowMs = 0; pauses.length < 10; nowMs = wakeMsOf(outbox)) {
       expect(batchOf(outbox, 20, nowMs)).toHaveLength(1)
       expect(batchOf(outbox, 20, nowMs - 1)).toHaveLength(nowMs === 0 ? 1 : 0)
       outbox = failed(outbox, 'nobody answers', nowMs)
       pauses.push((wakeMsOf(outbox) - nowMs) / 1000)
     }
-    expect(pauses).toEqual([15, 30, 60, 120, 240, 480, 900, 900])
+    expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 900, 900])
     expect(delivered(outbox, outbox.notices, 7)).toEqual({ notices: [], failing: undefined, deliveredMs: 7 })
   })
 

@@ -1,6 +1,7 @@
 /** The alerts and the outboxes together: what the agent remembers of them, and what a look changes. Decides only. */
 import type { Look } from './finding.ts'
-import { announce, type Circumstances } from './announce.ts'
+import { announce, type Announcement, type Circumstances } from './announce.ts'
+import { groupOf } from './notice.ts'
 import { observe, type Alerts } from './observe.ts'
 import { believableOutbox, emptyOutbox, enqueue, type Outbox } from './outbox.ts'
 
@@ -24,10 +25,16 @@ export function afterLook(
   // Sinks that the configuration no longer has are owed nothing.
   const outboxes = now.sinks.map(({ name }): readonly [string, Outbox] => {
     const before = believableOutbox(desk.outboxes.get(name) ?? emptyOutbox, nowMs)
-    const mine = announcements.filter(({ sink }) => sink === name)
+    const mine = inGroups(announcements.filter(({ sink }) => sink === name))
     return [name, mine.reduce((outbox, { notice }) => enqueue(outbox, notice, onTheirWay), before)]
   })
   return { alerts, outboxes: new Map(outboxes) }
+}
+
+/** At most one is of each alert, so none overtakes another. */
+function inGroups(announcements: readonly Announcement[]): readonly Announcement[] {
+  const groups = ['news', 'again', 'over'] as const
+  return groups.flatMap(group => announcements.filter(({ notice }) => groupOf(notice.kind) === group))
 }
 
 export function withOutbox(desk: AlertDesk, sink: string, change: (outbox: Outbox) => Outbox): AlertDesk {

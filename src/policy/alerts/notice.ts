@@ -21,3 +21,9 @@ export interface Notice {
   /** It comes and goes: so often it came lately. Undefined: it does not. */
   readonly cameTimes: number | undefined
 }
+
+/** What may stand in one message: what is new, what is repeated, and what is over each have a subject line of their own. */
+export function groupOf(kind: NoticeKind): 'news' | 'again' | 'over' {
+  if (kind === 'repeated') return 'again'
+  return kind === 'resolved' || kind === 'withdrawn' ? 'over' : 'news'
+}

@@ -5,7 +5,7 @@
  * opened, as it is by then, and that it is over, and not all that was repeated in between.
  */
 import { limits } from '../../base/limits.ts'
-import type { Notice } from './notice.ts'
+import { groupOf, type Notice } from './notice.ts'
 
 export interface Outbox {
   /** Oldest first. */
@@ -39,7 +39,11 @@ export function enqueue(outbox: Outbox, notice: Notice, onTheirWay: ReadonlySet<
 
 /** What is to be delivered now, as one message. */
 export function batchOf({ notices, failing }: Outbox, togetherMax: number, nowMs: number): readonly Notice[] {
-  return failing && failing.nextMs > nowMs ? [] : notices.slice(0, togetherMax)
+  const [first] = notices
+  if (!first || (failing && failing.nextMs > nowMs)) return []
+  // Only those that follow one another: what is told first of an alert arrives first.
+  const other = notices.findIndex(({ kind }) => groupOf(kind) !== groupOf(first.kind))
+  return notices.slice(0, Math.min(togetherMax, other === -1 ? Infinity : other))
 }
 
 /** When to look again, as far as time alone decides. */
