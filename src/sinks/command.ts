@@ -1,7 +1,7 @@
 /** A command of the user's own, for services that this program does not know: it gets on its standard input what a webhook gets. */
 import { spawn } from 'node:child_process'
 import { inTime } from '../base/in-time.ts'
-import { limits } from '../base/limits.ts'
+import { alertLimits } from '../base/alert-limits.ts'
 import { webhookBody } from './webhook.ts'
 import { refused, unavailable, type Sink, type SinkDeps } from './sink.ts'
 
@@ -14,7 +14,7 @@ export function commandSink(name: string, options: CommandOptions, { clock }: Pi
   return {
     name,
     kind: 'command',
-    togetherMax: limits.sinkTogetherMax,
+    togetherMax: alertLimits.sinkTogetherMax,
     async send(notices, signal) {
       const stop = new AbortController()
       const ran = runShell(
@@ -22,14 +22,14 @@ export function commandSink(name: string, options: CommandOptions, { clock }: Pi
         JSON.stringify(webhookBody(notices)),
         AbortSignal.any([signal, stop.signal]),
       )
-      const { exit, said } = await inTime(ran, clock, limits.sinkMsMax, () =>
+      const { exit, said } = await inTime(ran, clock, alertLimits.sinkMsMax, () =>
         unavailable(
-          `command "${name}" took longer than ${String(limits.sinkMsMax / 1000)} s`,
+          `command "${name}" took longer than ${String(alertLimits.sinkMsMax / 1000)} s`,
           'Have it hand the work on to something that goes on without it.',
         ),
       ).finally(() => stop.abort())
       if (exit === 0) return undefined
-      const line = said.trim().split('\n').at(-1)?.slice(0, limits.sinkSaidCharsMax) ?? ''
+      const line = said.trim().split('\n').at(-1)?.slice(0, alertLimits.sinkSaidCharsMax) ?? ''
       throw refused(
         `command "${name}" ended with status ${exit === undefined ? 'unknown' : String(exit)}${line === '' ? '' : `: ${line}`}`,
         'Run it by hand as the same user, with what `holdfast alerts test` gives it on its standard input.',
@@ -56,7 +56,7 @@ function runShell(
     let said = ''
     signal.addEventListener('abort', end, { once: true })
     child.stderr.on('data', (piece: Buffer) => {
-      said = (said + piece.toString()).slice(-limits.sinkAnswerBytesMax)
+      said = (said + piece.toString()).slice(-alertLimits.sinkAnswerBytesMax)
     })
     child.once('error', error => {
       signal.removeEventListener('abort', end)

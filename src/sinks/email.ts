@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { getCACertificates } from 'node:tls'
 import { Fault, isFault, messageOf } from '../base/fault.ts'
 import { inTime } from '../base/in-time.ts'
-import { limits } from '../base/limits.ts'
+import { alertLimits } from '../base/alert-limits.ts'
 import type { SecretSource } from '../config/secret-source.ts'
 import type { Notice } from '../policy/alerts/notice.ts'
 import { plainText, subjectOf } from '../policy/alerts/words.ts'
@@ -29,7 +29,7 @@ export function emailSink(name: string, options: EmailOptions, deps: SinkDeps): 
   return {
     name,
     kind: 'email',
-    togetherMax: limits.sinkTogetherMax,
+    togetherMax: alertLimits.sinkTogetherMax,
     async send(notices, signal) {
       const [password, ca] = await Promise.all([
         options.password && deps.reveal(options.password, 'email.password', signal),
@@ -42,9 +42,9 @@ export function emailSink(name: string, options: EmailOptions, deps: SinkDeps): 
       }
       try {
         const sent = deliver(mail, options, password?.reveal(), ca)
-        const { rejected } = await inTime(sent, deps.clock, limits.sinkMsMax, () =>
+        const { rejected } = await inTime(sent, deps.clock, alertLimits.sinkMsMax, () =>
           unavailable(
-            `${who}: ${options.host} did not take the mail within ${String(limits.sinkMsMax / 1000)} s`,
+            `${who}: ${options.host} did not take the mail within ${String(alertLimits.sinkMsMax / 1000)} s`,
             'Check the network between this host and the mail server.',
           ),
         )
@@ -111,9 +111,9 @@ async function deliver(
     ignoreTLS: tls === 'none',
     ...(user !== undefined && { auth: { user, pass: password ?? '' } }),
     tls: { minVersion: 'TLSv1.2', ...(ca && { ca: [...ca] }) },
-    connectionTimeout: limits.sinkMsMax,
-    greetingTimeout: limits.sinkMsMax,
-    socketTimeout: limits.sinkMsMax,
+    connectionTimeout: alertLimits.sinkMsMax,
+    greetingTimeout: alertLimits.sinkMsMax,
+    socketTimeout: alertLimits.sinkMsMax,
     disableFileAccess: true,
     disableUrlAccess: true,
   })
@@ -143,7 +143,7 @@ function faultOf(error: unknown, who: string, host: string, password: string | u
     // Node's advice is for programmers.
     .replace(/; if the root CA is installed locally.*/, '')
     .replace(/\s+/g, ' ')
-    .slice(0, limits.sinkSaidCharsMax)
+    .slice(0, alertLimits.sinkSaidCharsMax)
   const message = `${who}: ${host}: ${said}`
   if (code === 'EAUTH' || code === 'ENOAUTH')
     return refused(message, 'Check `user` and `password`: the mail server does not take them.')

@@ -1,6 +1,6 @@
 /** Calls of sinks over HTTP: limited in time and size, to the address that was given and to no other, and discreet about it. */
 import { inTime } from '../base/in-time.ts'
-import { limits } from '../base/limits.ts'
+import { alertLimits } from '../base/alert-limits.ts'
 import { Fault } from '../base/fault.ts'
 import type { Clock } from '../base/world.ts'
 import { networkWords } from '../cloud/network.ts'
@@ -25,12 +25,12 @@ export async function callHttp(call: Call, clock: Clock, signal: AbortSignal): P
   const stop = new AbortController()
   const late = (): Fault =>
     unavailable(
-      `${call.who}: ${address.host} did not answer within ${String(limits.sinkMsMax / 1000)} s`,
+      `${call.who}: ${address.host} did not answer within ${String(alertLimits.sinkMsMax / 1000)} s`,
       'Check the network between this host and that service.',
     )
   try {
     const exchanged = exchange(call, address, AbortSignal.any([signal, stop.signal]))
-    const { status, text } = await inTime(exchanged, clock, limits.sinkMsMax, late)
+    const { status, text } = await inTime(exchanged, clock, alertLimits.sinkMsMax, late)
     if (status < 200 || status > 299) throw notTaken(call, address, status, text)
     return text
   } finally {
@@ -81,16 +81,16 @@ async function beginningOf({ body }: Response): Promise<string> {
     pieces.push(piece)
     size += piece.length
     // Leaving the loop gives up what is left.
-    if (size >= limits.sinkAnswerBytesMax) break
+    if (size >= alertLimits.sinkAnswerBytesMax) break
   }
-  return Buffer.concat(pieces).toString('utf8', 0, limits.sinkAnswerBytesMax)
+  return Buffer.concat(pieces).toString('utf8', 0, alertLimits.sinkAnswerBytesMax)
 }
 
 function notTaken({ who, url, secrets = [] }: Call, { host }: URL, status: number, text: string): Fault {
   const line = withoutSecrets(text, [url, ...secrets])
     .replace(/\s+/g, ' ')
     .trim()
-    .slice(0, limits.sinkSaidCharsMax)
+    .slice(0, alertLimits.sinkSaidCharsMax)
   const message = `${who}: ${host} answered ${String(status)}${line === '' ? '' : `: ${line}`}`
   if (status === 429 || status >= 500) return unavailable(message, 'Wait: it is tried again.')
   if (status >= 300 && status < 400)

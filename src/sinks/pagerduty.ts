@@ -1,5 +1,5 @@
 /** PagerDuty, by its Events API v2: an alert is an incident there, opened and resolved by its key. */
-import { limits } from '../base/limits.ts'
+import { alertLimits } from '../base/alert-limits.ts'
 import type { SecretSource } from '../config/secret-source.ts'
 import type { Notice } from '../policy/alerts/notice.ts'
 import { whatOf } from '../policy/alerts/words.ts'
@@ -52,7 +52,7 @@ export function pagerDutyEvent(notice: Notice): object {
     payload: {
       summary: `${kind === 'test' ? 'TEST ' : ''}${cluster}: ${whatOf(finding)}`.slice(
         0,
-        limits.pagerDutySummaryCharsMax,
+        alertLimits.pagerDutySummaryCharsMax,
       ),
       source: cluster,
       severity: finding.state,

@@ -1,5 +1,5 @@
 /** Slack, by an incoming webhook; what else takes its messages (Mattermost, Rocket.Chat) takes these. */
-import { limits } from '../base/limits.ts'
+import { alertLimits } from '../base/alert-limits.ts'
 import type { SecretSource } from '../config/secret-source.ts'
 import type { Notice } from '../policy/alerts/notice.ts'
 import { inOrder, linesOf, subjectOf, titleOf } from '../policy/alerts/words.ts'
@@ -10,7 +10,7 @@ export function slackSink(name: string, { url }: { readonly url: SecretSource },
   return {
     name,
     kind: 'slack',
-    togetherMax: limits.sinkTogetherMax,
+    togetherMax: alertLimits.sinkTogetherMax,
     async send(notices, signal) {
       const address = await deps.reveal(url, 'slack.url', signal)
       await callHttp(

@@ -6,7 +6,7 @@
  * The time is signed, too, so that what was recorded can not be played back later. docs/alerts.md shows how it is checked.
  */
 import { createHmac } from 'node:crypto'
-import { limits } from '../base/limits.ts'
+import { alertLimits } from '../base/alert-limits.ts'
 import type { SecretSource } from '../config/secret-source.ts'
 import type { Notice } from '../policy/alerts/notice.ts'
 import { titleOf } from '../policy/alerts/words.ts'
@@ -22,7 +22,7 @@ export function webhookSink(name: string, { url, secret }: WebhookOptions, deps:
   return {
     name,
     kind: 'webhook',
-    togetherMax: limits.sinkTogetherMax,
+    togetherMax: alertLimits.sinkTogetherMax,
     async send(notices, signal) {
       const [address, key] = await Promise.all([
         deps.reveal(url, 'webhook.url', signal),

@@ -1,5 +1,6 @@
 /** Brings notices to one sink: what is in its outbox, again after growing pauses until it is taken. */
 import { isFault, messageOf } from '../../base/fault.ts'
+import { alertLimits } from '../../base/alert-limits.ts'
 import { limits } from '../../base/limits.ts'
 import type { Log } from '../../base/log.ts'
 import type { Clock } from '../../base/world.ts'
@@ -65,7 +66,7 @@ function afterwards(clock: Clock, signal: AbortSignal): AbortSignal {
   const later = new AbortController()
   const never = new AbortController().signal
   const wait = (): void => {
-    void clock.sleep(limits.sinkEndMsMax, never).then(() => later.abort())
+    void clock.sleep(alertLimits.sinkEndMsMax, never).then(() => later.abort())
   }
   if (signal.aborted) wait()
   else signal.addEventListener('abort', wait, { once: true })

@@ -1,6 +1,6 @@
 /** What `holdfast status` saw, run as a process of its own. */
 import * as z from 'zod/mini'
-import { limits } from '../../base/limits.ts'
+import { alertLimits } from '../../base/alert-limits.ts'
 import type { Finding } from '../../policy/alerts/finding.ts'
 import type { Answered } from '../ask-self.ts'
 import { messageIn } from '../outcome.ts'
@@ -31,7 +31,8 @@ export async function lookBy(asked: Promise<Answered>, signal: AbortSignal): Pro
   signal.throwIfAborted()
   // What it found shows in its exit status, so that says nothing.
   const parsed = report.safeParse(value)
-  if (parsed.success) return { ...parsed.data, findings: parsed.data.findings.slice(0, limits.alertsMax) }
+  if (parsed.success)
+    return { ...parsed.data, findings: parsed.data.findings.slice(0, alertLimits.alertsMax) }
   throw new Error((error === undefined ? undefined : messageIn(error)) ?? 'holdfast status gave no report')
 }
 

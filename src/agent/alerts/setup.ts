@@ -2,7 +2,7 @@
 import { Fault } from '../../base/fault.ts'
 import { nearest } from '../../base/nearest.ts'
 import type { LoadedConfig } from '../../config/config.ts'
-import { limits } from '../../base/limits.ts'
+import { alertLimits } from '../../base/alert-limits.ts'
 import type { AlertRules } from '../../policy/alerts/alert.ts'
 import type { SinkRule } from '../../policy/alerts/announce.ts'
 import { findingCatalogue } from '../../policy/findings/finding.ts'
@@ -23,11 +23,11 @@ export function alertsSetupOf({ config, path }: LoadedConfig): AlertsSetup | und
   const stated = Object.entries(alerts.sinks).filter(([, sink]) => !sink.ping)
   return {
     cluster,
-    everyMs: Math.max(alerts.every, limits.lookEveryMsMin),
+    everyMs: Math.max(alerts.every, alertLimits.lookEveryMsMin),
     rules: {
       afterMs: alerts.after,
       overAfterMs: alerts.overAfter,
-      repeatMsFirst: Math.max(alerts.repeat.first, limits.lookEveryMsMin),
+      repeatMsFirst: Math.max(alerts.repeat.first, alertLimits.lookEveryMsMin),
       repeatMsMost: Math.max(alerts.repeat.most, alerts.repeat.first),
       flappingTimes: alerts.flapping.times,
       flappingWithinMs: alerts.flapping.within,

@@ -1,5 +1,5 @@
 /** Decides what a look at everything means for the alerts. Decides only; the clock is an argument. */
-import { limits } from '../../base/limits.ts'
+import { alertLimits } from '../../base/alert-limits.ts'
 import {
   alertIdOf,
   isFlapping,
@@ -67,7 +67,7 @@ function step(
   const warning = markOf(alert.warning, seen >= 1, nowMs)
   const critical = markOf(alert.critical, seen >= 2, nowMs)
   const came = seen > before ? [...alert.comings, nowMs] : alert.comings
-  const comings = came.filter(ms => ms > nowMs - rules.flappingWithinMs).slice(-limits.alertComingsMax)
+  const comings = came.filter(ms => ms > nowMs - rules.flappingWithinMs).slice(-alertLimits.alertComingsMax)
   const isAnew = alert.level === 0 && before === 0 && seen > 0
   const next: Alert = {
     ...alert,

@@ -4,7 +4,7 @@
  * While a sink is out of reach, what is new of an alert takes the place of what is old: who hears of it late hears that it was
  * opened, as it is by then, and that it is over, and not all that was repeated in between.
  */
-import { limits } from '../../base/limits.ts'
+import { alertLimits } from '../../base/alert-limits.ts'
 import { groupOf, type Notice } from './notice.ts'
 
 export interface Outbox {
@@ -34,7 +34,7 @@ export function enqueue(outbox: Outbox, notice: Notice, onTheirWay: ReadonlySet<
     opening && !isEnd
       ? kept.map(one => (one === opening ? { ...notice, kind: 'opened' as const } : one))
       : [...kept, notice]
-  return { ...outbox, notices: notices.slice(-limits.alertOutboxMax) }
+  return { ...outbox, notices: notices.slice(-alertLimits.alertOutboxMax) }
 }
 
 /** What is to be delivered now, as one message. */
@@ -63,7 +63,7 @@ export function delivered(outbox: Outbox, batch: readonly Notice[], nowMs: numbe
 /** The pause doubles each time. */
 export function failed(outbox: Outbox, message: string, nowMs: number): Outbox {
   const { sinceMs, attempts } = outbox.failing ?? { sinceMs: nowMs, attempts: 0 }
-  const pauseMs = Math.min(limits.sinkPauseMsMax, limits.sinkPauseMsFirst * 2 ** attempts)
+  const pauseMs = Math.min(alertLimits.sinkPauseMsMax, alertLimits.sinkPauseMsFirst * 2 ** attempts)
   return {
     ...outbox,
     failing: { sinceMs, attempts: attempts + 1, nextMs: nowMs + pauseMs, message },
@@ -73,6 +73,6 @@ export function failed(outbox: Outbox, message: string, nowMs: number): Outbox {
 /** The clock may have been put back: nobody waits longer than the longest pause. */
 export function believableOutbox(outbox: Outbox, nowMs: number): Outbox {
   const { failing } = outbox
-  if (!failing || failing.nextMs <= nowMs + limits.sinkPauseMsMax) return outbox
+  if (!failing || failing.nextMs <= nowMs + alertLimits.sinkPauseMsMax) return outbox
   return { ...outbox, failing: { ...failing, sinceMs: Math.min(failing.sinceMs, nowMs), nextMs: nowMs } }
 }
