@@ -57,6 +57,8 @@ export class AlertsService implements AlertsFacts {
   private news = new AbortController()
   private saving: Promise<void> = Promise.resolve()
   private savedText: string | undefined
+  /** The last thing that was to be remembered could not be written down. */
+  private isUnwritten = false
   private readonly deps: AlertsDeps
 
   constructor(deps: AlertsDeps, before: AlertDesk) {
@@ -126,7 +128,8 @@ export class AlertsService implements AlertsFacts {
       const beganMs = clock.monotonicMs()
       await this.look(setup, signal)
       // Only who has just looked, and remembers it, may say that all is well.
-      if (!isOver(signal)) await Promise.all(pings.map(ping => this.ping(ping, signal)))
+      const isKnown = !isOver(signal) && !this.isUnwritten
+      if (isKnown) await Promise.all(pings.map(ping => this.ping(ping, signal)))
       const leftMs = Math.max(0, beganMs + setup.everyMs - clock.monotonicMs())
       await clock.sleep(leftMs, signal).catch(() => undefined)
     }
@@ -202,7 +205,9 @@ export class AlertsService implements AlertsFacts {
       try {
         await writeDesk(folder, text)
         this.savedText = text
+        this.isUnwritten = false
       } catch (error) {
+        this.isUnwritten = true
         log.warn('state.unwritten', { folder, error: messageOf(error) })
       }
     })

@@ -28,6 +28,7 @@ const list = defineCommand({
 
 const ack = defineCommand({
   words: ['alerts', 'ack'],
+  operation: { withoutHooks: true },
   summary: 'Say that somebody knows of an alert: it is not repeated for a while.',
   description: 'Until it becomes worse, or the time is over; that it is over is told in any case.',
   arguments: { alert: argument('ALERT', 'Its id, or the beginning of it: `holdfast alerts list` shows it.') },
