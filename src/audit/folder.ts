@@ -6,9 +6,12 @@ import { access, chown, constants, mkdir, open, readdir, stat } from 'node:fs/pr
 import { dirname, join } from 'node:path'
 import { Fault, messageOf } from '../base/fault.ts'
 
-export interface FolderChoice {
+export interface FolderChoice extends StateChoice {
   /** What the configuration says. */
   readonly directory: string | undefined
+}
+
+export interface StateChoice {
   /** The agent's folder: it is not made here, since who owns it matters. */
   readonly stateFolder: string
   readonly cluster: string
@@ -19,12 +22,16 @@ export interface FolderChoice {
 
 /** The configured one, else one in the agent's folder, else one in the user's own. */
 export async function chooseFolder(choice: FolderChoice): Promise<string> {
-  const { directory, stateFolder, cluster, environment, home } = choice
-  if (directory !== undefined) return directory
-  if (await isWritable(stateFolder)) return join(stateFolder, 'audit')
+  return choice.directory ?? join(await chooseState(choice), 'audit')
+}
+
+/** Where this user may keep what is to stay on this host: the agent's folder, else one of the user's own. */
+export async function chooseState(choice: StateChoice): Promise<string> {
+  const { stateFolder, cluster, environment, home } = choice
+  if (await isWritable(stateFolder)) return stateFolder
   const { XDG_STATE_HOME: given } = environment
   const ownState = given?.startsWith('/') === true ? given : join(home, '.local/state')
-  return join(ownState, 'holdfast', cluster, 'audit')
+  return join(ownState, 'holdfast', cluster)
 }
 
 /** Oldest first: `000000000001.jsonl`. Empty when nothing was ever written. */

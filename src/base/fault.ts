@@ -237,6 +237,7 @@ const catalogue = {
   },
   WAL_GAPS: { exit: 62, retry: false, doc: 'The archive has gaps; they are listed.' },
 
+  DRILL_NOT_FOUND: { exit: 113, retry: false, doc: 'There is no drill with this id.' },
   SIGNATURE_INVALID: {
     exit: 110,
     retry: false,

@@ -6,6 +6,7 @@ import { archive } from './commands/archive.ts'
 import { auditCommands } from './commands/audit.ts'
 import { backup } from './commands/backup.ts'
 import { copy } from './commands/copy.ts'
+import { drillReportCommands } from './commands/drill-reports.ts'
 import { dumpFetch } from './commands/dump-fetch.ts'
 import { dump } from './commands/dump.ts'
 import { drill } from './commands/drill.ts'
@@ -50,6 +51,7 @@ export const commands: readonly Command[] = [
   dumpFetch,
   verify,
   drill,
+  ...drillReportCommands,
   archive,
   expire,
   hold,
@@ -76,6 +78,7 @@ export const groups: Readonly<Record<string, string>> = {
   audit: 'Who did what, with what result: show the audit trail, and check it.',
   alerts: 'What is wrong, and who hears of it.',
   erase: 'Requests to forget a person: recorded beside the backups, and applied by every restore.',
+  drill: 'What is known of drills, and whether it can be relied on.',
   policy:
     'Print policies for the storage (least rights for each role, protection of the bucket, lifecycle rules), units for systemd, and crontabs.',
   wal: 'Archive WAL, fetch it, and show what is archived.',

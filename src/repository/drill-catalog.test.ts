@@ -59,6 +59,17 @@ describe('the drills of a cluster', () => {
     expect(damaged).toMatchObject([{ id: idOf(2), fault: { code: 'OBJECT_CORRUPT' } }])
   })
 
+  test('a report that is not what was stored, or is gone, is a fault', async () => {
+    const side = await openMemorySide('main', undefined)
+    const record = await put(side, idOf(1))
+    const read = () => readDrillFile(side.repository, record, 'report', [], signal)
+    const key = `gathr/drills/${idOf(1)}/report.json.zst`
+    await side.storage.delete([key], signal)
+    await expect(read()).rejects.toMatchObject({ code: 'OBJECT_MISSING' })
+    await side.storage.put(key, { sizeBytes: 2, open: () => bytes('{}') }, signal)
+    await expect(read()).rejects.toMatchObject({ code: 'OBJECT_CORRUPT' })
+  })
+
   test('never replace one another', async () => {
     const side = await openMemorySide('main', undefined)
     await put(side, idOf(1))

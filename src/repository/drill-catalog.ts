@@ -1,4 +1,5 @@
 /** The drills of a cluster: a report exists when its `drill.json` does. */
+import { createHash } from 'node:crypto'
 import { Fault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { decodeStream, suffixOf, type Encoding } from '../pipeline/codec.ts'
@@ -111,20 +112,30 @@ export async function readDrillFile(
   identities: readonly string[],
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const key = `${drillFolder(identity.cluster, id)}/${record[file].name}`
+  const { name, sha256 } = record[file]
+  const key = `${drillFolder(identity.cluster, id)}/${name}`
+  const stored = await readWhole(storage, key, limits.recordSizeBytesMax, signal)
+  if (!stored)
+    throw new Fault('OBJECT_MISSING', `${key} in ${storage.location}, which drill.json names, is not there`, {
+      hint: 'Find out who deleted it; the report may be in another repository, or in a copy that was made of it.',
+    })
+  if (createHash('sha256').update(stored).digest('hex') !== sha256)
+    throw damaged(key, 'it does not have the SHA-256 that drill.json says')
   const pieces: Uint8Array[] = []
   let sizeBytes = 0
-  for await (const piece of decodeStream(storage.get(key, undefined, signal), identities)) {
+  for await (const piece of decodeStream(once(stored), identities)) {
     sizeBytes += piece.length
-    if (sizeBytes > limits.recordSizeBytesMax)
-      throw new Fault('OBJECT_CORRUPT', `${key} is damaged: it is larger than a report can be`, {
-        hint: 'Take the report from another repository, or run another drill.',
-      })
+    if (sizeBytes > limits.recordSizeBytesMax) throw damaged(key, 'it is larger than a report can be')
     // The decoder uses its buffer again.
     pieces.push(Buffer.from(piece))
   }
   return Buffer.concat(pieces)
 }
+
+const damaged = (key: string, why: string): Fault =>
+  new Fault('OBJECT_CORRUPT', `${key} is damaged: ${why}`, {
+    hint: 'Take the report from another repository, or run another drill.',
+  })
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes

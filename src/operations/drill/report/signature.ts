@@ -49,17 +49,21 @@ function signatureOver(bytes: Uint8Array, { secret, public: key }: SigningKey): 
   return { algorithm: 'ed25519', key, value: sign(null, bytes, secret).toString('base64') }
 }
 
+/** Nothing may follow but the checksum: of two fields of one name, JSON takes the last. */
+const reportEnd =
+  /^,\n {2}"signature": \{\n {4}"algorithm": "ed25519",\n {4}"key": "(\S{60})",\n {4}"value": "(\S{88})"\n {2}\}(,\n {2}"crc32": "[0-9a-f]{8}")?\n\}\n?$/
+
 /** What `file` is called stands in the fault. Returns the key that signed it; SIGNATURE_INVALID when none did. */
-export function checkReportSignature(bytes: Uint8Array, { signature }: DrillReport, file: string): string {
+export function checkReportSignature(bytes: Uint8Array, file: string): string {
   const signed = bytesBefore(bytes, reportStart)
-  if (!signed || !signature) throw unsigned(file)
-  return checked(signed, signature, file)
+  const [, key = '', value = ''] = endOf(bytes, signed, reportEnd)
+  if (!signed || key === '') throw unsigned(file)
+  return checked(signed, { algorithm: 'ed25519', key, value }, file)
 }
 
 export function checkPageSignature(bytes: Uint8Array, file: string): string {
   const signed = bytesBefore(bytes, pageStart)
-  const [, , key = '', value = ''] =
-    pageLine.exec(signed ? Buffer.from(bytes.subarray(signed.length)).toString('latin1') : '') ?? []
+  const [, , key = '', value = ''] = endOf(bytes, signed, pageLine)
   if (!signed || key === '') throw unsigned(file)
   return checked(signed, { algorithm: 'ed25519', key, value }, file)
 }
@@ -89,6 +93,10 @@ function isSignedBy(signed: Uint8Array, key: string, value: string): boolean {
 function bytesBefore(bytes: Uint8Array, start: string): Uint8Array | undefined {
   const at = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).lastIndexOf(start)
   return at < 0 ? undefined : bytes.subarray(0, at)
+}
+
+function endOf(bytes: Uint8Array, signed: Uint8Array | undefined, pattern: RegExp): readonly string[] {
+  return (signed && pattern.exec(Buffer.from(bytes.subarray(signed.length)).toString('latin1'))) ?? []
 }
 
 const unsigned = (file: string): Fault =>

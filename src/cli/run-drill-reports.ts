@@ -1,0 +1,136 @@
+/** What is known of drills: listed, and held against its signatures. */
+import { open, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { errnoOf, Fault, messageOf } from '../base/fault.ts'
+import { limits } from '../base/limits.ts'
+import { formatBytes } from '../base/units.ts'
+import { openHostKey } from '../operations/drill/report/host-key.ts'
+import { fingerprintOf } from '../operations/drill/report/signature.ts'
+import { readAllDrills, type KnownDrill } from '../operations/drill/report/united-drills.ts'
+import {
+  verifyDrillFile,
+  verifyStoredDrill,
+  type VerifiedDrill,
+} from '../operations/drill/report/verify-drill.ts'
+import type { CommandContext } from './context.ts'
+import { notRead } from './describe-catalog.ts'
+import { drillTable, trendText } from './describe-drills.ts'
+import { hostKeyPathOf, knownKeys } from './drill-keys.ts'
+import { openSources } from './sources.ts'
+import { listingOf } from './table.ts'
+
+/** All that is known, with what could not be read told. */
+export async function drillsIn(
+  context: CommandContext,
+  repository: string | undefined,
+  how: { readonly keys: boolean },
+): Promise<readonly KnownDrill[]> {
+  const { output, signal } = context
+  const sources = await openSources(context, { repository, only: true }, how)
+  const { drills, damaged, closed } = await readAllDrills(sources.open, signal)
+  for (const source of [...sources.closed, ...closed]) output.warn(notRead(source))
+  for (const { id, repository: name, fault } of damaged)
+    output.warn(`${id} in ${name} can not be read: ${fault.message}`)
+  return drills
+}
+
+export async function listDrills(context: CommandContext, repository: string | undefined): Promise<void> {
+  const { output } = context
+  const drills = await drillsIn(context, repository, { keys: false })
+  if (drills.length === 0) output.note('there was no drill yet; holdfast drill makes one')
+  output.result(
+    drills.map(({ summary, sources }) => ({ ...summary, repositories: sources.map(({ name }) => name) })),
+    () => (drills.length === 0 ? '' : drillTable(drills)),
+  )
+  const trend = trendText(drills.map(({ summary }) => summary))
+  if (trend !== undefined) output.note(trend)
+}
+
+/** The one that a person means: its id, the beginning of one, or `latest`. */
+export function chooseDrill(drills: readonly KnownDrill[], given: string): KnownDrill {
+  const fitting =
+    given === 'latest' ? drills.slice(-1) : drills.filter(({ summary }) => summary.id.startsWith(given))
+  const found =
+    fitting.find(({ summary }) => summary.id === given) ?? (fitting.length === 1 ? fitting[0] : undefined)
+  if (found) return found
+  const ids = (fitting.length > 0 ? fitting : drills).slice(-10).map(({ summary }) => summary.id)
+  throw new Fault(
+    'DRILL_NOT_FOUND',
+    fitting.length > 1 ? `several drills begin with "${given}"` : `there is no drill "${given}"`,
+    {
+      hint:
+        ids.length > 0
+          ? `Give one of: ${ids.join(', ')}.`
+          : 'Run one with `holdfast drill`: there is none yet.',
+    },
+  )
+}
+
+export async function verifyDrill(
+  context: CommandContext,
+  given: {
+    readonly report: string
+    readonly key: readonly string[]
+    readonly repository: string | undefined
+  },
+): Promise<void> {
+  const { output, signal, terminal } = context
+  const keys = await knownKeys(context, given.key)
+  const path = resolve(terminal.workingDirectory, given.report)
+  const bytes = await readFileIfAny(path, given.report)
+  const verify = async (): Promise<VerifiedDrill & { readonly where: string }> => {
+    if (bytes) return { ...verifyDrillFile(bytes, given.report, keys), where: given.report }
+    const { summary, sources } = chooseDrill(
+      await drillsIn(context, given.repository, { keys: true }),
+      given.report,
+    )
+    const [source] = sources
+    return { ...(await verifyStoredDrill(source, summary.id, keys, signal)), where: source.name }
+  }
+  const verified = await verify()
+  output.result(verified, () =>
+    listingOf([
+      ['drill', `${verified.id}: ${verified.outcome}`],
+      ['signed by', `${verified.host ?? verified.signer}, with ${verified.fingerprint}`],
+      ['known as', verified.signer],
+      ['checked', `${verified.checked.join(', ')} in ${verified.where}: as they were signed`],
+    ]),
+  )
+}
+
+/** Undefined when it is none, and so perhaps an id. */
+async function readFileIfAny(path: string, given: string): Promise<Uint8Array | undefined> {
+  try {
+    if (!(await stat(path)).isFile()) return undefined
+    await using file = await open(path, 'r')
+    const { size } = await file.stat()
+    if (size <= limits.recordSizeBytesMax) return await file.readFile()
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined
+    throw unreadable(given, messageOf(error), error)
+  }
+  throw unreadable(
+    given,
+    `it has more than the ${formatBytes(limits.recordSizeBytesMax)} that a report can have`,
+  )
+}
+
+const unreadable = (given: string, why: string, cause?: unknown): Fault =>
+  new Fault('FAILED', `${given} can not be read: ${why}`, {
+    hint: 'Give a report or a page that holdfast drill made, or the id of a drill.',
+    cause,
+  })
+
+/** Of this host; made when there is none yet, so that it can be pinned elsewhere before the first drill. */
+export async function showHostKey(context: CommandContext): Promise<void> {
+  const path = await hostKeyPathOf((await context.config()).config, context.terminal)
+  const { public: key } = await openHostKey(path, context.world)
+  const fingerprint = fingerprintOf(key)
+  context.output.result({ key, fingerprint, path }, () =>
+    listingOf([
+      ['key', key],
+      ['fingerprint', fingerprint],
+      ['secret in', path],
+    ]),
+  )
+}
