@@ -10,6 +10,7 @@ import { drillReportCommands } from './commands/drill-reports.ts'
 import { dumpFetch } from './commands/dump-fetch.ts'
 import { dump } from './commands/dump.ts'
 import { drill } from './commands/drill.ts'
+import { cost } from './commands/cost.ts'
 import { doctor } from './commands/doctor.ts'
 import { eraseCommands } from './commands/erase.ts'
 import { expire } from './commands/expire.ts'
@@ -58,6 +59,7 @@ export const commands: readonly Command[] = [
   lock,
   copy,
   repair,
+  cost,
   walPush,
   walGet,
   walStatus,

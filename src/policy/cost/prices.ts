@@ -24,6 +24,16 @@ export interface RegionPrices {
     readonly perGb: number
     readonly perThousandRequests: number
   }[]
+  /** Of classes that are read without a thaw, when reading has a price beside the requests. */
+  readonly readPerGb?: Readonly<Record<string, number>>
+  /** By class; `default` for those that are not named. */
+  readonly requests?: Readonly<
+    Record<string, { readonly putPerThousand: number; readonly getPerThousand: number }>
+  >
+  /** What is paid for at least: so many days of each object, and so many bytes. */
+  readonly least?: Readonly<Record<string, { readonly days: number; readonly bytes: number }>>
+  /** To the internet, and to another region of the vendor's. */
+  readonly egressPerGb?: Readonly<Record<string, number>>
 }
 
 export interface ThawTimes {
@@ -74,8 +84,13 @@ function isRegion(value: unknown): boolean {
   if (!isObject(value) || !hasTexts(value, ['provider', 'region', 'source', 'asOf'])) return false
   const { storagePerGbMonth: storage, retrieval } = value
   return (
-    isObject(storage) &&
-    Object.values(storage).every(isPrice) &&
+    isMapOf(storage, isPrice) &&
+    isAbsentOr(value['readPerGb'], read => isMapOf(read, isPrice)) &&
+    isAbsentOr(value['egressPerGb'], egress => isMapOf(egress, isPrice)) &&
+    isAbsentOr(value['requests'], requests =>
+      isMapOf(requests, entry => hasPrices(entry, ['putPerThousand', 'getPerThousand'])),
+    ) &&
+    isAbsentOr(value['least'], least => isMapOf(least, entry => hasPrices(entry, ['days', 'bytes']))) &&
     isListOf(
       retrieval,
       entry =>
@@ -109,6 +124,15 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const hasTexts = (value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean =>
   names.every(name => typeof value[name] === 'string')
+
+const isAbsentOr = (value: unknown, isOne: (value: unknown) => boolean): boolean =>
+  value === undefined || isOne(value)
+
+const isMapOf = (value: unknown, isOne: (entry: unknown) => boolean): boolean =>
+  isObject(value) && Object.values(value).every(isOne)
+
+const hasPrices = (value: unknown, names: readonly string[]): boolean =>
+  isObject(value) && names.every(name => isPrice(value[name]))
 
 const isListOf = (value: unknown, isOne: (entry: unknown) => boolean): boolean =>
   Array.isArray(value) && value.every(isOne)
