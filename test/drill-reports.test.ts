@@ -1,5 +1,5 @@
 /** What is known of drills, as people ask for it: a repository in a folder, and files that somebody hands over. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -157,6 +157,68 @@ describe('holdfast drill verify', () => {
       status: 110,
       err: expect.stringContaining('drill.json of 20260101T040000Z-drill says something else'),
     })
+  })
+})
+
+describe('holdfast drill show', () => {
+  test('tells what was asked and seen, and needs the key for it', async () => {
+    const { status, out } = await holdfast(['drill', 'show', '20260302'])
+    expect(status).toBe(0)
+    for (const part of ['There are users: expected at least 1000', 'select count(*) from users: 0', '9m 29s'])
+      expect(out).toContain(part)
+    const { out: json } = await holdfast(['drill', 'show', 'latest', '--json'])
+    expect(JSON.parse(json)).toMatchObject({ id: report.id, checklist: report.checklist })
+  })
+
+  test('writes the page and the report for whoever is to check them, readable by their owner alone', async () => {
+    const { status, out, err } = await holdfast([
+      'drill',
+      'show',
+      '20260302',
+      '--html',
+      'page.html',
+      '--report',
+      'kept.json',
+    ])
+    expect({ status, out }).toEqual({ status: 0, out: '' })
+    expect(err).toContain('written: page.html')
+    expect(statSync(at('page.html')).mode & 0o777).toBe(0o600)
+    for (const file of ['page.html', 'kept.json'])
+      expect((await holdfast(['drill', 'verify', file])).status).toBe(0)
+    expect(await holdfast(['drill', 'show', 'latest', '--html', 'nowhere/page.html'])).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('nowhere/page.html can not be written'),
+    })
+  })
+})
+
+describe('holdfast drill --forecast', () => {
+  test('scales the phases of the drills before to another size, and says what it stands on', async () => {
+    const { status, out } = await holdfast(['drill', '--forecast', '100GiB'])
+    expect(status).toBe(0)
+    // Of 241 s with two threads, 154 s of processor time are 77 s of decompression; all of it ten times as large.
+    expect(out).toMatch(/provisioning +2\.3 s +2\.3 s/)
+    expect(out).toMatch(/download +20\.0 GiB +27m 20s +27m 20s/)
+    expect(out).toMatch(/decompression +100 GiB +12m 50s/)
+    expect(out).toMatch(/together +1h 35m/)
+    expect(out).toMatch(
+      /from \d drills of 2026-03-02; 100 GiB, of which 20\.0 GiB are stored; it is 10 times as large/,
+    )
+    expect((await holdfast(['drill', '--forecast', 'large'])).status).toBe(2)
+  })
+
+  test('of a repository without drills says that there was none', async () => {
+    const empty = await openFsStorage(at('empty'), { makeRoot: true })
+    await initRepository(empty, labIdentity, world, signal)
+    await empty.close()
+    writeFileSync(
+      at('empty.yaml'),
+      readFileSync(at('holdfast.yaml'), 'utf8').replaceAll('/repository', '/empty'),
+    )
+    const { status, err } = await holdfast(['drill', '--forecast', '100GB'], at('empty.yaml'))
+    expect(status).toBe(0)
+    expect(err).toContain('there was no drill yet')
+    expect((await holdfast(['drill', 'list'], at('empty.yaml'))).err).toContain('there was no drill yet')
   })
 })
 

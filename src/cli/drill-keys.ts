@@ -17,6 +17,7 @@ export async function hostKeyPathOf(
   config: Config,
   { environment }: Pick<Terminal, 'environment'>,
 ): Promise<string> {
+  if (config.drills.signingKey !== undefined) return config.drills.signingKey
   const { folder: stateFolder } = agentPlacesOf(config)
   const folder = await chooseState({ stateFolder, cluster: config.cluster, environment, home: homedir() })
   return join(folder, 'drill-key.pem')
@@ -27,14 +28,15 @@ export async function knownKeys(context: CommandContext, given: readonly string[
   if (given.length > 0) return given.map(key => ['the key that was given', asDrillKey(key)])
   const config = await configIfAny(context)
   if (!config) return []
+  const pinned = Object.entries(config.drills.trustedKeys)
   const path = await hostKeyPathOf(config, context.terminal)
   try {
     const own = await readHostKey(path)
-    return own ? [['this host', own.public]] : []
+    return own ? [['this host', own.public], ...pinned] : pinned
   } catch (error) {
     if (!isFault(error, 'SIGNING_KEY')) throw error
     context.output.warn(`the key of this host is not looked at: ${error.message}`)
-    return []
+    return pinned
   }
 }
 

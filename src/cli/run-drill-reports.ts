@@ -1,5 +1,5 @@
 /** What is known of drills: listed, and held against its signatures. */
-import { open, stat } from 'node:fs/promises'
+import { open, stat, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { errnoOf, Fault, messageOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
@@ -12,8 +12,12 @@ import {
   verifyStoredDrill,
   type VerifiedDrill,
 } from '../operations/drill/report/verify-drill.ts'
+import type { Sources } from '../operations/sources/source.ts'
+import { readDrillFile, findDrill } from '../repository/drill-catalog.ts'
+import { parseDrillReport } from '../repository/format/drill-json.ts'
 import type { CommandContext } from './context.ts'
 import { notRead } from './describe-catalog.ts'
+import { drillListing } from './describe-drill.ts'
 import { drillTable, trendText } from './describe-drills.ts'
 import { hostKeyPathOf, knownKeys } from './drill-keys.ts'
 import { openSources } from './sources.ts'
@@ -25,8 +29,13 @@ export async function drillsIn(
   repository: string | undefined,
   how: { readonly keys: boolean },
 ): Promise<readonly KnownDrill[]> {
-  const { output, signal } = context
-  const sources = await openSources(context, { repository, only: true }, how)
+  return knownDrillsOf(context, await openSources(context, { repository, only: true }, how))
+}
+
+export async function knownDrillsOf(
+  { output, signal }: CommandContext,
+  sources: Sources,
+): Promise<readonly KnownDrill[]> {
   const { drills, damaged, closed } = await readAllDrills(sources.open, signal)
   for (const source of [...sources.closed, ...closed]) output.warn(notRead(source))
   for (const { id, repository: name, fault } of damaged)
@@ -96,6 +105,48 @@ export async function verifyDrill(
       ['checked', `${verified.checked.join(', ')} in ${verified.where}: as they were signed`],
     ]),
   )
+}
+
+/** What was asked and answered; or the page, written to a file. */
+export async function showDrill(
+  context: CommandContext,
+  given: {
+    readonly id: string
+    readonly html: string | undefined
+    readonly report: string | undefined
+    readonly repository: string | undefined
+  },
+): Promise<void> {
+  const { output, signal, terminal } = context
+  const known = chooseDrill(await drillsIn(context, given.repository, { keys: true }), given.id)
+  const [{ repository, identities, name }] = known.sources
+  const record = await findDrill(repository, known.summary.id, signal)
+  if (!record)
+    throw new Fault('DRILL_NOT_FOUND', `${known.summary.id} is not in ${name} any more`, {
+      hint: 'Run holdfast drill list to see which there are.',
+    })
+  const bytes = await readDrillFile(repository, record, 'report', identities, signal)
+  const write = async (path: string, contents: Uint8Array): Promise<void> => {
+    await writePrivately(resolve(terminal.workingDirectory, path), contents)
+    output.note(`written: ${path}`)
+  }
+  if (given.html !== undefined)
+    await write(given.html, await readDrillFile(repository, record, 'page', identities, signal))
+  if (given.report !== undefined) await write(given.report, bytes)
+  const report = parseDrillReport(bytes, record.id)
+  output.result(report, () => ((given.html ?? given.report) === undefined ? drillListing(report) : ''))
+}
+
+/** It tells of the data. */
+async function writePrivately(path: string, contents: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, contents, { mode: 0o600, flush: true })
+  } catch (error) {
+    throw new Fault('FAILED', `${path} can not be written: ${messageOf(error)}`, {
+      hint: 'Name a file in a folder that the user who runs this command may write to.',
+      cause: error,
+    })
+  }
 }
 
 /** Undefined when it is none, and so perhaps an id. */

@@ -1,16 +1,14 @@
 /** Carries a drill out and keeps its report. */
-import { join } from 'node:path'
-import { agentPlacesOf } from '../agent/setup.ts'
-import type { Config } from '../config/config.ts'
-import { drillFilesOf } from '../operations/drill/report/drill-files.ts'
 import { openHostKey } from '../operations/drill/report/host-key.ts'
+import { keepDrill } from '../operations/drill/report/keep-drill.ts'
 import { runDrill } from '../operations/drill/run.ts'
 import { clearLeftScratch, type LeftScratch } from '../operations/scratch/scratch-folder.ts'
-import { findDrill, putDrill, readDrillFile, readDrills } from '../repository/drill-catalog.ts'
-import { parseDrillReport, summaryOfReport } from '../repository/format/drill-json.ts'
+import { findDrill, readDrillFile, readDrills } from '../repository/drill-catalog.ts'
+import { parseDrillReport } from '../repository/format/drill-json.ts'
 import type { DrillReport, DrillSummary } from '../repository/format/drill-record.ts'
 import { isFault } from '../base/fault.ts'
 import type { CommandContext, OpenRepository } from './context.ts'
+import { hostKeyPathOf } from './drill-keys.ts'
 import { scratchPlace, setUpDrill, type DrillWords, type Past } from './drill-setup.ts'
 
 export async function cleanLeft(
@@ -28,15 +26,11 @@ export async function drillAndKeep(context: CommandContext, words: DrillWords): 
   const { deps, request } = await setUpDrill(context, words, { home, past })
   const { config } = await context.config()
   // Before the drill, so that none is in vain for want of it.
-  const key = await openHostKey(hostKeyPathOf(config), context.world)
+  const key = await openHostKey(await hostKeyPathOf(config, context.terminal), context.world)
   const report = await runDrill(deps, request, signal)
-  const files = drillFilesOf(report, { key, history: past.drills })
-  await putDrill(home.repository, summaryOfReport(report), files, home.encoding, signal)
+  await keepDrill(home, report, { key, history: past.drills }, signal)
   return report
 }
-
-/** With which reports are signed. */
-const hostKeyPathOf = (config: Config): string => join(agentPlacesOf(config).folder, 'drill-key.pem')
 
 /** Where reports are kept: the first repository that is not filled from another one, whichever was drilled. */
 async function openHome(context: CommandContext): Promise<OpenRepository> {

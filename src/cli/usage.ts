@@ -1,6 +1,6 @@
 /** Faults of the command line, and the readers of option values that throw them. */
 import { Fault } from '../base/fault.ts'
-import { parseDuration } from '../base/units.ts'
+import { parseDuration, parseSize } from '../base/units.ts'
 import { parseLsn, type Lsn } from '../wal/lsn.ts'
 import { parseTime, type Micros } from '../wal/time.ts'
 
@@ -37,6 +37,12 @@ export function asDuration(text: string): number {
   const durationMs = parseDuration(text)
   if (durationMs !== undefined) return durationMs
   throw usageFault(`"${text}" is not a duration`, 'Write it as 90s, 5m or 1h30m.')
+}
+
+export function asSize(text: string): number {
+  const sizeBytes = parseSize(text)
+  if (sizeBytes !== undefined && sizeBytes > 0) return sizeBytes
+  throw usageFault(`"${text}" is not a size`, 'Write it as 100GB or 64GiB.')
 }
 
 export function asWholeNumber(min: number, max: number): (text: string) => number {

@@ -1,6 +1,6 @@
 /** Drills: what `holdfast drill` restores, and what it asks of what came back. */
 import * as z from 'zod/mini'
-import { described, duration, name, path, section, share, words } from './values.ts'
+import { described, duration, name, path, section, share, text, words } from './values.ts'
 
 export const drillKinds = ['backup', 'dump', 'snapshot'] as const
 export type DrillKind = (typeof drillKinds)[number]
@@ -96,5 +96,15 @@ export const drills = section({
   application: described(
     z.optional(application),
     'A command that says whether the application can work with what came back.',
+  ),
+  signing_key: described(
+    z.optional(path()),
+    "The file with the secret key that reports are signed with; made when it is not there. Nothing said: `drill-key.pem` in the agent's folder, or in that of the user.",
+    ['/etc/holdfast/drill-key.pem'],
+  ),
+  trusted_keys: described(
+    z._default(z.record(name(), text('the key of a host', /^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$/)), {}),
+    'Hosts whose signatures `drill verify` believes beside its own, by names of your choice; `holdfast drill key` shows the key of a host.',
+    [{ db1: 'MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=' }],
   ),
 })

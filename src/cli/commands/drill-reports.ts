@@ -1,5 +1,5 @@
-/** `holdfast drill list`, `verify` and `key`: what is known of drills, and whether it can be relied on. */
-import { argument, defineCommand, values, type Command } from '../command.ts'
+/** `holdfast drill list`, `show`, `verify` and `key`: what is known of drills, and whether it can be relied on. */
+import { argument, defineCommand, value, values, type Command } from '../command.ts'
 import { asText } from '../usage.ts'
 import { oneRepositoryOption } from './common.ts'
 
@@ -20,12 +20,38 @@ const list = defineCommand({
   },
 })
 
+const show = defineCommand({
+  words: ['drill', 'show'],
+  summary: 'Show a drill: what was asked, what was seen, and how long each phase took.',
+  description:
+    'Needs the secret key, since it tells of the data. With --html or --report it is written to a file, signed as it is.',
+  arguments: { id: argument('ID', 'A drill; a beginning that fits only one, or `latest`.') },
+  options: {
+    html: value('FILE', asText, 'Write the page: to read, to print, to attach to an audit.'),
+    report: value(
+      'FILE',
+      asText,
+      'Write the report as JSON, to be kept elsewhere and checked by `drill verify`.',
+    ),
+    repository: oneRepositoryOption,
+  },
+  examples: [
+    { command: 'holdfast drill show latest', doc: 'The checklist, with what was seen.' },
+    { command: 'holdfast drill show latest --html drill.html', doc: 'As one page.' },
+  ],
+  async run(context, given) {
+    const { showDrill } = await import('../run-drill-reports.ts')
+    await showDrill(context, given)
+    return undefined
+  },
+})
+
 const verify = defineCommand({
   words: ['drill', 'verify'],
   summary: 'Check that a report says what the host of the drill said.',
   description:
     'Of a file (a report as JSON, or a page) it checks the signature; of a drill in a repository the report, the page, and what is told ' +
-    "without a key. The key that signed has to be known: this host's own, or one that is given. A file can be checked anywhere, without a configuration.",
+    "without a key. The key that signed has to be known: this host's own, one of `trusted_keys` of `drills`, or one that is given. A file can be checked anywhere, without a configuration.",
   arguments: {
     report: argument('REPORT', 'A file; or the id of a drill, a beginning that fits only one, or `latest`.'),
   },
@@ -67,4 +93,4 @@ const key = defineCommand({
   },
 })
 
-export const drillReportCommands: readonly Command[] = [list, verify, key]
+export const drillReportCommands: readonly Command[] = [list, show, verify, key]

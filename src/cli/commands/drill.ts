@@ -2,7 +2,7 @@
 import { Fault } from '../../base/fault.ts'
 import { drillKinds } from '../../config/drills.ts'
 import { defineCommand, flag, value } from '../command.ts'
-import { asChoice, asText, usageFault } from '../usage.ts'
+import { asChoice, asSize, asText, usageFault } from '../usage.ts'
 
 export const drill = defineCommand({
   words: ['drill'],
@@ -41,6 +41,11 @@ export const drill = defineCommand({
       asText,
       'Restore into a folder of this one (else drills.scratch, else the temporary folder).',
     ),
+    forecast: value(
+      'SIZE',
+      asSize,
+      'Run none; tell from the drills before how long a restore of a cluster of this size would take, phase by phase.',
+    ),
     clean: flag('Only remove what drills that were killed have left behind, with their servers.'),
   },
   examples: [
@@ -50,9 +55,15 @@ export const drill = defineCommand({
       doc: 'A random point of the window, from the copy in the second region alone.',
     },
     { command: 'holdfast drill --kind dump', doc: 'The latest dump, with its rows counted.' },
+    { command: 'holdfast drill --forecast 100GB', doc: 'How long would it take, were it that large?' },
     { command: 'holdfast drill --clean', doc: 'After a crash.' },
   ],
   async run(context, given) {
+    if (given.forecast !== undefined) {
+      const { tellForecast } = await import('../run-forecast.ts')
+      await tellForecast(context, given.forecast)
+      return undefined
+    }
     const [{ cleanLeft, drillAndKeep }, { drillListing, failureText }] = await Promise.all([
       import('../run-drill.ts'),
       import('../describe-drill.ts'),
