@@ -8,6 +8,11 @@ import {
   backupManifestName,
   backupFolder,
   catalogFolder,
+  drillCatalogFolder,
+  drillCommitName,
+  drillFolder,
+  drillPageName,
+  drillReportName,
   dumpCatalogFolder,
   clusterKey,
   commitName,
@@ -37,6 +42,7 @@ import { placesOf } from './places.ts'
 
 const folder = backupFolder('gathr', '20260301T020000Z-full')
 const dump = dumpFolder('gathr', '20260301T020000Z-dump')
+const drill = drillFolder('gathr', '20260302T040000Z-drill')
 const erasure = '20260301T020000Z-erasure-1f00a2c4'
 const keys = {
   repository: repositoryKey,
@@ -62,12 +68,16 @@ const keys = {
   sealed: erasureKey('gathr', erasure, erasureSecretName('.zst.age')),
   withdrawn: erasureKey('gathr', erasure, withdrawalName),
   reason: erasureKey('gathr', erasure, withdrawalSecretName('.zst')),
+  drill: `${drill}/${drillCommitName}`,
+  drillReport: `${drill}/${drillReportName('.zst.age')}`,
+  drillPage: `${drill}/${drillPageName('.zst')}`,
+  drillIndex: numberedKey(drillCatalogFolder('gathr'), 1),
   applied: erasureAppliedKey('gathr', '20260301T020000Z-1f00a2c4'),
 }
 
 test.each<[Place, string]>([
   ['identity', 'repository cluster'],
-  ['records', 'commit awaiting kept dump'],
+  ['records', 'commit awaiting kept dump drill drillIndex'],
   ['index', 'index dumpIndex'],
   ['backups', 'commit awaiting manifest postgresManifest pack'],
   ['packs', 'pack'],
@@ -83,10 +93,11 @@ test.each<[Place, string]>([
   ['erasureRecords', 'request withdrawn applied'],
   ['erasureSecrets', 'sealed reason'],
   ['applied', 'applied'],
+  ['drills', 'drill drillReport drillPage drillIndex'],
   ['probes', 'probe'],
   [
     'everything',
-    'cluster commit awaiting manifest postgresManifest pack segment history lease index dumpIndex lock probe kept dump globals contents rows request sealed withdrawn reason applied',
+    'cluster commit awaiting manifest postgresManifest pack segment history lease index dumpIndex lock probe kept dump globals contents rows request sealed withdrawn reason drill drillReport drillPage drillIndex applied',
   ],
 ])('%s are these keys, and no others', (place, expected) => {
   const patterns = placesOf('gathr')[place]
@@ -97,7 +108,9 @@ test.each<[Place, string]>([
 test('every key is put by the writer and read by the restorer', () => {
   const fits = (kinds: readonly Place[], key: string): boolean =>
     kinds.some(kind => placesOf('gathr')[kind].some(pattern => like(key, pattern)))
-  for (const key of Object.values(keys).filter(each => each !== keys.kept)) {
+  for (const key of Object.values(keys).filter(
+    each => each !== keys.kept && !each.startsWith('gathr/drill'),
+  )) {
     expect(fits(rightsOf.writer.write, key), key).toBe(true)
     expect(fits(rightsOf.restorer.read, key), key).toBe(true)
   }

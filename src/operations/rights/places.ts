@@ -7,6 +7,7 @@ import {
   catalogFolder,
   clusterKey,
   commitName,
+  drillsPrefix,
   dumpCatalogFolder,
   dumpCommitName,
   dumpsPrefix,
@@ -30,6 +31,8 @@ import {
 export function placesOf(cluster: string): RepositoryPlaces {
   const backups = `${backupsPrefix(cluster)}*`
   const wal = walPrefix(cluster)
+  // What `drills/` and `drill-catalog/` have in common.
+  const drills = drillsPrefix(cluster).replace(/s\/$/, '')
   const { lies } = archiveOf(cluster)
   const archived = `${lies}backups/*`
   const requests = erasureRequestsPrefix(cluster)
@@ -45,6 +48,8 @@ export function placesOf(cluster: string): RepositoryPlaces {
       `${archived}/${commitName}`,
       `${archived}/kept/*.json`,
       `${managedPrefix(cluster)}**`,
+      // Of drills and their index: short, since a policy may only be so long. Reports end in `.zst` or `.age`.
+      `${drills}*.json`,
     ],
     index: [
       `${catalogFolder(cluster)}/**`,
@@ -71,6 +76,7 @@ export function placesOf(cluster: string): RepositoryPlaces {
     erasureRecords: [`${requests}*/${erasureName}`, `${requests}*/${withdrawalName}`, `${applied}**`],
     erasureSecrets: [erasureSecretName, withdrawalSecretName].map(name => `${requests}*/${name('.*')}`),
     applied: [`${applied}**`],
+    drills: [`${drills}**`],
     expiries: [expiriesFolder(cluster), `${lies}expiries`].map(folder => `${folder}/**`),
     probes: [`${probePrefix(cluster)}**`],
     // The driver's own; parts of our keys never begin with a dot.

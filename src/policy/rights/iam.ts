@@ -88,16 +88,12 @@ function looking(place: BucketPlace, { readsOlderVersions }: RoleRights): readon
   ]
 }
 
-function reading(place: BucketPlace, { read, readsOlderVersions, locks }: RoleRights): readonly Statement[] {
+function reading(place: BucketPlace, { read, readsOlderVersions }: RoleRights): readonly Statement[] {
   const actions = ['s3:GetObject']
   if (readsOlderVersions) actions.push('s3:GetObjectVersion')
   // Who restores from the archive thaws it first. Other servers take no policy that names an action they do not know.
   if (readsOlderVersions && place.endpoint === undefined) actions.push('s3:RestoreObject')
-  const records = allow('HoldfastRead', actions, objectArns(place, read))
-  if (!locks || place.lock === undefined) return [records]
-  // Until when an object is locked is no secret, and is looked at for packs, too.
-  const all = objectArns(place, ['identity', 'everything'])
-  return [records, allow('HoldfastSeeLocks', ['s3:GetObjectRetention', 's3:GetObjectLegalHold'], all)]
+  return [allow('HoldfastRead', actions, objectArns(place, read))]
 }
 
 function writing(place: BucketPlace, { write, locks }: RoleRights): readonly Statement[] {
@@ -109,10 +105,11 @@ function writing(place: BucketPlace, { write, locks }: RoleRights): readonly Sta
     statements.push(allow('HoldfastWrite', actions, objects))
     if (place.conditional) statements.push(writeOnce(place))
   }
-  if (locks && place.lock !== undefined)
-    statements.push(
-      allow('HoldfastLock', ['s3:PutObjectRetention'], objectArns(place, ['identity', 'everything'])),
-    )
+  if (locks && place.lock !== undefined) {
+    // Until when an object is locked is no secret, and is looked at for packs, too.
+    const actions = ['s3:PutObjectRetention', 's3:GetObjectRetention', 's3:GetObjectLegalHold']
+    statements.push(allow('HoldfastLock', actions, objectArns(place, ['identity', 'everything'])))
+  }
   return statements
 }
 

@@ -19,6 +19,7 @@ const place: BucketPlace = {
       'gathr/backups/*/awaiting-wal.json',
       'gathr/archive/backups/*/backup.json',
       'gathr/dumps/*/dump.json',
+      'gathr/drill*.json',
     ],
     index: ['gathr/catalog/**'],
     backups: ['gathr/backups/**'],
@@ -37,6 +38,7 @@ const place: BucketPlace = {
     erasureRecords: ['gathr/erasures/requests/*/request.json', 'gathr/erasures/applied/**'],
     erasureSecrets: ['gathr/erasures/requests/*/statements.json.*'],
     applied: ['gathr/erasures/applied/**'],
+    drills: ['gathr/drill**'],
     expiries: ['gathr/expiries/**'],
     probes: ['gathr/probes/**'],
     claims: ['.claims/**'],
@@ -89,6 +91,9 @@ const keys = {
   request: 'pg/gathr/erasures/requests/20260301T020000Z-erasure-1f00a2c4/request.json',
   requestSealed: 'pg/gathr/erasures/requests/20260301T020000Z-erasure-1f00a2c4/statements.json.zst.age',
   applied: 'pg/gathr/erasures/applied/20260301T020000Z-1f00a2c4.json',
+  drill: 'pg/gathr/drills/20260302T040000Z-drill/drill.json',
+  drillReport: 'pg/gathr/drills/20260302T040000Z-drill/report.html.zst.age',
+  drillIndex: 'pg/gathr/drill-catalog/00000001.json',
   foreign: 'pg/other/backups/20260301T020000Z-full/backup.json',
   outside: 'elsewhere/file',
 }
@@ -96,28 +101,28 @@ const keys = {
 describe('of the keys of a repository', () => {
   const table: Readonly<Record<Role, Readonly<Record<'get' | 'put' | 'delete', string>>>> = {
     writer: {
-      get: 'identity record wal history lease index probe claim dumpRecord archivedRecord request applied',
+      get: 'identity record wal history lease index probe claim dumpRecord archivedRecord request applied drill drillIndex',
       put: 'identity record pack manifest wal history lease index probe claim dumpRecord dumped request requestSealed applied',
       delete: '',
     },
     restorer: {
-      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack request requestSealed applied',
-      put: 'claim applied',
+      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack request requestSealed applied drill drillReport drillIndex',
+      put: 'claim applied drill drillReport drillIndex',
       delete: '',
     },
     keeper: {
-      get: 'identity record wal history lease index probe dumpRecord archivedRecord request applied',
+      get: 'identity record wal history lease index probe dumpRecord archivedRecord request applied drill drillIndex',
       put: 'lease index probe claim',
       delete:
         'record pack manifest wal history lease index probe claim dumpRecord dumped archivedRecord archivedPack',
     },
     auditor: {
-      get: 'identity record history lease index dumpRecord archivedRecord request applied',
+      get: 'identity record history lease index dumpRecord archivedRecord request applied drill drillIndex',
       put: '',
       delete: '',
     },
     archivist: {
-      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack request requestSealed applied',
+      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack request requestSealed applied drill drillReport drillIndex',
       put: 'claim archivedRecord archivedPack',
       delete: '',
     },

@@ -40,6 +40,8 @@ export const places = [
   'erasureSecrets',
   /** What restores did with them. */
   'applied',
+  /** What is known of drills, and their index. */
+  'drills',
   /** Notes of what an expiry is about to remove. */
   'expiries',
   'probes',
@@ -94,9 +96,9 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
     locks: true,
   },
   restorer: {
-    doc: 'Where restores, drills and verification run: it reads everything, and writes only whom it made the restored forget.',
+    doc: 'Where restores, drills and verification run: it reads everything, and writes only reports of drills and whom it made the restored forget.',
     read: ['identity', 'everything'],
-    write: ['applied', 'claims'],
+    write: ['applied', 'drills', 'claims'],
     delete: [],
     readsOlderVersions: true,
     locks: false,
