@@ -19,7 +19,8 @@ export async function hostKeyPathOf(
 ): Promise<string> {
   if (config.drills.signingKey !== undefined) return config.drills.signingKey
   const { folder: stateFolder } = agentPlacesOf(config)
-  const folder = await chooseState({ stateFolder, cluster: config.cluster, environment, home: homedir() })
+  const { cluster, agent } = config
+  const folder = agent.state ?? (await chooseState({ stateFolder, cluster, environment, home: homedir() }))
   return join(folder, 'drill-key.pem')
 }
 
