@@ -30,13 +30,16 @@ function address() {
 
 const cloudwatch = section({
   namespace: described(
-    text('a namespace that is not one of AWS itself', /^(?!AWS\/)[A-Za-z0-9._/#:-]{1,255}$/),
+    text('a namespace of your own (AWS/… is that of AWS itself)', /^(?!AWS\/)[A-Za-z0-9._/#:-]{1,255}$/),
     'The namespace that they are put in.',
     ['Gathr/Backups'],
   ),
   dimensions: described(
     z._default(
-      z.record(text('a name', /^[\x21-\x39\x3b-\x7e]{1,255}$/), text('a value', /^[\x20-\x7e]{1,1024}$/)),
+      z.record(
+        text('a name (ASCII, without spaces and colons)', /^[\x21-\x39\x3b-\x7e]{1,255}$/),
+        text('a value (ASCII)', /^[\x20-\x7e]{1,1024}$/),
+      ),
       {},
     ),
     'Dimensions that each gets besides its own: Cluster, Repository, Kind, JobName, State, Slot.',
