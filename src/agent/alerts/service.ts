@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts'
 import { limits } from '../../base/limits.ts'
 import type { Clock } from '../../base/world.ts'
 import type { AgentAlerts } from '../../control/agent-alerts.ts'
-import { agentFindings, ownCodes, type AgentFacts } from '../../policy/alerts/agent-findings.ts'
+import { agentFindings, ownCodes, underCodesOf, type AgentFacts } from '../../policy/alerts/agent-findings.ts'
 import { seenLevel } from '../../policy/alerts/alert.ts'
 import { afterLook, withOutbox, type AlertDesk } from '../../policy/alerts/desk.ts'
 import type { Finding } from '../../policy/alerts/finding.ts'
@@ -151,7 +151,8 @@ export class AlertsService implements AlertsFacts {
     const own = agentFindings({ ...facts(), lookFault: this.lookFault, outboxes: this.desk.outboxes }, atMs)
     const blind = (finding: Finding): boolean => !ownCodes.has(finding.code) && isBlindTo(seen, finding)
     const before = this.desk
-    const findings = [...(seen?.findings ?? []), ...own]
+    const told = seen?.findings ?? []
+    const findings = [...told, ...underCodesOf(told, own)]
     this.desk = afterLook(before, { atMs, findings, isBlindTo: blind }, setup, this.onTheirWay)
     this.tell(before)
     await this.save()

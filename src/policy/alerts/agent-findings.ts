@@ -2,6 +2,7 @@
 import { formatDuration, formatTime, minute, second } from '../../base/units.ts'
 import { findingOf, type FindingCode, type StatusFinding } from '../findings/finding.ts'
 import type { Job, JobMemory, RunRecord } from '../jobs/job.ts'
+import type { Finding } from './finding.ts'
 import type { Outbox } from './outbox.ts'
 
 /** They are about the agent: it always knows. */
@@ -31,6 +32,21 @@ export function agentFindings(facts: AgentFacts, nowMs: number): readonly Status
     ...(lookFault === undefined ? [] : [lookFinding(lookFault)]),
     ...[...outboxes].flatMap(([sink, outbox]) => sinkFindings(sink, outbox, nowMs)),
   ]
+}
+
+/**
+ * One trouble, one alert: where `status` tells of a failed job, too, under a code of its own, what the agent knows of it (that it
+ * is given up, say) goes by that code.
+ */
+export function underCodesOf(told: readonly Finding[], own: readonly StatusFinding[]): readonly Finding[] {
+  return own.map(finding => {
+    if (!finding.code.startsWith('job-')) return finding
+    const same = told.find(
+      ({ code, repository, subject }) =>
+        repository === null && subject === finding.subject && /-failed$|^damage-/.test(code),
+    )
+    return same ? { ...finding, code: same.code, runbook: same.runbook } : finding
+  })
 }
 
 function jobFindings(
