@@ -8,8 +8,9 @@ import { parseDrillReport } from '../repository/format/drill-json.ts'
 import type { DrillReport, DrillSummary } from '../repository/format/drill-record.ts'
 import { isFault } from '../base/fault.ts'
 import type { CommandContext, OpenRepository } from './context.ts'
+import type { DrillWords, Past } from './drill-choice.ts'
 import { hostKeyPathOf } from './drill-keys.ts'
-import { scratchPlace, setUpDrill, type DrillWords, type Past } from './drill-setup.ts'
+import { scratchPlace, setUpDrill } from './drill-setup.ts'
 
 export async function cleanLeft(
   context: CommandContext,

@@ -13,6 +13,7 @@ export const drill = defineCommand({
     'all files are there, visibility maps are true, heaps and indexes are sound, pages have the right checksum, tables have the rows that they should have, your own ' +
     'assertions hold, the application can work with it. Each question is answered, or it is told why it was not asked. The report is kept in the repository. ' +
     'Everything that was made is removed, also what a drill that was killed has left. Nothing is changed in the live server.',
+  operation: { unless: ['clean'] },
   arguments: {},
   options: {
     kind: value(

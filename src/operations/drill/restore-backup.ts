@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isFault } from '../../base/fault.ts'
 import type { Log } from '../../base/log.ts'
 import { describeTrouble } from '../sources/trouble.ts'
+import type { LocalServer } from '../../postgres/local-server/local-server.ts'
 import { preloadedLibraries, librarySetting } from '../../postgres/local-server/preloaded-libraries.ts'
 import type { RecoverySettings } from '../../postgres/recovery-settings.ts'
 import { findServer } from '../../postgres/tools.ts'
@@ -29,6 +30,11 @@ export interface LaidOutBackup {
   readonly layout: RestoreLayout
   readonly recovery: (lost: readonly string[]) => RecoverySettings
   readonly snapshot: { readonly provider: SnapshotProvider; readonly layout: SnapshotLayout } | undefined
+  /**
+   * Who asked to be forgotten is forgotten here, too: after replay, before anybody else may connect. Returns what is worth a note;
+   * undefined: nobody did.
+   */
+  readonly forget: ((server: LocalServer, signal: AbortSignal) => Promise<readonly string[]>) | undefined
 }
 
 export interface BroughtBack {

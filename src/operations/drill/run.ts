@@ -25,7 +25,6 @@ import { askPageChecksums } from './questions/page-checksums.ts'
 import { questionsOf } from './questions.ts'
 import { restoreBackup, type BroughtBack } from './restore-backup.ts'
 import { restoreDumps } from './restore-dumps.ts'
-import type { RestoredCluster } from './restored-cluster.ts'
 import { drillSettings } from './settings.ts'
 import { join } from 'node:path'
 
@@ -35,11 +34,6 @@ export interface DrillDeps {
   readonly log: Log
   /** Processor time of this process. */
   readonly cpuMs: () => number
-  /**
-   * What people have asked to be forgotten is forgotten here, too: after replay, before anybody else may connect. Returns what is
-   * worth a note.
-   */
-  readonly applyErasures?: (cluster: RestoredCluster, signal: AbortSignal) => Promise<readonly string[]>
 }
 
 export interface DrillRequest extends Omit<BringUpPlace, 'scratch' | 'owner' | 'settings'> {
@@ -159,9 +153,9 @@ async function goThrough(
   await using server = cluster.server
   course.lostMs =
     prepared.kind === 'dump' || !prepared.facts.isLatest ? null : lostSince(startedMs, live, cluster)
-  if (deps.applyErasures) {
+  if (prepared.kind === 'backup' && prepared.forget) {
     phases.begin('erasures')
-    course.notes.push(...(await deps.applyErasures(cluster, signal)))
+    course.notes.push(...(await prepared.forget(server, signal)))
   }
   phases.begin('checks')
   progress.phase('asking questions')

@@ -1,0 +1,27 @@
+/** Requests to forget a person, as a drill has to look at them: what a restore would apply is applied, and it is told. */
+import { describeCounts } from '../operations/erase/apply-erasures.ts'
+import { forgetInRestored } from '../operations/erase/forget-restored.ts'
+import type { LaidOutBackup } from '../operations/drill/restore-backup.ts'
+import type { CommandContext } from './context.ts'
+import { likelyUsers, type ErasuresAhead } from './erasures.ts'
+
+/** Undefined: there is nothing to forget. */
+export function forgetAsRestores(
+  context: CommandContext,
+  { pending, requests, sources }: ErasuresAhead,
+  from: string,
+): LaidOutBackup['forget'] {
+  if (pending.length === 0) return undefined
+  const { world, progress, log, enter, terminal } = context
+  const { environment } = terminal
+  return async (server, signal) => {
+    const users = await likelyUsers(context)
+    const deps = { world, progress, log, enter, sources, environment }
+    const job = { requests, operation: 'drill', from, users } as const
+    const outcomes = await forgetInRestored(deps, server, job, signal)
+    return outcomes.map(
+      ({ id, outcome, statements }) =>
+        `request to forget ${id}: ${outcome}${statements.length === 0 ? '' : ` (${describeCounts(statements)})`}`,
+    )
+  }
+}
