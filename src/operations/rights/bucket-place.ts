@@ -2,6 +2,8 @@
 import { Fault } from '../../base/fault.ts'
 import type { Config, RepositoryConfig } from '../../config/config.ts'
 import type { BucketPlace, ServerSideEncryptionKind } from '../../policy/rights/bucket-place.ts'
+import { lockDaysMax } from '../../policy/rights/lock-cap.ts'
+import { retentionOf } from '../lock/lock-rules.ts'
 import { placesOf } from './places.ts'
 
 const kinds: Readonly<Record<string, BucketPlace['kind']>> = { 's3:': 's3', 'gs:': 'gs', 'az:': 'az' }
@@ -24,9 +26,21 @@ export function bucketPlaceOf(config: Config, name: string, repository: Reposito
     serverSideEncryption: serverSideEncryptionOf(repository),
     tags: Object.keys(repository.tags ?? {}).length > 0,
     lock: repository.lock?.mode,
+    lockDaysMax: lockDaysMaxOf(config, name, repository),
     requesterPays: repository.requesterPays === true,
     conditional: repository.writeOnce === 'conditional',
   }
+}
+
+function lockDaysMaxOf(config: Config, name: string, { lock }: RepositoryConfig): number | undefined {
+  if (!lock) return undefined
+  const [first] = Object.keys(config.repositories)
+  const archived = Object.values(config.archives)
+    .filter(rule => (rule.repository ?? first) === name)
+    .map(({ keep }) => keep)
+  if (lock.keep !== 'policy') return lockDaysMax([{ withinMs: lock.keep }], undefined, archived)
+  const { dumps = {}, snapshots = {}, walMs, ...backups } = retentionOf(config, name)
+  return lockDaysMax([backups, snapshots, dumps], walMs, archived)
 }
 
 function serverSideEncryptionOf({

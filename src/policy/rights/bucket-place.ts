@@ -20,6 +20,8 @@ export interface BucketPlace {
   readonly serverSideEncryption: ServerSideEncryptionKind | undefined
   readonly tags: boolean
   readonly lock: 'governance' | 'compliance' | undefined
+  /** The longest that the rules could ask for a lock; undefined: they set no end, or nothing is locked. */
+  readonly lockDaysMax: number | undefined
   readonly requesterPays: boolean
   /** Whether the server refuses a second write by itself; else Holdfast looks first, and sends no condition. */
   readonly conditional: boolean

@@ -30,6 +30,7 @@ export function iamPolicy(place: BucketPlace, role: Role, names: PolicyNames): P
       ...deleting(place, rights),
       ...encrypting(place, rights, names),
       ...unread(place, role),
+      ...lockingTooLong(place, role),
       never(place, rights),
     ],
   }
@@ -144,6 +145,22 @@ function unread(place: BucketPlace, role: Role): readonly Statement[] {
   return [{ Sid: 'HoldfastUnread', Effect: 'Deny', Action: actions, Resource: objectArns(place, kinds) }]
 }
 
+/** A lock can not be shortened: what these keys lock for a century stays for a century. Other servers do not know the condition. */
+function lockingTooLong(place: BucketPlace, role: Role): readonly Statement[] {
+  if (role !== 'writer' || place.endpoint !== undefined || place.lockDaysMax === undefined) return []
+  return [
+    {
+      Sid: 'HoldfastLockAtMost',
+      Effect: 'Deny',
+      Action: ['s3:PutObjectRetention', 's3:PutObject'],
+      Resource: [ownObjects(place)],
+      Condition: {
+        NumericGreaterThan: { 's3:object-lock-remaining-retention-days': String(place.lockDaysMax) },
+      },
+    },
+  ]
+}
+
 /** Also for who is given other policies besides, or owns what it wrote: what is refused here stays refused. */
 function never(place: BucketPlace, { delete: kinds }: RoleRights): Statement {
   const actions = [
@@ -201,12 +218,22 @@ function notesOf(place: BucketPlace, role: Role, name: string): readonly string[
     notes.push(
       'Nothing is encrypted by Holdfast here, and a second push of a segment is compared with the stored one: these keys can read WAL in the clear. With encryption they read only what they can not open.',
     )
+  if (role === 'writer' && place.lock !== undefined) notes.push(lockNote(place))
   if (place.serverSideEncryption?.kind === 'kms' && place.serverSideEncryption.keyId === undefined)
     notes.push('The default key of the key service needs no rights of its own within the account.')
   if (place.requesterPays)
     notes.push('Requester pays: requests are paid by the account whose keys these are.')
   notes.push('Listing without a prefix shows all names in the bucket: give backups a bucket of their own.')
   return notes
+}
+
+function lockNote({ endpoint, lockDaysMax }: BucketPlace): string {
+  const keeper = 'what is held for longer is locked where a keeper runs `holdfast lock`'
+  if (endpoint !== undefined)
+    return 'How long these keys may lock is capped on Amazon S3 only: elsewhere a thief can lock rubbish for years, which costs space and destroys nothing.'
+  if (lockDaysMax === undefined)
+    return 'How long these keys may lock has no cap, since `last` says no time: keep by days, weeks or months, or give lock.keep a duration, and there is one.'
+  return `Locks of more than ${String(lockDaysMax)} days, twice what the rules ask for and a month, are denied; ${keeper}.`
 }
 
 function allow(sid: string, actions: readonly string[], resources: readonly string[]): Statement {

@@ -3,6 +3,7 @@ import { azureCondition, azureRole } from './azure.ts'
 import type { BucketPlace, PolicyNames } from './bucket-place.ts'
 import { gcsBindings, gcsRole } from './gcs.ts'
 import { iamPolicy, type S3Policy, type Statement } from './iam.ts'
+import { lockDaysMax } from './lock-cap.ts'
 import { lifecyclePolicy } from './lifecycle.ts'
 import { roles, type Role } from './roles.ts'
 import { s3BucketPolicy } from './s3-bucket.ts'
@@ -50,6 +51,7 @@ const place: BucketPlace = {
   serverSideEncryption: undefined,
   tags: false,
   lock: undefined,
+  lockDaysMax: undefined,
   requesterPays: false,
   conditional: true,
 }
@@ -188,11 +190,43 @@ describe('of the keys of a repository', () => {
   })
 })
 
+describe('how long a writer may lock', () => {
+  const capOf = (role: Role, changes: Partial<BucketPlace>): Statement | undefined =>
+    statementsOf(role, { lock: 'compliance', ...changes }).find(({ Sid }) => Sid === 'HoldfastLockAtMost')
+
+  test('is capped on Amazon, when a lock is set and when an object is put with one', () => {
+    expect(capOf('writer', { lockDaysMax: 90 })).toEqual({
+      Sid: 'HoldfastLockAtMost',
+      Effect: 'Deny',
+      Action: ['s3:PutObjectRetention', 's3:PutObject'],
+      Resource: ['arn:aws:s3:::vault/pg/*'],
+      Condition: { NumericGreaterThan: { 's3:object-lock-remaining-retention-days': '90' } },
+    })
+  })
+
+  test('is not capped where no rule sets an end, by servers that do not know how, and for a keeper', () => {
+    expect(capOf('writer', { lockDaysMax: undefined })).toBeUndefined()
+    expect(capOf('writer', { lockDaysMax: 90, endpoint: 'https://ceph.example' })).toBeUndefined()
+    expect(capOf('keeper', { lockDaysMax: 90 })).toBeUndefined()
+  })
+
+  test.each<[string, Parameters<typeof lockDaysMax>, number | undefined]>([
+    ['nothing', [[{}], undefined, []], 32],
+    ['days', [[{ withinMs: 30 * 86_400_000 }, { daily: 7 }], undefined, []], 90],
+    ['months, and WAL', [[{ weekly: 4, monthly: 12 }], 7 * 86_400_000, []], 774],
+    ['the archive', [[{ daily: 7 }], undefined, [{ years: 10 }, 'forever']], 7350],
+    ['a number of backups', [[{ last: 3 }, { daily: 7 }], undefined, []], undefined],
+  ])('comes from the rules: %s', (_, given, days) => {
+    expect(lockDaysMax(...given)).toBe(days)
+  })
+})
+
 describe('an identity policy', () => {
   test.each(roles)('of the %s is small enough for AWS, with everything in it', role => {
     const all: Partial<BucketPlace> = {
       tags: true,
       lock: 'compliance',
+      lockDaysMax: 774,
       serverSideEncryption: { kind: 'kms', keyId: '1234abcd-12ab-34cd-56ef-1234567890ab' },
     }
     expect(JSON.stringify(iamPolicy({ ...place, ...all }, role, nobody).document).length).toBeLessThan(6144)

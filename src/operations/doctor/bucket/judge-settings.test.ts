@@ -23,6 +23,7 @@ const place: BucketPlace = {
   serverSideEncryption: undefined,
   tags: false,
   lock: undefined,
+  lockDaysMax: undefined,
   requesterPays: false,
   conditional: true,
 }
