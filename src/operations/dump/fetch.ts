@@ -1,7 +1,7 @@
 /** Gives what pg_restore takes: the file of a database, its directory, or the globals. */
 import { link, lstat, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Fault, errnoOf, messageOf } from '../../base/fault.ts'
+import { Fault, errnoOf, isFault, messageOf } from '../../base/fault.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { DumpRecord, DumpedDatabase } from '../../repository/format/dump-record.ts'
 import type { DumpReader } from '../restore-dump/dump-reader.ts'
@@ -117,6 +117,8 @@ async function writeFile(path: string, fill: (take: Take) => Promise<void>): Pro
 }
 
 function writeFault(path: string, error: unknown): unknown {
+  // What could not be read says so itself.
+  if (isFault(error)) return error
   const errno = errnoOf(error)
   if (errno === undefined) return error
   if (errno === 'EEXIST') return takenFault(path)
