@@ -11,15 +11,13 @@ import {
 } from '@aws-sdk/client-s3'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemWorld } from '../src/base/world.ts'
 import { roles, type Role } from '../src/policy/rights/roles.ts'
-import { deleteBackupFolder } from '../src/repository/backup-folders.ts'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
-import { openRepository } from '../src/repository/repository.ts'
-import { openStorage } from '../src/storage/open.ts'
+import type { DumpRecord } from '../src/repository/format/dump-record.ts'
 import { describeWithCeph } from './support/describe-with-ceph.ts'
 import { describeRun, jsonOf, type Run } from './support/holdfast.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
+import { faultOf } from './support/restored-server.ts'
 import {
   grant,
   makeUsers,
@@ -29,14 +27,12 @@ import {
   type Users,
 } from './support/role-users.ts'
 
-const world = systemWorld()
-const { signal } = new AbortController()
-
 describeWithCeph('rights, enforced by a server', server => {
   let bucket: string
   let users: Users
   let lab: Lab
   let backup: BackupRecord
+  let dump: DumpRecord
   const configs = new Map<Role, string>()
   let keys: readonly string[]
   const keyLike = (pattern: RegExp): string => keys.find(key => pattern.test(key)) ?? ''
@@ -85,7 +81,13 @@ describeWithCeph('rights, enforced by a server', server => {
     users = await makeUsers(ceph)
     await grant(ceph, writePolicyConfig(ceph, bucket), bucket)
     const repository = repositoryOf(ceph, bucket, users.writer, { rights: 'writer' })
-    lab = await openLab({ major: 17, encryption: 'none', config: { repositories: { main: repository } } })
+    const config = {
+      repositories: { main: repository },
+      // For the keeper, who has to let go of the older one of each.
+      retention: { backups: { last: 1 }, dumps: { last: 1 }, minimum: 1 },
+      archives: { monthly: { of: 'backups', keep: '1y' }, dumped: { of: 'dumps', keep: '1y' } },
+    }
+    lab = await openLab({ major: 15, build: 'debian', encryption: 'none', config })
     for (const role of roles)
       configs.set(
         role,
@@ -95,30 +97,35 @@ describeWithCeph('rights, enforced by a server', server => {
       )
     await lab.server.query('CREATE TABLE accounts AS SELECT generate_series(1, 1000) AS id')
     backup = await lab.backup()
+    dump = await lab.json<DumpRecord>(['dump', 'postgres'])
     await lab.server.query('INSERT INTO accounts VALUES (0)')
     await lab.archiveAll()
+    await ok('archivist', 'archive')
     keys = await listKeys()
   })
   afterAll(() => lab[Symbol.asyncDispose]())
 
   describe('the writer', () => {
-    test('has made the repository, a backup, and archives WAL', async () => {
+    test('has made the repository, a backup, a dump, and archives WAL', async () => {
       expect(keys).toContain(`pg/lab/backups/${backup.id}/backup.json`)
+      expect(keys).toContain(`pg/lab/dumps/${dump.id}/dump.json`)
       expect(await lab.server.value('SELECT failed_count FROM pg_stat_archiver')).toBe('0')
     })
 
-    test('pushes a segment again, and makes a second backup', async () => {
+    test('pushes a segment again, and makes a second backup and dump', async () => {
       const name = await lab.server.value('SELECT last_archived_wal FROM pg_stat_archiver')
       const path = join(lab.server.dataDirectory, 'pg_wal', name)
       await ok('writer', 'wal', 'push', path)
       await ok('writer', 'backup')
+      await ok('writer', 'dump', 'postgres')
     })
 
     test('neither deletes nor reads what it wrote', async () => {
-      const pack = keyLike(/data\/00001/)
-      expect(await get('writer', pack)).toBe('AccessDenied')
-      expect(await get('writer', keyLike(/manifest\.json/))).toBe('AccessDenied')
-      expect(await get('writer', keyLike(/backup_manifest/))).toBe('AccessDenied')
+      for (const pattern of dataPatterns)
+        expect(await get('writer', keyLike(pattern)), String(pattern)).toBe('AccessDenied')
+      const file = join(lab.server.root, 'stolen.dump')
+      const fetched = await as('writer', 'dump-fetch', dump.id, file, '--json')
+      expect(faultOf(fetched).code).toBe('STORAGE_DENIED')
       expect(await Promise.all(keys.map(key => remove('writer', key)))).toEqual(
         keys.map(() => 'AccessDenied'),
       )
@@ -152,6 +159,14 @@ describeWithCeph('rights, enforced by a server', server => {
       await ok('restorer', 'restore', '--target-dir', join(lab.server.root, 'restored'))
     })
 
+    test('fetches, verifies and restores a dump, and what lies in the archive', async () => {
+      await ok('restorer', 'show', dump.id)
+      await ok('restorer', 'verify', dump.id)
+      await ok('restorer', 'dump-fetch', dump.id, join(lab.server.root, 'fetched.dump'))
+      await ok('restorer', 'restore-dump', dump.id, '--database', 'restored', '--from', 'postgres')
+      await ok('restorer', 'verify', '--repository', 'main/archive')
+    })
+
     test('writes no backup and deletes nothing; whom it made the restored forget it writes down', async () => {
       expect(await tried('restorer')).toEqual(['AccessDenied'])
       expect(await put('restorer', 'pg/lab/erasures/requests/x/request.json')).toBe('AccessDenied')
@@ -163,15 +178,39 @@ describeWithCeph('rights, enforced by a server', server => {
     test('lists, shows and asks for the state', async () => {
       await ok('auditor', 'list')
       await ok('auditor', 'show', backup.id)
+      await ok('auditor', 'show', dump.id)
+      expect((await ok('auditor', 'list', '--kind', 'dump')).out).toContain(dump.id)
+      await ok('auditor', 'archive', '--dry-run')
       await ok('auditor', 'wal', 'status')
       const status = await as('auditor', 'status', '--json')
       expect(describeRun(status)).not.toMatch(/AccessDenied/)
     })
 
     test('reads no data, and writes and deletes nothing', async () => {
-      for (const pattern of [/data\/00001/, /manifest\.json/, /\/wal\/\d{8}\/.*\.zst$/])
+      for (const pattern of [...dataPatterns, /\/wal\/\d{8}\/.*\.zst$/])
         expect(await get('auditor', keyLike(pattern)), String(pattern)).toBe('AccessDenied')
       expect(await tried('auditor')).toEqual(['AccessDenied'])
+    })
+  })
+
+  describe('the archivist', () => {
+    test('has archived a backup and a dump, and has nothing to do again', async () => {
+      for (const { id } of [backup, dump])
+        expect(
+          keys.some(key => key.startsWith('pg/lab/archive/') && key.includes(id)),
+          id,
+        ).toBe(true)
+      expect((await ok('archivist', 'archive')).out).toContain('nothing to archive')
+    })
+
+    test('writes nothing but the archive, and deletes nothing', async () => {
+      const outside = keys.filter(key => !/^pg\/(lab\/archive|\.claims)\//.test(key))
+      expect(new Set(await Promise.all(outside.map(key => put('archivist', key))))).toEqual(
+        new Set(['AccessDenied']),
+      )
+      expect(new Set(await Promise.all(keys.map(key => remove('archivist', key))))).toEqual(
+        new Set(['AccessDenied']),
+      )
     })
   })
 
@@ -233,13 +272,26 @@ describeWithCeph('rights, enforced by a server', server => {
       expect(await put('keeper', 'pg/lab/wal/00000001/00000000/x.zst')).toBe('AccessDenied')
     })
 
-    test('deletes a backup, as retention has it done', async () => {
-      const { url, access } = server().description(bucket, 'pg', users.keeper)
-      const storage = await openStorage({ url, access }, world)
-      const repository = await openRepository(storage, 'lab', signal)
-      await deleteBackupFolder(repository, backup.id, signal)
-      await storage.close()
-      expect((await listKeys()).filter(key => key.includes(backup.id))).toEqual([])
+    test('expires what retention lets go, of backups and dumps, and not what is archived', async () => {
+      const run = await ok('keeper', 'expire', '--yes')
+      expect(run.out, describeRun(run)).toMatch(/main: .*removed/)
+      const left = await listKeys()
+      for (const { id } of [backup, dump]) {
+        expect(left.filter(key => key.includes(id) && !key.startsWith('pg/lab/archive/'))).toEqual([])
+        expect(left.filter(key => key.includes(id))).not.toEqual([])
+      }
+      await ok('restorer', 'verify')
     })
   })
 })
+
+/** What holds data: of backups, of dumps, and of the archive. */
+const dataPatterns = [
+  /lab\/backups\/.*data\/00001/,
+  /manifest\.json/,
+  /backup_manifest/,
+  /lab\/dumps\/.*parts\/.*\.dump/,
+  /lab\/dumps\/.*globals/,
+  /archive\/backups\/.*data\/00001/,
+  /archive\/dumps\/.*parts\/.*\.dump/,
+]
