@@ -16,7 +16,7 @@ import type { LocksOfRepository } from '../src/cli/describe-locks.ts'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
 import type { DumpRecord } from '../src/repository/format/dump-record.ts'
 import { describeWithCeph } from './support/describe-with-ceph.ts'
-import { describeRun } from './support/holdfast.ts'
+import { describeRun, jsonOf } from './support/holdfast.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
 import {
   grant,
@@ -31,6 +31,11 @@ import { until } from './support/until.ts'
 interface Version {
   readonly key: string
   readonly id: string
+}
+
+interface Expired {
+  readonly items: readonly { readonly id: string; readonly verdict: string; readonly reasons: unknown }[]
+  readonly removed: unknown
 }
 
 const lock = { mode: 'compliance', keep: 'policy' }
@@ -62,6 +67,13 @@ describeWithCeph('a bucket with locks', server => {
         .client(who === 'owner' ? undefined : users[who])
         .send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: id })),
     )
+  /** The configuration of a host with the keeper's keys and these rules. */
+  const asKeeper = (rules: object): string => {
+    const { accessKeyId, secretAccessKey } = users.keeper
+    const credentials = { access_key_id: accessKeyId, secret_access_key: secretAccessKey }
+    const main = { ...lab.config.repositories['main'], credentials, rights: 'keeper' }
+    return lab.writeConfig('keeper.yaml', { repositories: { main }, retention: rules })
+  }
   /** Each is locked so long, and can be destroyed by nobody. */
   const expectOutOfReach = async (some: readonly Version[], atLeastMs: (key: string) => number) => {
     for (const version of some) {
@@ -129,14 +141,8 @@ describeWithCeph('a bucket with locks', server => {
   })
 
   test('is locked longer by a keeper, when the rules ask for more', async () => {
-    const { main } = lab.config.repositories
-    const { accessKeyId, secretAccessKey } = users.keeper
-    const credentials = { access_key_id: accessKeyId, secret_access_key: secretAccessKey }
-    const config = lab.writeConfig('keeper.yaml', {
-      repositories: { main: { ...main, credentials, rights: 'keeper' } },
-      retention: { ...retention, dumps: { within: '9d' } },
-    })
-    const run = await lab.run(['--config', config, 'lock'])
+    await lab.ok(['dump', 'postgres'])
+    const run = await lab.run(['--config', asKeeper({ ...retention, dumps: { within: '9d' } }), 'lock'])
     expect(run.status, describeRun(run)).toBe(0)
     expect(run.out).toMatch(new RegExp(`${dump.id} .* younger than 9d 00h\\n`))
     expect(run.out).toContain('main/archive: compliance locks')
@@ -144,6 +150,22 @@ describeWithCeph('a bucket with locks', server => {
       await versions(`pg/lab/dumps/${dump.id}/`),
       () => Date.parse(dump.endedAt) + 9 * day,
     )
+  })
+
+  test('is expired by nobody before its time, and it is said until when; nothing is done by half', async () => {
+    const before = (await versions('pg/lab/dumps/')).length
+    const config = asKeeper({ ...retention, dumps: { last: 1 } })
+    const run = await lab.run(['--config', config, 'expire', '--yes', '--json'])
+    expect(run.status, describeRun(run)).toBe(0)
+    const [place] = jsonOf<readonly Expired[]>(run)
+    const item = place?.items.find(({ id }) => id === dump.id)
+    expect(item, describeRun(run)).toMatchObject({ verdict: 'keep' })
+    expect(JSON.stringify(item?.reasons)).toContain('locked until ')
+    expect(place?.removed).toMatchObject({ ids: [], walFiles: 0 })
+    expect((await versions('pg/lab/dumps/')).length).toBe(before)
+    const markers = new ListObjectVersionsCommand({ Bucket: bucket, Prefix: 'pg/lab/dumps/' })
+    expect((await server().client().send(markers)).DeleteMarkers ?? []).toEqual([])
+    expect((await lab.ok(['show', dump.id])).out).toContain(dump.id)
   })
 
   test('gives all of it back as of the moment before somebody deleted it', async () => {
@@ -156,10 +178,8 @@ describeWithCeph('a bucket with locks', server => {
       .send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }))
     expect((await lab.run(['list'])).out).not.toContain(dump.id)
     const asOf = ['--as-of', new Date(before).toISOString()]
-    expect(await lab.json<readonly BackupRecord[]>(['list', ...asOf])).toMatchObject([
-      { id: backup.id },
-      { id: dump.id },
-    ])
+    const listed = await lab.json<readonly BackupRecord[]>(['list', ...asOf])
+    expect(listed.map(({ id }) => id)).toEqual(expect.arrayContaining([backup.id, dump.id]))
     const file = join(lab.server.root, 'before.dump')
     await lab.ok(['dump-fetch', dump.id, file, ...asOf])
     expect(readFileSync(file).subarray(0, 5).toString()).toBe('PGDMP')
