@@ -71,9 +71,16 @@ describeWithCeph('rights, enforced by a server', server => {
 
   /** What it comes to to put and to delete each object that there is, and new ones. */
   const tried = async (role: Role): Promise<readonly string[]> => {
-    const all = [...keys, 'pg/lab/backups/new', 'pg/lab/probes/new', 'pg/lab/leases/new']
+    const all = [
+      ...keys.filter(key => !isAudit(key)),
+      'pg/lab/backups/new',
+      'pg/lab/probes/new',
+      'pg/lab/leases/new',
+    ]
     return [...new Set(await Promise.all(all.flatMap(key => [put(role, key), remove(role, key)])))]
   }
+
+  const isAudit = (key: string): boolean => key.startsWith('pg/lab/audit/')
 
   beforeAll(async () => {
     const ceph = server()
@@ -147,6 +154,33 @@ describeWithCeph('rights, enforced by a server', server => {
       await as('writer', 'doctor')
       const probes = (await listKeys()).filter(key => key.includes('/probes/'))
       expect(probes.length).toBeLessThanOrEqual(2)
+    })
+  })
+
+  describe('audit trails', () => {
+    const theOne = (): string => keys.find(isAudit) ?? 'none'
+
+    test('are put by whoever does something, and deleted by nobody', async () => {
+      expect(theOne()).toMatch(/^pg\/lab\/audit\/.*\.jsonl\.zst$/)
+      for (const role of roles) {
+        expect(await put(role, `pg/lab/audit/${role}`), role).toBe(
+          role === 'auditor' ? 'AccessDenied' : 'done',
+        )
+        expect(await remove(role, theOne()), role).toBe('AccessDenied')
+      }
+    })
+
+    test('are read by the auditor, and not by who has no business with them', async () => {
+      expect(await get('auditor', theOne())).toBe('done')
+      expect(await get('keeper', theOne())).toBe('AccessDenied')
+    })
+
+    test('go on where keys may put and list, but not read', async () => {
+      const before = jsonOf<readonly { last: number }[]>(await as('writer', 'audit', 'send', '--json'))
+      await ok('writer', 'hold')
+      await ok('writer', 'backup')
+      const after = jsonOf<readonly { last: number }[]>(await as('writer', 'audit', 'send', '--json'))
+      expect(after[0]?.last).toBe((before[0]?.last ?? 0) + 2)
     })
   })
 

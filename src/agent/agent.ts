@@ -2,7 +2,7 @@
  * The agent: one process that starts each job of the configuration when it is due, keeps copies up to date, and can be
  * spoken to. What it decides is in policy/jobs; what it knows is in its state file, so that it can be killed at any moment.
  */
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Fault, messageOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
@@ -20,7 +20,8 @@ import { lookBy } from './alerts/look.ts'
 import { AlertsService, type AlertsDeps } from './alerts/service.ts'
 import { askSelf } from './ask-self.ts'
 import { listenAt } from './control-server.ts'
-import { endLeftCopying, keepCopying } from './copies-service.ts'
+import { endLeftCopying, isOver, keepCopying } from './copies-service.ts'
+import { keepSendingTrail } from './trail-service.ts'
 import { createJobRunner, type JobRunner } from './job-runner.ts'
 import { mannersOf } from './manners.ts'
 import { notifyBy, type Notify } from './notify.ts'
@@ -67,7 +68,12 @@ export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<vo
       socket: socketPath,
     })
     await notify.tell('READY=1')
-    const aside = Promise.all([agent.keepCopies(end), agent.keepServices(end), agent.feedWatchdog(end)])
+    const aside = Promise.all([
+      agent.keepCopies(end),
+      agent.keepServices(end),
+      agent.sendTrail(end),
+      agent.feedWatchdog(end),
+    ])
     await agent.work(end)
     log.info('agent.stopping', {})
     await notify.tell('STOPPING=1')
@@ -75,9 +81,6 @@ export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<vo
   }
   log.info('agent.stopped', {})
 }
-
-/** Asked anew: it changes while something is awaited. */
-const isOver = (signal: AbortSignal): boolean => signal.aborted
 
 class Agent {
   readonly stopping = new AbortController()
@@ -209,6 +212,11 @@ class Agent {
       const signal = AbortSignal.any([end, this.serving.signal])
       await Promise.all([this.metrics.keep(signal), this.alerts.keep(signal)])
     }
+  }
+
+  sendTrail(end: AbortSignal): Promise<void> {
+    const folder = (): string => this.setup.auditDirectory ?? join(this.deps.folder, 'audit')
+    return keepSendingTrail(this.childDeps(), folder, end)
   }
 
   /** Only while the loop turns: an agent that hangs is to be started again. */

@@ -1,6 +1,7 @@
 /** Keeps the copies of repositories up to date: `copy --watch` as a process that is started again when it ends. */
 import { readdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
+import { startedByVariable } from '../audit/who.ts'
 import { limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock } from '../base/world.ts'
@@ -8,7 +9,7 @@ import { findChild, startChild, unstarted, type Child } from './child.ts'
 
 const name = '_copies'
 
-export interface CopiesDeps {
+export interface ServiceDeps {
   readonly clock: Clock
   readonly log: Log
   readonly folder: string
@@ -17,14 +18,18 @@ export interface CopiesDeps {
 }
 
 /** Until the signal; then its process has ended, too. */
-export async function keepCopying(deps: CopiesDeps, signal: AbortSignal): Promise<void> {
+export async function keepCopying(deps: ServiceDeps, signal: AbortSignal): Promise<void> {
   const { clock, log } = deps
   const runsFolder = join(deps.folder, 'runs')
   let pauseMs = limits.servicePauseMsFirst
   while (!signal.aborted) {
     const line = await deps.lineOf(['copy', '--watch'])
     const startedMs = clock.now()
-    const environment = { ...deps.environment, HOLDFAST_RUN_OUT: '/dev/null' }
+    const environment = {
+      ...deps.environment,
+      HOLDFAST_RUN_OUT: '/dev/null',
+      [startedByVariable]: 'agent:copies',
+    }
     const child = await startChild({ runsFolder, name, startedMs }, line, environment).catch(unstarted)
     log.info('copies.started', { pid: child.pid })
     const keeping = new AbortController()
@@ -41,10 +46,10 @@ export async function keepCopying(deps: CopiesDeps, signal: AbortSignal): Promis
 }
 
 /** Asked anew: it changes while something is awaited. */
-const isOver = (signal: AbortSignal): boolean => signal.aborted
+export const isOver = (signal: AbortSignal): boolean => signal.aborted
 
 /** What an agent that was killed left running: two would do the same work. */
-export async function endLeftCopying({ folder, clock, log }: CopiesDeps): Promise<void> {
+export async function endLeftCopying({ folder, clock, log }: ServiceDeps): Promise<void> {
   const runsFolder = join(folder, 'runs')
   for (const entry of await readdir(runsFolder)) {
     if (!entry.startsWith(`${name}.`)) continue
@@ -61,7 +66,11 @@ export async function endLeftCopying({ folder, clock, log }: CopiesDeps): Promis
 }
 
 /** Once it is told to stop it gets so much time, and no more. */
-async function endIn(child: Child, clock: Clock, signal: AbortSignal): Promise<Awaited<Child['ended']>> {
+export async function endIn(
+  child: Child,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Awaited<Child['ended']>> {
   const done = new AbortController()
   const kill = async (): Promise<void> => {
     child.signal('SIGTERM')

@@ -1,5 +1,6 @@
 /** Starts jobs as processes, waits for them, and remembers: the shell around the planner. */
 import { join } from 'node:path'
+import { startedByVariable } from '../audit/who.ts'
 import { messageOf } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import type { Log } from '../base/log.ts'
@@ -142,7 +143,8 @@ export function createJobRunner(deps: RunnerDeps, before: AgentState): JobRunner
       // Whoever comes after a kill must know of it before it begins.
       await save()
       const line = await deps.lineOf(job.command)
-      const child = await startChild({ runsFolder, name, startedMs }, line, environment).catch(unstarted)
+      const known = { ...environment, [startedByVariable]: `agent:${name}` }
+      const child = await startChild({ runsFolder, name, startedMs }, line, known).catch(unstarted)
       log.info('job.started', {
         job: name,
         cause,

@@ -4,6 +4,7 @@ import type { Ended } from '../policy/jobs/remember.ts'
 import type { RunEnd } from './child.ts'
 
 /** It is done; what it found is somebody's to look at, and doing it again would find the same. */
+const findingsOfAll: readonly FaultCode[] = ['HOOK_AFTER_FAILED']
 const findingsOf: Readonly<Record<string, readonly FaultCode[]>> = {
   backup: ['BACKUP_DAMAGED_PAGES', 'REPOSITORY_BEHIND'],
   dump: ['REPOSITORY_BEHIND'],
@@ -16,7 +17,9 @@ const findingsOf: Readonly<Record<string, readonly FaultCode[]>> = {
 export function outcomeOf(kind: string, { exit, err }: RunEnd, told: 'stopped' | 'late' | undefined): Ended {
   const message = messageIn(err)
   if (exit === 0) return { outcome: 'done', exit, message: undefined }
-  const isFinding = (findingsOf[kind] ?? []).some(code => faultCatalogue[code].exit === exit)
+  const isFinding = [...findingsOfAll, ...(findingsOf[kind] ?? [])].some(
+    code => faultCatalogue[code].exit === exit,
+  )
   if (isFinding) return { outcome: 'findings', exit, message }
   if (told === 'late') return { outcome: 'timeout', exit, message: 'it took longer than its limit of time' }
   if (told === 'stopped') return { outcome: 'stopped', exit, message }

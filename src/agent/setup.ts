@@ -17,6 +17,8 @@ export interface AgentSetup {
   readonly nice: number
   readonly io: 'normal' | 'low' | 'idle'
   readonly metrics: MetricsSetup
+  /** Of the audit trail, where it is not in the agent's own folder. */
+  readonly auditDirectory: string | undefined
 }
 
 /** With what was opened by it. */
@@ -36,7 +38,7 @@ export interface AgentJob {
 }
 
 export function agentSetupOf(config: Config): AgentSetup {
-  const { agent, retention, repositories, cluster, metrics } = config
+  const { agent, audit, retention, repositories, cluster, metrics } = config
   const jobs = Object.entries(config.jobs).map(([name, stated]): AgentJob => {
     const timeZone = stated.at.timeZone ?? agent.timeZone ?? retention.timeZone
     return {
@@ -74,6 +76,7 @@ export function agentSetupOf(config: Config): AgentSetup {
       everyMs: metrics.every,
       cloudwatchMs: metrics.cloudwatch?.every,
     },
+    auditDirectory: audit.directory,
   }
 }
 

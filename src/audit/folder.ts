@@ -43,6 +43,9 @@ export async function filesIn(folder: string): Promise<readonly string[]> {
   return names.filter(name => /^\d{12}\.jsonl$/.test(name)).toSorted()
 }
 
+/** A file of this name in the folder says that a repository lacks entries: the agent looks for it. */
+export const owedMark = 'owed'
+
 export const fileNameOf = (first: number): string => `${String(first).padStart(12, '0')}.jsonl`
 
 export async function makeFolder(folder: string): Promise<void> {

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { limits } from '../base/limits.ts'
+import { auditLimits } from './limits.ts'
 import { systemWorld } from '../base/world.ts'
 import { ChainCheck } from './check-chain.ts'
 import type { AuditEvent, Entry } from './entry.ts'
@@ -88,7 +88,7 @@ test('a large file is followed by a next one, and the chain goes on', async () =
   for (let i = 0; i < 4; i++) await append(...many)
   const files = readdirSync(folder).toSorted()
   expect(files).toEqual(['000000000001.jsonl', '000000000602.jsonl'])
-  expect(statSync(join(folder, files[0]!)).size).toBeGreaterThan(limits.auditFileBytesMax)
+  expect(statSync(join(folder, files[0]!)).size).toBeGreaterThan(auditLimits.fileBytesMax)
   expect(await readAll()).toMatchObject({ problems: [], entries: expect.objectContaining({ length: 801 }) })
   const late: string[] = []
   for await (const { place } of readLines(folder, 700)) late.push(place)

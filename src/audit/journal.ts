@@ -7,7 +7,7 @@ import { open, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { claimName } from '../base/claim-name.ts'
 import { isFault, messageOf } from '../base/fault.ts'
-import { limits } from '../base/limits.ts'
+import { auditLimits } from './limits.ts'
 import type { World } from '../base/world.ts'
 import { beforeFirst, encodeEntry, headOf, type AuditEvent, type Head, type Who } from './entry.ts'
 import { fileNameOf, filesIn, giveToOwner, makeFolder, syncFolder, unreadable, unwritable } from './folder.ts'
@@ -91,8 +91,8 @@ export async function awaitTurn(
     .update(`${String(dev)} ${String(ino)}`)
     .digest('hex')
   const name = `holdfast-audit-${turn}-${own.slice(0, 32)}`
-  const lateMs = clock.monotonicMs() + limits.auditTurnMsMax
-  for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, limits.auditTurnPauseMsMax)) {
+  const lateMs = clock.monotonicMs() + auditLimits.turnMsMax
+  for (let pauseMs = 1; ; pauseMs = Math.min(2 * pauseMs, auditLimits.turnPauseMsMax)) {
     const claim = await claimName(name)
     if (claim) return claim
     if (clock.monotonicMs() > lateMs) throw unwritable(folder, 'another process does not let go of it')
@@ -116,7 +116,7 @@ async function append(folder: string, events: readonly AuditEvent[], deps: Journ
     head = encoded.head
   }
   const name =
-    end.name === undefined || end.sizeBytes >= limits.auditFileBytesMax ? fileNameOf(first) : end.name
+    end.name === undefined || end.sizeBytes >= auditLimits.fileBytesMax ? fileNameOf(first) : end.name
   await write(folder, name, end, lines.join(''))
   return head
 }

@@ -1,6 +1,6 @@
 /** The end of a file of entries: the last one that is whole, and what a process left half written that was killed. */
 import type { FileHandle } from 'node:fs/promises'
-import { limits } from '../base/limits.ts'
+import { auditLimits } from './limits.ts'
 import { parseEntry, type Entry } from './entry.ts'
 import { lineEnd, textOf } from './lines.ts'
 
@@ -15,9 +15,9 @@ export interface FileEnd {
 
 export async function lookAtEnd(file: FileHandle): Promise<FileEnd> {
   const { size } = await file.stat()
-  const near = await endOf(file, size, limits.auditEndBytes)
+  const near = await endOf(file, size, auditLimits.endBytes)
   // Only where many lines are damaged is more of the file looked at.
-  return near.entry || size <= limits.auditEndBytes ? near : endOf(file, size, size)
+  return near.entry || size <= auditLimits.endBytes ? near : endOf(file, size, size)
 }
 
 async function endOf(file: FileHandle, sizeBytes: number, lookBytes: number): Promise<FileEnd> {
@@ -29,7 +29,7 @@ async function endOf(file: FileHandle, sizeBytes: number, lookBytes: number): Pr
   const unended = rest === '' ? undefined : parseEntry(rest)
   if (unended) return { entry: unended, wholeBytes: sizeBytes, torn: undefined, lacksLineEnd: true }
   const torn =
-    rest === '' ? undefined : { bytes: bytes.length - cut, text: rest.slice(0, limits.auditTornCharsMax) }
+    rest === '' ? undefined : { bytes: bytes.length - cut, text: rest.slice(0, auditLimits.tornCharsMax) }
   let entry: Entry | undefined
   for (const line of lines.toReversed()) if ((entry ??= parseEntry(line))) break
   return { entry, wholeBytes: fromBytes + cut, torn, lacksLineEnd: false }

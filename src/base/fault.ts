@@ -274,6 +274,16 @@ const catalogue = {
     retry: false,
     doc: 'Entries of the audit trail are missing, were changed, or stand in another order; they are listed.',
   },
+  HOOK_FAILED: {
+    exit: 113,
+    retry: true,
+    doc: 'A hook that the configuration runs before the operation failed or took too long. Nothing was done.',
+  },
+  HOOK_AFTER_FAILED: {
+    exit: 114,
+    retry: false,
+    doc: 'The operation is done, and a hook that the configuration runs after it failed or took too long.',
+  },
 
   SINK_REFUSED: {
     exit: 94,

@@ -319,23 +319,6 @@ export const limits = {
   /** The longest that a timer of Node can wait. */
   timerMsMax: 2 ** 31 - 1,
 
-  /** Files of the audit trail: at this size the next one is begun. */
-  auditFileBytesMax: 16 * MiB,
-  /** So much of the end of such a file is read to go on with it; an entry is far smaller. */
-  auditEndBytes: 256 * KiB,
-  /** Of a half written line, so much is kept as evidence. */
-  auditTornCharsMax: 1000,
-  /** Of an entry: what is longer is cut. */
-  auditIdsMax: 256,
-  auditWordsMax: 64,
-  auditTextCharsMax: 1000,
-  /** Processes that write to the trail at the same time wait for one another, up to so long. */
-  auditTurnMsMax: 20 * second,
-  auditTurnPauseMsMax: 20,
-
-  /** Of what runs for every WAL segment, one failure is entered in so long; the others are counted. */
-  auditSegmentFailureMs: 1 * minute,
-
   /** What a program that makes snapshots may say: answers whole, errors by their end. */
   programOutputBytesMax: 16 * MiB,
   programErrorBytesMax: 16 * KiB,

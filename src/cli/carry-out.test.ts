@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { ChainCheck } from '../audit/check-chain.ts'
 import { readLines } from '../audit/journal.ts'
 import type { Entry } from '../audit/entry.ts'
 import { Fault } from '../base/fault.ts'
-import { simWorld } from '../base/world.ts'
+import { systemWorld } from '../base/world.ts'
 import { parseConfig } from '../config/load.ts'
 import { carryOut } from './carry-out.ts'
 import type { Command, Operation } from './command.ts'
@@ -15,9 +15,13 @@ import type { CommandContext, OpenPlace } from './context.ts'
 import { createOutput } from './output.ts'
 import { countFailure } from './segment-failure.ts'
 
+/** Time passes when a test says so; hooks have theirs. */
+const system = systemWorld()
+let nowMs: number
 let root: string
 let folder: string
 beforeEach(() => {
+  nowMs = Date.parse('2026-03-01T02:00:00Z')
   root = mkdtempSync(join(tmpdir(), 'holdfast-carry-out-'))
   folder = join(root, 'audit')
   writeFileSync(join(root, 'holdfast.yaml'), configText(false))
@@ -26,11 +30,12 @@ afterEach(() => {
   rmSync(root, { recursive: true })
 })
 
-const configText = (required: boolean): string => `
+const configText = (required: boolean, hooks = '{}'): string => `
 cluster: gathr
 postgres: { connection: 'host=/run' }
 repositories: { main: { url: 'file:///srv/backups', encryption: none } }
 audit: { directory: ${join(root, 'audit')}, required: ${String(required)} }
+hooks: ${hooks}
 `
 const identity = 'AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33'
 const denied = new Fault('STORAGE_DENIED', 'no entry for postgresql://a:b@c/d', { hint: 'Ask the owner.' })
@@ -43,15 +48,21 @@ async function runOne(
     operation?: Operation | undefined
     required?: boolean
     given?: Readonly<Record<string, unknown>>
+    hooks?: string
+    environment?: Readonly<Record<string, string>>
+    signal?: AbortSignal
   } = {},
 ) {
-  const { operation = {}, required = false, given = {} } = options
-  const terminal = { ...keptTerminal(), environment: { HOLDFAST_STARTED_BY: 'agent:nightly' } }
-  const config = parseConfig(configText(required), 'holdfast.yaml')
+  const { operation = {}, required = false, given = {}, hooks = '{}', environment = {} } = options
+  const terminal = {
+    ...keptTerminal(),
+    environment: { PATH: '/usr/bin:/bin', HOLDFAST_STARTED_BY: 'agent:nightly', ...environment },
+  }
+  const config = parseConfig(configText(required, hooks), 'holdfast.yaml')
   const open = (name = 'main') =>
     Promise.resolve({ name, identities: () => Promise.resolve([identity]) } as unknown as OpenPlace)
   const context = {
-    world: simWorld({ startMs: Date.parse('2026-03-01T02:00:00Z') }),
+    world: { ...system, clock: { ...system.clock, now: () => nowMs } },
     terminal,
     output: createOutput(
       terminal.out,
@@ -59,7 +70,7 @@ async function runOne(
       { json: false, verbose: false, quiet: false },
       () => undefined,
     ),
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
     config: () => Promise.resolve({ config, path: join(root, 'holdfast.yaml') }),
     openPlace: open,
     openRepository: open,
@@ -102,7 +113,7 @@ test('an operation is entered before it begins and when it has ended, with what 
   const work: Work = async context => {
     expect(await events()).toEqual(['chain', 'begun'])
     await (await context.openRepository()).identities()
-    await context.world.clock.sleep(90_000, context.signal)
+    nowMs += 90_000
     context.output.result({ result: { backup: '20260301T020000Z-full', bytes: 77 } }, () => '')
     return undefined
   }
@@ -200,6 +211,89 @@ test('where the trail is required and can not be written, nothing is begun', asy
   )
   expect({ status, isBegun }).toEqual({ status: 110, isBegun: false })
   expect(failures).toMatchObject([{ code: 'AUDIT_UNWRITABLE' }])
+})
+
+/** Hooks that write down what they are told. */
+const noting = (): string => {
+  const told = `echo "$HOLDFAST_HOOK $HOLDFAST_OPERATION $HOLDFAST_RESULT $HOLDFAST_EXIT $HOLDFAST_CODE" >>${root}/told`
+  const all = JSON.stringify(told)
+  return `{before: {restore: ${all}}, after: {restore: ${all}}, failed: {"*": ${all}}}`
+}
+const toldTo = (): readonly string[] =>
+  existsSync(join(root, 'told'))
+    ? readFileSync(join(root, 'told'), 'utf8')
+        .trim()
+        .split('\n')
+        .map(line => line.trim())
+    : []
+
+test('hooks run before and after an operation, or when it failed, and are entered', async () => {
+  await runOne(() => Promise.resolve(undefined), { hooks: noting() })
+  expect(toldTo()).toEqual(['before restore', 'after restore done 0'])
+  expect(await events()).toEqual(['chain', 'begun', 'note', 'note', 'ended'])
+  expect((await entries())[2]).toMatchObject({
+    about: 'hook',
+    facts: { moment: 'before', result: 'done', exit: 0 },
+  })
+  await runOne(() => Promise.reject(denied), { hooks: noting() })
+  expect(toldTo().slice(2)).toEqual(['before restore', 'failed restore failed 30 STORAGE_DENIED'])
+})
+
+test('a hook before it that fails stops the operation, and what follows a failure is run', async () => {
+  let isBegun = false
+  const work: Work = () => {
+    isBegun = true
+    return Promise.resolve(undefined)
+  }
+  const hooks = `{before: {restore: [{run: "echo no; exit 3"}, {run: "touch ${root}/second"}]}, failed: {restore: "touch ${root}/failed"}}`
+  const { status, failures, err } = await runOne(work, { hooks })
+  expect({ status, isBegun }).toEqual({ status: 113, isBegun: false })
+  expect(failures).toMatchObject([
+    {
+      code: 'HOOK_FAILED',
+      message: 'the hook before restore `echo no; exit 3` failed: it ended with exit status 3 (no)',
+    },
+  ])
+  expect(err).toContain('hook: no')
+  expect(['second', 'failed'].map(name => existsSync(join(root, name)))).toEqual([false, true])
+  expect((await entries()).at(-1)).toMatchObject({ result: { state: 'failed', code: 'HOOK_FAILED' } })
+})
+
+test('a hook after it that fails warns, and the exit status tells; the operation is done', async () => {
+  const hooks = '{after: {restore: "exit 1"}}'
+  const { status, failures, err } = await runOne(() => Promise.resolve(undefined), { hooks })
+  expect({ status, failures }).toEqual({ status: 114, failures: [] })
+  expect(err).toMatch(/warning: the hook after restore `exit 1` failed/)
+  expect((await entries()).at(-1)).toMatchObject({
+    result: { state: 'done', exit: 114, code: 'HOOK_AFTER_FAILED' },
+  })
+})
+
+test('a hook of a failure that fails itself leaves the exit status that there is', async () => {
+  const { status, err } = await runOne(() => Promise.reject(denied), { hooks: '{failed: {"*": "exit 1"}}' })
+  expect(status).toBe(30)
+  expect(err).toMatch(/warning: the hook failed restore `exit 1` failed/)
+})
+
+test('an operation that is stopped has its hooks of failures run', async () => {
+  const stop = new AbortController()
+  const work: Work = context => {
+    stop.abort(new Fault('INTERRUPTED', 'stopped by SIGTERM', { hint: 'Run it again.' }))
+    context.signal.throwIfAborted()
+    return Promise.resolve(undefined)
+  }
+  expect((await runOne(work, { hooks: noting(), signal: stop.signal })).status).toBe(130)
+  expect(toldTo()).toEqual(['before restore', 'failed restore failed 130 INTERRUPTED'])
+})
+
+test('within a hook no hooks run, nor around what only looks or runs on', async () => {
+  await runOne(() => Promise.resolve(undefined), {
+    hooks: noting(),
+    environment: { HOLDFAST_HOOK: 'before' },
+  })
+  await runOne(() => Promise.resolve(undefined), { hooks: noting(), operation: undefined })
+  await runOne(() => Promise.resolve(undefined), { hooks: noting(), operation: { withoutHooks: true } })
+  expect(toldTo()).toEqual([])
 })
 
 test('of failures that come every second one is entered a minute, with how many there were', async () => {

@@ -5,11 +5,21 @@
 import type { KeyUse, Result, What } from '../audit/entry.ts'
 import { isFault, messageOf } from '../base/fault.ts'
 import { hideSecrets } from '../base/hide-secrets.ts'
-import { limits } from '../base/limits.ts'
+import { auditLimits } from '../audit/limits.ts'
 import { toolName } from '../base/version.ts'
 import type { Command } from './command.ts'
 import type { CommandContext } from './context.ts'
-import { bytesIn, cut, idsGiven, idsIn, isOperation, shownWords, targetOf } from './operation-facts.ts'
+import {
+  bytesIn,
+  cut,
+  idPattern,
+  idsGiven,
+  idsIn,
+  isOperation,
+  shownWords,
+  targetOf,
+} from './operation-facts.ts'
+import { hooksAfter, hooksBefore } from './hooks.ts'
 import { digestOfConfig, openTrail, type Trail } from './trail.ts'
 import { watchContext, type Watched } from './watch-context.ts'
 
@@ -34,19 +44,33 @@ export async function carryOut(run: CommandRun, context: CommandContext): Promis
   const watched = watchContext(context, async (about, facts) =>
     (trail ??= await opening())?.note(about, facts),
   )
+  const what = (): Promise<What> => whatOf(run, context, watched)
+  let hooks: Trail | undefined
   let outcome: Outcome
   try {
-    await trail?.begin(await whatOf(run, context, watched))
+    await trail?.begin(await what())
+    // From then on: where nothing is begun, nothing follows.
+    hooks = command.operation?.withoutHooks === true ? undefined : trail
+    if (hooks) await hooksBefore(watched.context, hooks, await what())
     outcome = { exit: (await command.run(watched.context, given)) ?? 0 }
   } catch (error) {
     outcome = { exit: run.failed(error), error }
   }
-  if (isEntered || isWorthEntering(outcome, watched)) {
-    trail ??= await opening()
-    if (trail)
-      await trail.end(await whatOf(run, context, watched), resultOf(outcome, watched), await keysOf(watched))
-  }
-  return outcome.exit
+  if (!isEntered && !isWorthEntering(outcome, watched)) return outcome.exit
+  trail ??= await opening()
+  if (!trail) return outcome.exit
+  const result = resultOf(outcome, watched)
+  const late = hooks && (await hooksAfter(watched.context, hooks, await what(), result))
+  const told =
+    late && outcome.exit === 0
+      ? { ...result, exit: late.exit, code: late.code, message: cut(late.message) }
+      : result
+  await trail.end(await what(), told, await keysOf(watched))
+  const { markOwed, sendQuietly } = await import('./send-trail.ts')
+  // What only looks is not to wait for other repositories: the next operation, or the agent, takes it along.
+  if (isEntered) await sendQuietly(context)
+  else await markOwed(trail.folder, true).catch(() => undefined)
+  return told.exit
 }
 
 interface Outcome {
@@ -73,8 +97,8 @@ async function whatOf(run: CommandRun, context: CommandContext, watched: Watched
     words: [...shownWords(words, command)],
     cluster: loaded.config.cluster,
     repositories: [...watched.repositories].toSorted(),
-    ids: ids.slice(0, limits.auditIdsMax),
-    ...(ids.length > limits.auditIdsMax ? { idsMore: ids.length - limits.auditIdsMax } : {}),
+    ids: ids.slice(0, auditLimits.idsMax),
+    ...(ids.length > auditLimits.idsMax ? { idsMore: ids.length - auditLimits.idsMax } : {}),
     ...(target === undefined ? {} : { target }),
     ...(configSha256 === undefined ? {} : { configSha256 }),
     tool: toolName,
@@ -82,7 +106,7 @@ async function whatOf(run: CommandRun, context: CommandContext, watched: Watched
 }
 
 /** Of a beginning of an id, or `latest`, the result says which one it was. */
-const isWhole = (id: string): boolean => /^\d{8}T\d{6}Z-[a-z]+$/.test(id)
+const isWhole = (id: string): boolean => idPattern.test(id)
 
 function resultOf({ exit, error }: Outcome, { results }: Watched): Result {
   const bytes = bytesIn(results)

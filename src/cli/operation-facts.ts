@@ -1,5 +1,5 @@
 /** What an entry of the audit trail says of an operation, from its words and its result. Decides only. */
-import { limits } from '../base/limits.ts'
+import { auditLimits } from '../audit/limits.ts'
 import { hideSecrets } from '../base/hide-secrets.ts'
 import { flagOf, type Command } from './command.ts'
 
@@ -19,7 +19,7 @@ export function shownWords(words: readonly string[], { options }: Command): read
     const flag = secret.find(one => word.startsWith(`${one}=`))
     return flag === undefined ? cut(hideSecrets(word)) : `${flag}=***`
   })
-  return shown.length > limits.auditWordsMax ? [...shown.slice(0, limits.auditWordsMax), '…'] : shown
+  return shown.length > auditLimits.wordsMax ? [...shown.slice(0, auditLimits.wordsMax), '…'] : shown
 }
 
 export function targetOf(
@@ -29,6 +29,9 @@ export function targetOf(
   const name = operation?.target?.find(one => typeof given[one] === 'string')
   return name === undefined ? undefined : cut(hideSecrets(String(given[name])))
 }
+
+/** Of backups and dumps, drills, and requests to forget. */
+export const idPattern = /^\d{8}T\d{6}Z-[a-z]+(?:-[0-9a-f]{8})?$/
 
 /** Ids that the words name; what they are beginnings of, the result says. */
 export function idsGiven(given: Readonly<Record<string, unknown>>): readonly string[] {
@@ -44,7 +47,7 @@ const leftAlone = new Set(['parent', 'kept', 'left', 'steps', 'passedOver', 'unr
 export function idsIn(result: unknown): readonly string[] {
   const found = new Set<string>()
   const look = (value: unknown): void => {
-    if (typeof value === 'string' && /^\d{8}T\d{6}Z-[a-z]+$/.test(value)) found.add(value)
+    if (typeof value === 'string' && idPattern.test(value)) found.add(value)
     else if (Array.isArray(value)) value.forEach(look)
     else if (typeof value === 'object' && value !== null && !('verdict' in value && value.verdict === 'keep'))
       for (const [name, inner] of Object.entries(value)) if (!leftAlone.has(name)) look(inner)
@@ -67,4 +70,4 @@ export function bytesIn(result: unknown): number | undefined {
 }
 
 export const cut = (text: string): string =>
-  text.length > limits.auditTextCharsMax ? `${text.slice(0, limits.auditTextCharsMax)}…` : text
+  text.length > auditLimits.textCharsMax ? `${text.slice(0, auditLimits.textCharsMax)}…` : text

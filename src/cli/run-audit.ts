@@ -1,15 +1,15 @@
-/** `audit list` and `audit verify`. */
-import { ChainCheck, type ChainProblem } from '../audit/check-chain.ts'
-import { parseEntry, type Head } from '../audit/entry.ts'
+/** `audit list` and `audit send`. */
+import { parseEntry } from '../audit/entry.ts'
 import { readLines } from '../audit/journal.ts'
 import { TrailRows, type TrailRow } from '../audit/trail-rows.ts'
-import { faultCatalogue } from '../base/fault.ts'
+import { limits } from '../base/limits.ts'
+import { auditBatches, readAuditBatch } from '../repository/audit-batches.ts'
 import type { Micros } from '../wal/time.ts'
 import type { CommandContext } from './context.ts'
 import { trailTable } from './describe-audit.ts'
-import { counted, listingOf } from './table.ts'
+import { sendToAll, trailRepositories } from './send-trail.ts'
+import { counted } from './table.ts'
 import { trailFolder } from './trail.ts'
-import { usageFault } from './usage.ts'
 
 export interface ListWords {
   readonly since: Micros | undefined
@@ -20,17 +20,18 @@ export interface ListWords {
   readonly repository: string | undefined
   readonly last: number | undefined
   readonly keys: boolean
+  readonly from: 'local' | 'repository' | undefined
 }
 
 export async function listTrail(context: CommandContext, words: ListWords): Promise<void> {
-  const { since, until, result, last, ...rest } = words
+  const { since, until, result, last, from, ...rest } = words
   const trail = new TrailRows({
     ...rest,
     state: result,
     sinceMs: since === undefined ? undefined : since / 1000,
     untilMs: until === undefined ? undefined : until / 1000,
   })
-  for await (const { line } of readLines(await trailFolder(context))) {
+  for await (const line of from === 'repository' ? copiedLines(context) : ownLines(context)) {
     const entry = parseEntry(line)
     if (entry) trail.take(entry)
   }
@@ -39,60 +40,50 @@ export async function listTrail(context: CommandContext, words: ListWords): Prom
   context.output.result(shown, () => trailTable(shown))
 }
 
-export async function verifyTrail(
-  context: CommandContext,
-  { head }: { readonly head: string | undefined },
-): Promise<number | undefined> {
-  const wanted = head === undefined ? undefined : headFrom(head)
-  const folder = await trailFolder(context)
-  const check = new ChainCheck()
-  const problems: ChainProblem[] = []
-  let isThere = false
-  for await (const { line, place } of readLines(folder)) {
-    const entry = check.take(line, place)
-    if (entry?.n === wanted?.n && entry?.hash === wanted?.hash) isThere = true
+async function* ownLines(context: CommandContext): AsyncIterable<string> {
+  for await (const { line } of readLines(await trailFolder(context))) yield line
+}
+
+/** Of all hosts, from the first repository that has them. What it lacks of one, another may have. */
+async function* copiedLines(context: CommandContext): AsyncIterable<string> {
+  const seen = new Set<string>()
+  const { config } = await context.config()
+  for (const name of trailRepositories(config)) {
+    const { repository, identities } = await context.openRepository(name)
+    const keys = await identities()
+    for await (const batch of auditBatches(repository, {}, context.signal)) {
+      const own = `${batch.chain}/${String(batch.last)}/${batch.hash}`
+      if (seen.has(own)) continue
+      for (const line of await readAuditBatch(repository, batch, keys, context.signal)) {
+        const entry = parseEntry(line)
+        const place = entry && `${entry.chain}/${String(entry.n)}/${entry.hash}`
+        if (place === undefined || seen.has(place)) continue
+        seen.add(place)
+        yield line
+      }
+    }
   }
-  problems.push(...check.problems)
-  if (wanted && !isThere)
-    problems.push({
-      chain: check.last?.chain,
-      n: wanted.n,
-      message: `there is no entry ${String(wanted.n)} with the hash ${wanted.hash}: it was removed or replaced`,
-    })
-  const report = {
-    folder,
-    entries: check.count,
-    head: check.last ?? null,
-    isWhole: problems.length === 0,
-    problems,
-  }
-  context.output.result(report, () => verifyText(report))
-  return report.isWhole ? undefined : faultCatalogue.AUDIT_BROKEN.exit
 }
 
-interface VerifyReport {
-  readonly folder: string
-  readonly entries: number
-  readonly head: Head | null
-  readonly problems: readonly ChainProblem[]
-}
-
-function verifyText({ folder, entries, head, problems }: VerifyReport): string {
-  const told = listingOf([
-    ['trail', folder],
-    ['chain', head?.chain ?? 'none yet'],
-    ['entries', counted(entries, 'entry', 'entries')],
-    ['head', head ? `${String(head.n)}:${head.hash}` : undefined],
-  ])
-  const found = problems.map(({ message }) => `problem: ${message}\n`).join('')
-  return `${told}${found}${problems.length === 0 ? 'nothing is missing, and nothing was changed\n' : ''}`
-}
-
-function headFrom(text: string): Pick<Head, 'n' | 'hash'> {
-  const [, n, hash] = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text) ?? []
-  if (n !== undefined && hash !== undefined) return { n: Number(n), hash }
-  throw usageFault(
-    `"${text}" is no head`,
-    'Give the number and the hash as `holdfast audit verify` prints them.',
+/** What one repository does not take, the others have all the same. */
+export async function sendNow(context: CommandContext): Promise<number | undefined> {
+  const done = await sendToAll(context, limits.storageRequestMsMax)
+  for (const { repository, fault } of done)
+    if (fault) context.output.warn(`repository "${repository}" did not get it: ${fault.message}`)
+  const told = done.map(({ repository, sent, fault }) => ({
+    repository,
+    sent: sent?.entries ?? 0,
+    last: sent?.last ?? null,
+    code: fault?.code ?? null,
+  }))
+  context.output.result(told, () =>
+    told
+      .filter(({ code }) => code === null)
+      .map(
+        ({ repository, sent, last }) =>
+          `${repository}: ${counted(sent, 'entry', 'entries')} copied, ${String(last)} there\n`,
+      )
+      .join(''),
   )
+  return done.find(({ fault }) => fault)?.fault?.exit
 }

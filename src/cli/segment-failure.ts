@@ -8,11 +8,12 @@ import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFault, messageOf } from '../base/fault.ts'
 import { hideSecrets } from '../base/hide-secrets.ts'
-import { limits } from '../base/limits.ts'
+import { auditLimits } from '../audit/limits.ts'
 import { toolName } from '../base/version.ts'
 import type { Command } from './command.ts'
 import type { CommandContext } from './context.ts'
 import { cut, shownWords } from './operation-facts.ts'
+import { markOwed } from './send-trail.ts'
 import { openTrail } from './trail.ts'
 
 export interface SegmentFailure {
@@ -51,6 +52,8 @@ export async function enterFailure(failure: SegmentFailure, context: CommandCont
       },
       [],
     )
+    // There is no time to send it, and often nowhere to.
+    await markOwed(trail.folder, true)
   } catch {
     // Nothing to write to; the failure itself was told.
   }
@@ -61,7 +64,7 @@ export async function countFailure(folder: string, verb: string, nowMs: number):
   const path = join(folder, 'segment-failures.json')
   const counts = await readCounts(path)
   const { enteredMs, since } = counts[verb] ?? { enteredMs: 0, since: 0 }
-  const isEarly = nowMs >= enteredMs && nowMs - enteredMs < limits.auditSegmentFailureMs
+  const isEarly = nowMs >= enteredMs && nowMs - enteredMs < auditLimits.segmentFailureMs
   const next = isEarly ? { enteredMs, since: since + 1 } : { enteredMs: nowMs, since: 0 }
   // Two at the same moment may count as one: this is for people, who want to know how many there were, about.
   const staged = `${path}.${String(process.pid)}`

@@ -26,7 +26,7 @@ export class Trail {
   readonly who: Who
   readonly #context: CommandContext
   readonly #required: boolean
-  readonly #startedMs: number
+  readonly startedAt: string
   #isTold = false
 
   constructor(context: CommandContext, { folder, who, required, startedMs }: TrailStart) {
@@ -35,7 +35,7 @@ export class Trail {
     this.who = who
     this.#context = context
     this.#required = required
-    this.#startedMs = startedMs
+    this.startedAt = new Date(startedMs).toISOString()
   }
 
   /** AUDIT_UNWRITABLE where nothing may be done without the trail. */
@@ -49,7 +49,7 @@ export class Trail {
 
   /** What was done is done, whether this can be written or not. */
   async end(what: What, result: Result, keys: readonly KeyUse[]): Promise<void> {
-    const startedAt = new Date(this.#startedMs).toISOString()
+    const { startedAt } = this
     await this.#append({ event: 'ended', startedAt, ...this.#stamp(), what, result, keys: [...keys] }, false)
   }
 
@@ -65,9 +65,10 @@ export class Trail {
     try {
       await appendEvents(this.folder, [event], { world, who: this.who, tool: toolName }, signal)
     } catch (error) {
-      if (mustBe) throw error
-      if (!this.#isTold) output.warn(`${messageOf(error)}; the work goes on without it`)
+      const isTold = this.#isTold
       this.#isTold = true
+      if (mustBe) throw error
+      if (!isTold) output.warn(`${messageOf(error)}; the work goes on without it`)
     }
   }
 }

@@ -9,6 +9,7 @@ import { limits } from '../base/limits.ts'
 import { alerts } from './alerts.ts'
 import { archives } from './archives.ts'
 import { audit } from './audit.ts'
+import { hooks } from './hooks.ts'
 import { agent, jobs } from './jobs.ts'
 import { metrics } from './metrics.ts'
 import { objectStorage } from './object-storage.ts'
@@ -156,6 +157,10 @@ export const configSchema = section({
   agent: described(z.prefault(agent, {}), 'How `holdfast agent` works.'),
   alerts: described(z.optional(alerts), 'Who hears of what is wrong. docs/alerts.md tells how.'),
   wal: described(z.prefault(wal, {}), 'How WAL is fetched.'),
+  hooks: described(
+    z.prefault(hooks, {}),
+    'Commands of your own before and after operations, by the name of the command or `*` for all. docs/hooks.md tells what they are given.',
+  ),
   audit: described(
     z.prefault(audit, {}),
     'The audit trail: who did what, with what result. docs/audit.md tells more.',

@@ -184,6 +184,14 @@ export const erasureRunOf = (atMs: number, random: Uint8Array): string =>
 /** Of numbered objects: what expiries are about to remove. */
 export const expiriesFolder = (cluster: string): string => inCluster(cluster, 'expiries')
 
+/** Copies of the audit trails of the hosts that work on this cluster. Ends in `/`. */
+export const auditPrefix = (cluster: string): string => `${inCluster(cluster, 'audit')}/`
+/** Of one host's. Ends in `/`. */
+export function auditChainPrefix(cluster: string, chain: string): string {
+  assert(/^[a-z0-9-]{1,64}$/.test(chain), `${JSON.stringify(chain)} is the name of a chain`)
+  return `${auditPrefix(cluster)}${chain}/`
+}
+
 /** Small objects that the doctor writes and takes away again. Ends in `/`. */
 export const probePrefix = (cluster: string): string => `${inCluster(cluster, 'probes')}/`
 

@@ -32,7 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   control: ['base'],
   sinks: ['base', 'cloud', 'config', 'policy'],
-  agent: ['base', 'schedule', 'config', 'policy', 'control', 'sinks'],
+  agent: ['base', 'audit', 'schedule', 'config', 'policy', 'control', 'sinks'],
   cli: [
     'sinks',
     'control',

@@ -8,7 +8,7 @@ import type { BackupRecord } from '../../src/repository/format/backup-record.ts'
 import { makeRoot } from './postgres-server.ts'
 import type { Lab } from './repository-lab.ts'
 
-/** Every object's key and SHA-256, without leases, indexes and notes, which come and go. */
+/** Every object's key and SHA-256, without leases, indexes, notes and audit trails, which come and go. */
 export function objectsOf(repositoryDirectory: string): ReadonlyMap<string, string> {
   return new Map(keysOf(repositoryDirectory).map(key => [key, sha256Of(join(repositoryDirectory, key))]))
 }
@@ -17,7 +17,7 @@ export function keysOf(repositoryDirectory: string): readonly string[] {
   return readdirSync(repositoryDirectory, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name).slice(repositoryDirectory.length + 1))
-    .filter(key => !key.startsWith('.staging/') && !/\/(leases|catalog|locks)\//.test(key))
+    .filter(key => !key.startsWith('.staging/') && !/\/(leases|catalog|locks|audit)\//.test(key))
     .toSorted()
 }
 

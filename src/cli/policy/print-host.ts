@@ -77,11 +77,11 @@ function planOf(loaded: LoadedConfig, { program, world }: CommandContext, { user
   }
 }
 
-function writtenBy({ repositories, agent, postgres, snapshots }: Config): readonly string[] {
+function writtenBy({ repositories, agent, audit, postgres, snapshots }: Config): readonly string[] {
   const folders = Object.values(repositories).flatMap(({ url }) =>
     url.startsWith('file:') ? [fileURLToPath(url)] : [],
   )
-  const own = [agent.state, agent.socket && dirname(agent.socket)]
+  const own = [agent.state, agent.socket && dirname(agent.socket), audit.directory]
   const wal = postgres.dataDirectory && join(postgres.dataDirectory, 'pg_wal')
   const all = [...folders, ...own, wal, ...(snapshots?.directories ?? [])]
   return [...new Set(all.filter(path => path !== undefined))]

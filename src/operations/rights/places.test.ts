@@ -6,6 +6,7 @@ import { rightsOf, roles, unreadOf, type Place } from '../../policy/rights/roles
 import {
   awaitingName,
   backupManifestName,
+  auditChainPrefix,
   backupFolder,
   catalogFolder,
   drillCatalogFolder,
@@ -59,6 +60,7 @@ const keys = {
   dumpIndex: numberedKey(dumpCatalogFolder('gathr'), 1),
   lock: numberedKey(locksFolder('gathr'), 1),
   probe: `${probePrefix('gathr')}ab12`,
+  audit: `${auditChainPrefix('gathr', 'db1-aa')}000000000001-000000000002-ab.jsonl.zst.age`,
   kept: keptKey('gathr/archive/backups/20260301T020000Z-full', '20270301T020320Z-monthly'),
   dump: `${dump}/${dumpCommitName}`,
   globals: `${dump}/${globalsName('.zst.age')}`,
@@ -95,9 +97,10 @@ test.each<[Place, string]>([
   ['applied', 'applied'],
   ['drills', 'drill drillReport drillPage drillIndex'],
   ['probes', 'probe'],
+  ['audit', 'audit'],
   [
     'everything',
-    'cluster commit awaiting manifest postgresManifest pack segment history lease index dumpIndex lock probe kept dump globals contents rows request sealed withdrawn reason drill drillReport drillPage drillIndex applied',
+    'cluster commit awaiting manifest postgresManifest pack segment history lease index dumpIndex lock probe audit kept dump globals contents rows request sealed withdrawn reason drill drillReport drillPage drillIndex applied',
   ],
 ])('%s are these keys, and no others', (place, expected) => {
   const patterns = placesOf('gathr')[place]

@@ -2,6 +2,7 @@
 import type { RepositoryPlaces } from '../../policy/rights/bucket-place.ts'
 import {
   archiveOf,
+  auditPrefix,
   awaitingName,
   backupsPrefix,
   catalogFolder,
@@ -44,9 +45,9 @@ export function placesOf(cluster: string): RepositoryPlaces {
       `${backups}/${awaitingName}`,
       `${dumpsPrefix(cluster)}*/${dumpCommitName}`,
       `${lies}dumps/*/${dumpCommitName}`,
-      `${lies}dumps/*/kept/*.json`,
       `${archived}/${commitName}`,
-      `${archived}/kept/*.json`,
+      // Of backups and dumps: policies have a limit of length.
+      `${lies}*/kept/*.json`,
       `${managedPrefix(cluster)}**`,
       // Of drills and their index: short, since a policy may only be so long. Reports end in `.zst` or `.age`.
       `${drills}*.json`,
@@ -59,7 +60,8 @@ export function placesOf(cluster: string): RepositoryPlaces {
     ],
     backups: [`${backupsPrefix(cluster)}**`, `${managedPrefix(cluster)}**`],
     packs: [`${backups}/data/**`, `${archived}/data/**`],
-    manifests: [backups, archived].flatMap(each => [`${each}/manifest.json.*`, `${each}/backup_manifest.*`]),
+    // Both of a backup by one pattern: policies have a limit of length.
+    manifests: [backups, archived].map(each => `${each}/*manifest*`),
     dumps: [`${dumpsPrefix(cluster)}**`, `${lies}dumps/**`],
     dumped: [dumpsPrefix(cluster), `${lies}dumps/`].flatMap(each => [
       `${each}*/globals.sql.*`,
@@ -78,6 +80,7 @@ export function placesOf(cluster: string): RepositoryPlaces {
     applied: [`${applied}**`],
     drills: [`${drills}**`],
     expiries: [expiriesFolder(cluster), `${lies}expiries`].map(folder => `${folder}/**`),
+    audit: [`${auditPrefix(cluster)}**`],
     probes: [`${probePrefix(cluster)}**`],
     // The driver's own; parts of our keys never begin with a dot.
     claims: ['.claims/**'],

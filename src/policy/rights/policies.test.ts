@@ -41,6 +41,7 @@ const place: BucketPlace = {
     applied: ['gathr/erasures/applied/**'],
     drills: ['gathr/drill**'],
     expiries: ['gathr/expiries/**'],
+    audit: ['gathr/audit/**'],
     probes: ['gathr/probes/**'],
     claims: ['.claims/**'],
     everything: ['gathr/**'],
@@ -86,6 +87,7 @@ const keys = {
   index: 'pg/gathr/catalog/00000001.json',
   probe: 'pg/gathr/probes/ab12',
   claim: 'pg/.claims/ab/1',
+  audit: 'pg/gathr/audit/db1-aa/000000000001-000000000002-ab.jsonl.zst.age',
   dumpRecord: 'pg/gathr/dumps/20260301T020000Z-dump/dump.json',
   dumped: 'pg/gathr/dumps/20260301T020000Z-dump/parts/00001.dump.zst.age',
   archivedRecord: 'pg/gathr/archive/backups/20260301T020000Z-full/backup.json',
@@ -104,28 +106,28 @@ describe('of the keys of a repository', () => {
   const table: Readonly<Record<Role, Readonly<Record<'get' | 'put' | 'delete', string>>>> = {
     writer: {
       get: 'identity record wal history lease index probe claim dumpRecord archivedRecord request applied drill drillIndex',
-      put: 'identity record pack manifest wal history lease index probe claim dumpRecord dumped request requestSealed applied',
+      put: 'identity record pack manifest wal history lease index probe claim audit dumpRecord dumped request requestSealed applied',
       delete: '',
     },
     restorer: {
-      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack request requestSealed applied drill drillReport drillIndex',
-      put: 'claim applied drill drillReport drillIndex',
+      get: 'identity record pack manifest wal history lease index probe audit dumpRecord dumped archivedRecord archivedPack request requestSealed applied drill drillReport drillIndex',
+      put: 'claim audit applied drill drillReport drillIndex',
       delete: '',
     },
     keeper: {
       get: 'identity record wal history lease index probe dumpRecord archivedRecord request applied drill drillIndex',
-      put: 'lease index probe claim',
+      put: 'lease index probe claim audit',
       delete:
         'record pack manifest wal history lease index probe claim dumpRecord dumped archivedRecord archivedPack',
     },
     auditor: {
-      get: 'identity record history lease index dumpRecord archivedRecord request applied drill drillIndex',
+      get: 'identity record history lease index audit dumpRecord archivedRecord request applied drill drillIndex',
       put: '',
       delete: '',
     },
     archivist: {
-      get: 'identity record pack manifest wal history lease index probe dumpRecord dumped archivedRecord archivedPack request requestSealed applied drill drillReport drillIndex',
-      put: 'claim archivedRecord archivedPack',
+      get: 'identity record pack manifest wal history lease index probe audit dumpRecord dumped archivedRecord archivedPack request requestSealed applied drill drillReport drillIndex',
+      put: 'claim audit archivedRecord archivedPack',
       delete: '',
     },
   }

@@ -44,6 +44,8 @@ export const places = [
   'drills',
   /** Notes of what an expiry is about to remove. */
   'expiries',
+  /** Copies of audit trails. Whoever does something writes them, and nobody deletes them. */
+  'audit',
   'probes',
   /** By which the S3 driver keeps writers apart where the server does not: see its claim.ts. */
   'claims',
@@ -87,6 +89,7 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
       'wal',
       'leases',
       'locks',
+      'audit',
       'erasures',
       'probes',
       'claims',
@@ -96,9 +99,9 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
     locks: true,
   },
   restorer: {
-    doc: 'Where restores, drills and verification run: it reads everything, and writes only reports of drills and whom it made the restored forget.',
+    doc: 'Where restores, drills and verification run: it reads everything, and writes only what it did, reports of drills, and whom it made the restored forget.',
     read: ['identity', 'everything'],
-    write: ['applied', 'drills', 'claims'],
+    write: ['applied', 'drills', 'audit', 'claims'],
     delete: [],
     readsOlderVersions: true,
     locks: false,
@@ -117,7 +120,7 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
       'expiries',
       'probes',
     ],
-    write: ['index', 'leases', 'locks', 'holds', 'expiries', 'probes', 'claims'],
+    write: ['index', 'leases', 'locks', 'holds', 'expiries', 'audit', 'probes', 'claims'],
     // Holds are not deleted: who held and released what stays written.
     delete: [
       'backups',
@@ -135,8 +138,18 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
     locks: true,
   },
   auditor: {
-    doc: 'Monitoring and people who look: it lists, and reads records, never data.',
-    read: ['identity', 'records', 'index', 'histories', 'leases', 'locks', 'holds', 'erasureRecords'],
+    doc: 'Monitoring and people who look: it lists, and reads records and audit trails, never data.',
+    read: [
+      'identity',
+      'records',
+      'index',
+      'histories',
+      'leases',
+      'locks',
+      'holds',
+      'audit',
+      'erasureRecords',
+    ],
     write: [],
     delete: [],
     readsOlderVersions: false,
@@ -145,7 +158,7 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
   archivist: {
     doc: 'Who carries out the rules of the archive: it reads everything, since who copies has to, and writes into the archive only.',
     read: ['identity', 'everything'],
-    write: ['archive', 'claims'],
+    write: ['archive', 'audit', 'claims'],
     delete: [],
     readsOlderVersions: false,
     locks: true,

@@ -27,7 +27,7 @@ function linesOf(plan: HostPlan, job: HostJob): readonly string[] {
   const delay = Math.floor((job.share * job.spreadMs) / 1000)
   // Two of a kind never run at once: the later one is left out.
   const lock = `/run/lock/holdfast-${plan.cluster}-${job.kind}`
-  const run = `flock -n ${lock} ${wordsOf(plan, job.command)}`
+  const run = `HOLDFAST_STARTED_BY=cron:${job.name} flock -n ${lock} ${wordsOf(plan, job.command)}`
   return [
     `# ${job.name}: ${job.schedule.text}`,
     ...cronLinesOf(job.schedule).map(
