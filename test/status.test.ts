@@ -1,9 +1,11 @@
 /** `status` against a real server: the promises it measures, and the troubles it finds. */
+import { execFileSync } from 'node:child_process'
 import { readdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { StatusReport } from '../src/operations/status/status.ts'
 import { describeRun, jsonOf } from './support/holdfast.ts'
+import { makeOwned } from './support/postgres-server.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
 import { until } from './support/until.ts'
 
@@ -38,6 +40,33 @@ test('an idle server would lose nothing, though its log goes on', { timeout: 120
     /^HOLDFAST OK - 1 repository, .*nothing would be lost \| rpo=0s;3600;3600;0 main_backup_age=\d+s.*\n$/,
   )
   expect(status).toBe(0)
+})
+
+test('another key, a job that is late and one that failed are told', { timeout: 120_000 }, async () => {
+  const hours = (count: number): number => Date.now() - count * 3_600_000
+  const state = join(lab.server.root, 'state')
+  makeOwned(state)
+  const ended = { endedMs: hours(1), attempt: 1, cause: 'schedule', outcome: 'failed', message: 'no scratch' }
+  const run = { dueMs: hours(1), startedMs: hours(1), ...ended }
+  const jobs = {
+    dump: { scheduleText: 'hourly', settledMs: hours(50), history: [] },
+    drill: { scheduleText: 'yearly', settledMs: hours(0), history: [run] },
+  }
+  lab.write(join(state, 'agent.json'), JSON.stringify({ format: 1, jobs }))
+  const identity = join(lab.server.root, 'other.txt')
+  lab.write(identity, execFileSync('age-keygen', { stdio: ['ignore', 'pipe', 'ignore'] }))
+  const main = lab.config.repositories['main'] ?? {}
+  const { recipients } = main['encryption'] as { readonly recipients: readonly string[] }
+  const config = lab.writeConfig('troubled.yaml', {
+    repositories: { main: { ...main, encryption: { recipients, identity: { file: identity } } } },
+    jobs: { dump: 'hourly', drill: 'yearly' },
+    agent: { state },
+  })
+  const report = await reportOf(config)
+  expect(told(report)).toEqual(['key-wrong main critical', 'job-failed - critical', 'backup-late - warning'])
+  expect(report.findings.map(({ subject }) => subject)).toEqual([null, 'drill', 'dump'])
+  expect(report.repositories[0]?.isKeyRight).toBe(false)
+  expect((await reportOf()).repositories[0]?.isKeyRight).toBe(true)
 })
 
 test('a commit that is nowhere else counts from its own time', { timeout: 120_000 }, async () => {

@@ -2,7 +2,7 @@
  * What the agent remembers between its lives: one small file, replaced as a whole, so that a kill at any moment leaves the
  * old one or the new one. A file that can not be read is put aside: it must not keep backups from being made.
  */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
 import { Fault, messageOf } from '../base/fault.ts'
@@ -45,10 +45,23 @@ const fileName = 'agent.json'
 export async function readState(folder: string, log: Log): Promise<AgentState> {
   try {
     const known = await readReplaced(folder, fileName, json => stateFile.parse(json), log)
-    return { jobs: new Map(Object.entries(known?.jobs ?? {}).map(([name, one]) => [name, whole(one)])) }
+    return stateOf(known)
   } catch (error) {
     throw unusable(folder, error)
   }
+}
+
+/** For who only looks: undefined when there is none, or it may not or can not be read. */
+export async function peekState(folder: string): Promise<AgentState | undefined> {
+  try {
+    return stateOf(stateFile.parse(JSON.parse(await readFile(join(folder, fileName), 'utf8'))))
+  } catch {
+    return undefined
+  }
+}
+
+function stateOf(known: z.infer<typeof stateFile> | undefined): AgentState {
+  return { jobs: new Map(Object.entries(known?.jobs ?? {}).map(([name, one]) => [name, whole(one)])) }
 }
 
 export async function writeState(folder: string, { jobs }: AgentState): Promise<void> {

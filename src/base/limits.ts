@@ -1,6 +1,7 @@
 /** Every bound in the program. Nothing queues, loops or waits without one of these. */
 import { assert } from './assert.ts'
 import { objectStorageLimits } from './object-storage-limits.ts'
+import { statusLimits } from './status-limits.ts'
 import { GiB, KiB, MiB, day, hour, minute, second } from './units.ts'
 
 export const limits = {
@@ -119,37 +120,7 @@ export const limits = {
   /** What it looks at again each time: WAL may arrive out of order. */
   copyPollOverlapFiles: 128,
 
-  /** `status` waits so long for one repository. */
-  statusMsMax: 30 * second,
-  /** And so long, within that, for who made the snapshots: a cloud that is down says nothing against the repository. */
-  statusSnapshotsMsMax: 15 * second,
-  /** A repository that is so far behind the one that leads is worth a warning, and then an alarm. */
-  statusLagWarningMs: 15 * minute,
-  /** WAL that a repository is owed for longer is a finding: one that is only slower has it sooner. */
-  statusOwedMsMax: 1 * minute,
-  statusLagCriticalMs: 1 * day,
-  /** Where WAL tells no times, so many files count instead. */
-  statusLagWarningFiles: 64,
-  /** Without a stated objective: a newest backup so old is worth a warning, and then an alarm. */
-  statusBackupAgeWarningMs: 8 * day,
-  statusBackupAgeCriticalMs: 35 * day,
-  /** WAL without a commit says nothing of time: so many of the newest are looked at. */
-  statusWalHeadsMax: 32,
-  /** And so long for the server, its log and its disk. */
-  statusServerMsMax: 20 * second,
-  /** The first commit that is not durable is looked for in so much of the server's own WAL. */
-  statusOwnWalBytesMax: 256 * MiB,
-  /** Archiving that fails is a warning for so long: it may be a passing trouble. */
-  statusArchiverGraceMs: 5 * minute,
-  /** The disk of pg_wal is full so soon: an alarm, or worth a warning. */
-  statusDiskFullCriticalMs: 1 * hour,
-  statusDiskFullWarningMs: 1 * day,
-  /** A rate that was measured over less tells nothing. */
-  statusRateMsMin: 10 * second,
-  /** Clocks may differ by so much. */
-  statusClockSkewMsMax: 5 * second,
-  /** A slot that nobody reads may hold so many segments. */
-  statusSlotSegmentsMax: 16,
+  ...statusLimits,
   /** What the agent has a process of its own look up. */
   agentAskMsMax: 5 * minute,
   /** Between two looks for metrics, however long one takes. */

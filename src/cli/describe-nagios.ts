@@ -31,9 +31,10 @@ const lossText = (seconds: number): string =>
 
 /** `label=value;warning;critical;least`. */
 function dataOf({ objectives, repositories, server, findings }: StatusReport): readonly string[] {
-  const { rpo } = objectives
+  const { rpo, rto } = objectives
   return [
     ...datum('rpo', rpo.actualSeconds, 's', rpo.targetSeconds),
+    ...datum('rto', rto.actualSeconds, 's', rto.targetSeconds),
     ...repositories.flatMap(({ name, newestBackup, lag }) => [
       ...datum(`${name}_backup_age`, newestBackup?.ageSeconds ?? null, 's'),
       ...datum(`${name}_lag`, lag?.seconds ?? null, 's'),

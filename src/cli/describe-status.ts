@@ -52,7 +52,10 @@ export function statusText({ state, objectives, repositories, findings }: Status
     ...(repositories.some(({ managed }) => managed !== null) ? [managedColumn] : []),
     ...(repositories.some(({ owed }) => owed !== null) ? [owedColumn] : []),
   ]
-  const promises = listingOf([['RPO', rpoText(objectives.rpo)]])
+  const promises = listingOf([
+    ['RPO', rpoText(objectives.rpo)],
+    ['RTO', rtoText(objectives.rto)],
+  ])
   return `${verdict}\n\n${promises}\n${tableOf(repositories, shown)}${findings.map(findingText).join('')}`
 }
 
@@ -63,6 +66,22 @@ function rpoText({ actualSeconds, isUpperBound, targetSeconds }: StatusReport['o
   if (actualSeconds === 0 && !isUpperBound) return `nothing would be lost now${target}`
   const bound = isUpperBound ? 'at most ' : ''
   return `${bound}${formatDuration(actualSeconds * second)} would be lost now${target}`
+}
+
+function rtoText({
+  actualSeconds,
+  slowestSeconds,
+  drills,
+  targetSeconds,
+}: StatusReport['objectives']['rto']): string | undefined {
+  const target = targetSeconds === null ? '' : `; target ${formatDuration(targetSeconds * second)}`
+  if (actualSeconds === null)
+    return targetSeconds === null ? undefined : `not to be told before a drill${target}`
+  const slowest =
+    slowestSeconds === null || slowestSeconds <= actualSeconds
+      ? ''
+      : `, ${formatDuration(slowestSeconds * second)} at worst`
+  return `${formatDuration(actualSeconds * second)} for a return${slowest}, by ${counted(drills, 'drill')}${target}`
 }
 
 const told = ({ length }: readonly StatusFinding[]): string =>

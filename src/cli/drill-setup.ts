@@ -39,7 +39,7 @@ export async function setUpDrill(
     account: accountOfProcess(),
     memoryBytes: process.availableMemory(),
     seed,
-    targets: { rtoMs: null, rpoMs: config.objectives.rpo ?? null },
+    targets: { rtoMs: config.objectives.rto ?? null, rpoMs: config.objectives.rpo ?? null },
     live: { target: live, environment },
     last: past.last,
     repository: words.repository ?? config.drills.repositories[0] ?? home.name,

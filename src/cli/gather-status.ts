@@ -1,4 +1,6 @@
 /** Looks at everything that `status` tells of: for the command, and for whoever else watches (alerts, metrics). */
+import { agentPlacesOf, agentSetupOf } from '../agent/setup.ts'
+import { peekState } from '../agent/state-file.ts'
 import { readStatus } from '../operations/status/read-status.ts'
 import type { StatusReport } from '../operations/status/status.ts'
 import type { CommandContext } from './context.ts'
@@ -8,7 +10,8 @@ import { statusPlaces } from './status-places.ts'
 /** Within a limit of time, whatever is out of reach. */
 export async function gatherStatus(context: CommandContext): Promise<StatusReport> {
   const { config, connect, connectPrimary, world, signal } = context
-  const { postgres, objectives } = (await config()).config
+  const loaded = (await config()).config
+  const { postgres, objectives } = loaded
   return readStatus(
     {
       world,
@@ -18,6 +21,8 @@ export async function gatherStatus(context: CommandContext): Promise<StatusRepor
         ? { connect: connectPrimary, dataDirectory: undefined }
         : { connect, dataDirectory: postgres.dataDirectory },
       readOwed: () => owedHere(context),
+      jobs: agentSetupOf(loaded).jobs,
+      readMemories: async () => (await peekState(agentPlacesOf(loaded).folder))?.jobs,
     },
     signal,
   )

@@ -21,7 +21,7 @@ export async function statusPlaces(context: CommandContext): Promise<readonly St
     openProvider: async name => (await import('./snapshot-setup.ts')).openProviderOf(context, name),
     openManaged,
     // Each step has its own limit, too, so that one that hangs is let go.
-    open: async () => impatient(await openRepository(name), world.clock).repository,
+    open: async () => impatient(await openRepository(name), world.clock),
   }))
 }
 

@@ -7,12 +7,15 @@ import { formatDuration } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
 import { listBackups, readBackups } from '../../repository/catalog.ts'
 import { readDumps } from '../../repository/dump-catalog.ts'
+import { readDrills } from '../../repository/drill-catalog.ts'
+import type { DrillSummary } from '../../repository/format/drill-record.ts'
 import type { DumpSummary } from '../../repository/format/dump-summary.ts'
 import type { BackupSummary } from '../../repository/format/backup-summary.ts'
 import { readAllManaged } from '../../repository/managed-records.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { openWalStore, type WalStore } from '../../repository/wal-store.ts'
 import { readHoldings, type Holdings, type NoBackup, type StoredWal } from '../copy/holdings.ts'
+import { proveKey } from './key-proof.ts'
 import type { Unwanted } from '../copy/retention.ts'
 import {
   lostCopiesOf,
@@ -34,11 +37,17 @@ export interface StatusPlace {
   readonly copyOf: string | undefined
   /** What it would not keep of what another one has: that is no lag. */
   readonly unwantedOf?: (holdings: Pick<Holdings, 'backups'>) => Unwanted
-  readonly open: (signal: AbortSignal) => Promise<Repository>
+  readonly open: (signal: AbortSignal) => Promise<OpenedPlace>
   /** Opens what a snapshot was made by, to ask whether it is there. */
   readonly openProvider?: OpenProvider
   /** Where the configuration has a managed server: opens that of a record. */
   readonly openManaged?: OpenManaged | undefined
+}
+
+export interface OpenedPlace {
+  readonly repository: Repository
+  /** The secret keys that are configured, to prove that they open what is there. */
+  readonly identities?: () => Promise<readonly string[]>
 }
 
 export type PlaceFacts = SeenPlace | UnseenPlace
@@ -55,7 +64,14 @@ export interface SeenPlace extends AnyPlace {
   readonly fault: undefined
   readonly backups: readonly BackupSummary[]
   /** Absent where dumps can not be read. */
-  readonly dumps?: readonly Pick<DumpSummary, 'id' | 'endedAt' | 'durationMs' | 'sizes'>[]
+  readonly dumps?: readonly Pick<
+    DumpSummary,
+    'id' | 'startedAt' | 'endedAt' | 'durationMs' | 'sizes' | 'databases'
+  >[]
+  /** Oldest first. */
+  readonly drills: readonly DrillSummary[]
+  /** Whether the configured key opens the newest WAL; undefined where that can not be tried. */
+  readonly key: 'opens' | Fault | undefined
   readonly others: readonly NoBackup[]
   /** By name. */
   readonly wal: ReadonlyMap<string, StoredWal>
@@ -112,7 +128,7 @@ interface Vendors extends Pick<World, 'clock'> {
 }
 
 async function readFacts(
-  repository: Repository,
+  { repository, identities }: OpenedPlace,
   vendors: Vendors,
   signal: AbortSignal,
 ): Promise<Omit<SeenPlace, 'place' | 'fault'>> {
@@ -121,11 +137,13 @@ async function readFacts(
   const [holdings, backups, dumps] = await Promise.all([
     readHoldings(repository, {}, signal),
     listBackups(repository, signal),
-    dumpsOf(repository, signal),
+    unlessDenied(async () => (await readDumps(repository, signal)).dumps),
   ])
-  const [{ vanished, lostCopies }, managed] = await Promise.all([
+  const [{ vanished, lostCopies }, managed, drills, key] = await Promise.all([
     lossesIn(repository, backups, vendors, signal),
     managedIn(repository, vendors, signal),
+    unlessDenied(() => readDrills(repository, signal)),
+    identities && proveKey(repository, holdings.wal, identities, signal),
   ])
   const absent = whyVanished(vanished)
   const {
@@ -136,6 +154,8 @@ async function readFacts(
   return {
     ...holdings,
     ...(dumps ? { dumps } : {}),
+    drills: drills?.drills ?? [],
+    key,
     windows,
     gaps,
     unusable,
@@ -210,13 +230,10 @@ async function inTimeOr<T>(
   }
 }
 
-/** Who writes WAL and backups only may have no right to look at dumps. */
-async function dumpsOf(
-  repository: Repository,
-  signal: AbortSignal,
-): Promise<readonly DumpSummary[] | undefined> {
+/** Who writes WAL and backups only may have no right to look at dumps, or at drills. */
+async function unlessDenied<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
-    return (await readDumps(repository, signal)).dumps
+    return await read()
   } catch (error) {
     if (isFault(error, 'STORAGE_DENIED')) return undefined
     throw error

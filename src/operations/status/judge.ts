@@ -3,6 +3,7 @@ import { limits } from '../../base/limits.ts'
 import { formatBytes, formatDuration, second } from '../../base/units.ts'
 import type { PlaceFacts, SeenPlace } from './facts.ts'
 import { idTimeMs } from '../../repository/layout.ts'
+import { ofCorruptPages, ofSizes } from './judge-backups.ts'
 import { isLost, ofManaged } from './judge-managed.ts'
 import { lagOf, leaderOf, type Lag } from './lag.ts'
 import { describeOwed, owedFix, owedState } from '../wal-push/owed-here.ts'
@@ -19,11 +20,11 @@ export interface JudgedPlace {
   readonly findings: readonly StatusFinding[]
 }
 
-/** `owed`: of those that lack something. */
+/** `owed`: of those that lack something. `isScheduled`: whether backups are late, their jobs tell. */
 export function judgePlaces(
   places: readonly PlaceFacts[],
   nowMs: number,
-  owed: readonly OwedFacts[] = [],
+  { owed = [], isScheduled = false }: { owed?: readonly OwedFacts[] | undefined; isScheduled?: boolean } = {},
 ): readonly JudgedPlace[] {
   const seen = places.filter(place => place.fault === undefined)
   return places.map(facts => {
@@ -36,7 +37,9 @@ export function judgePlaces(
     const leader = leaderOf(facts, seen)
     const lag = leader && lagOf(facts, leader)
     const findings = [
-      ...ofBackups(facts, nowMs),
+      ...ofBackups(facts, nowMs, isScheduled),
+      ...ofRecords(facts),
+      ...ofKey(facts),
       ...ofSnapshots(facts),
       ...ofManaged(facts.place.name, facts.managed ?? [], nowMs),
       ...ofWindow(facts, {
@@ -71,7 +74,7 @@ function outOfReach(
   return findingOf('repository-unreachable', { state, repository, message, fix: hint })
 }
 
-function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
+function ofBackups(facts: SeenPlace, nowMs: number, isScheduled: boolean): readonly StatusFinding[] {
   const { name: repository, role } = facts.place
   const unreadable = facts.others.filter(({ code }) => code !== undefined)
   const awaiting = facts.others.filter(({ why }) => why.startsWith('waits'))
@@ -113,10 +116,34 @@ function ofBackups(facts: SeenPlace, nowMs: number): readonly StatusFinding[] {
       }),
     ]
   const ageMs = nowMs - newestMs
-  if (role === 'copy' || ageMs < limits.statusBackupAgeWarningMs) return told
+  if (role === 'copy' || isScheduled || ageMs < limits.statusBackupAgeWarningMs) return told
   const state = ageMs < limits.statusBackupAgeCriticalMs ? 'warning' : 'critical'
   const message = `the newest backup is ${formatDuration(ageMs)} old`
   return [...told, findingOf('backup-late', { state, repository, message, fix })]
+}
+
+/** Once, where they are made. */
+function ofRecords(facts: SeenPlace): readonly StatusFinding[] {
+  if (!isVital(facts)) return []
+  const { place, backups, dumps = [] } = facts
+  return [...ofCorruptPages(place.name, backups), ...ofSizes(place.name, backups, dumps)]
+}
+
+function ofKey({ place: { name: repository }, key }: SeenPlace): readonly StatusFinding[] {
+  if (key === undefined || key === 'opens') return []
+  const isWrong = key.code === 'KEY_WRONG'
+  return [
+    findingOf('key-wrong', {
+      state: isWrong ? 'critical' : 'warning',
+      repository,
+      message: isWrong
+        ? 'the key that is configured here does not open what was sealed last: nothing can be restored with it'
+        : `the key that is configured here can not be read: ${key.message}`,
+      fix: isWrong
+        ? 'Look for the key that does: `holdfast show ID` lists under `encryption` the public keys that a backup is sealed to.'
+        : key.hint,
+    }),
+  ]
 }
 
 function ofSnapshots({ place: { name }, vanished, lostCopies }: SeenPlace): readonly StatusFinding[] {

@@ -178,7 +178,7 @@ function placeOf({ name, repository }: MemorySide, more: Partial<StatusPlace> = 
     url: `memory:${name}`,
     role: 'first',
     copyOf: undefined,
-    open: () => Promise.resolve(repository),
+    open: () => Promise.resolve({ repository, identities: () => Promise.resolve([keys.identity]) }),
     ...more,
   }
 }

@@ -6,10 +6,13 @@ import { describeServer } from './describe-server.ts'
 import { exposuresOf, type Exposure } from './exposure.ts'
 import { readPlace, type PlaceFacts, type StatusPlace } from './facts.ts'
 import { leastExposure, ofRpo } from './judge-rpo.ts'
+import { ofJobs, type KnownMemories, type StatedJob, type Trace } from './judge-jobs.ts'
+import { forecastFrom, ofRto } from './judge-rto.ts'
 import { ofClock, ofServer } from './judge-server.ts'
 import { judgePlaces, stateOf } from './judge.ts'
 import { readServer, type SeenServer, type ServerToSee } from './server.ts'
-import type { Rpo, StatusReport } from './status.ts'
+import type { RtoForecast } from '../../policy/rto/forecast-rto.ts'
+import type { Rpo, Rto, StatusReport } from './status.ts'
 import type { StatusFinding } from '../../policy/findings/finding.ts'
 
 export interface StatusDeps {
@@ -19,28 +22,39 @@ export interface StatusDeps {
   /** Undefined where it can not be told. */
   readonly readOwed?: () => Promise<readonly OwedFacts[] | undefined>
   readonly objectives?: Objectives
+  /** What runs by itself. */
+  readonly jobs?: readonly StatedJob[]
+  /** What the agent remembers of it. */
+  readonly readMemories?: () => Promise<KnownMemories>
 }
 
+/** In milliseconds. */
 export interface Objectives {
   readonly rpo?: number | undefined
+  readonly rto?: number | undefined
 }
 
 /** All are asked at the same time: who is dead hides none of the others, and keeps nobody waiting for long. */
 export async function readStatus(
-  { world, places, server: toSee, readOwed, objectives = {} }: StatusDeps,
+  { world, places, server: toSee, readOwed, objectives = {}, jobs = [], readMemories }: StatusDeps,
   signal: AbortSignal,
 ): Promise<StatusReport> {
-  const [owed, server, ...facts] = await Promise.all([
+  const [owed, memories, server, ...facts] = await Promise.all([
     readOwed?.(),
+    readMemories?.(),
     toSee && readServer(toSee, world, signal),
     ...places.map(place => readPlace(place, world, signal)),
   ])
   const exposures = await exposuresOf(facts, server, world.clock, signal)
   const nowMs = world.clock.now()
-  const judged = judgePlaces(facts, nowMs, owed)
+  const isScheduled = jobs.some(({ job: { kind } }) => kind === 'backup' || kind === 'snapshot')
+  const judged = judgePlaces(facts, nowMs, { owed, isScheduled })
+  const forecast = forecastFrom(facts.filter(place => place.fault === undefined))
   const findings = [
     ...judged.flatMap(place => place.findings),
     ...ofRpo(written(facts, exposures), objectives.rpo),
+    ...ofRto(forecast, objectives.rto),
+    ...ofJobs(jobs, memories, tracesIn(facts), nowMs),
     ...(server?.fault === undefined && server ? ofSeenServer(server, facts) : []),
   ]
   const repositories = judged.map(place => ({
@@ -52,9 +66,10 @@ export async function readStatus(
     checkedAt: new Date(nowMs).toISOString(),
     objectives: {
       rpo: {
-        targetSeconds: objectives.rpo === undefined ? null : objectives.rpo / 1000,
+        targetSeconds: secondsOf(objectives.rpo),
         ...(rpoOf(leastExposure(exposures.values())) ?? { actualSeconds: null, isUpperBound: false }),
       },
+      rto: { targetSeconds: secondsOf(objectives.rto), ...rtoOf(forecast) },
     },
     server: server ? describeServer(server) : null,
     repositories,
@@ -85,4 +100,41 @@ function rpoOf(exposure: Exposure | undefined): Rpo | null {
   if (!exposure) return null
   const { lostMs, isUpperBound } = exposure
   return { actualSeconds: lostMs === undefined ? null : Math.round(lostMs / 1000), isUpperBound }
+}
+
+function rtoOf(forecast: RtoForecast | undefined): Rto {
+  return {
+    actualSeconds: secondsOf(forecast?.expectedMs),
+    slowestSeconds: secondsOf(forecast?.slowestMs),
+    drills: forecast?.basis.length ?? 0,
+    phases: (forecast?.phases ?? []).map(({ name, expectedMs }) => ({
+      name,
+      expectedSeconds: Math.round(expectedMs / 1000),
+    })),
+  }
+}
+
+const secondsOf = (ms: number | undefined): number | null => (ms === undefined ? null : ms / 1000)
+
+/** What jobs leave behind where they write to; copies say nothing of when. */
+function tracesIn(places: readonly PlaceFacts[]): readonly Trace[] {
+  const seen = places.filter(place => place.fault === undefined)
+  const traceOf = (kind: Trace['kind'], { startedAt, durationMs }: Run): Trace => ({
+    kind,
+    startedMs: Date.parse(startedAt),
+    durationMs,
+  })
+  return seen
+    .filter(({ place: { role } }) => role !== 'copy')
+    .flatMap(({ backups, dumps = [], managed, drills }) => [
+      ...backups.map(backup => traceOf(backup.kind, backup)),
+      ...dumps.map(dump => traceOf('dump', dump)),
+      ...(managed ?? []).map(({ record }) => traceOf('snapshot', record)),
+      ...drills.map(drill => traceOf('drill', drill)),
+    ])
+}
+
+interface Run {
+  readonly startedAt: string
+  readonly durationMs: number
 }

@@ -28,6 +28,7 @@ const main: RepositoryStatus = {
   kinds: [full],
   wal: { files: 12, storedBytes: 640 },
   newestBackup: null,
+  isKeyRight: null,
   newestDump: null,
   managed: null,
   windows: [{ from: '2026-02-01T00:00:00.000000Z', to: '2026-03-01T03:00:00.250000Z', timeline: 1 }],
@@ -41,7 +42,10 @@ const main: RepositoryStatus = {
 const report: StatusReport = {
   state: 'warning',
   checkedAt: '2026-03-01T04:00:00.000Z',
-  objectives: { rpo: { targetSeconds: 3600, actualSeconds: 40.5, isUpperBound: true } },
+  objectives: {
+    rpo: { targetSeconds: 3600, actualSeconds: 40.5, isUpperBound: true },
+    rto: { targetSeconds: null, actualSeconds: null, slowestSeconds: null, drills: 0, phases: [] },
+  },
   server: null,
   isOwedKnown: false,
   findings: ['a', 'b'].map(subject =>

@@ -12,6 +12,7 @@ export interface StatusReport {
   /** What is promised, and what is. */
   readonly objectives: {
     readonly rpo: Rpo & { readonly targetSeconds: number | null }
+    readonly rto: Rto & { readonly targetSeconds: number | null }
   }
   /** Null when nobody asked for it. */
   readonly server: ServerStatus | null
@@ -27,6 +28,17 @@ export interface Rpo {
   readonly actualSeconds: number | null
   /** So much at most: the server could not be asked whether there was any commit since. */
   readonly isUpperBound: boolean
+}
+
+/** As drills tell, scaled to the size of today. */
+export interface Rto {
+  /** Of the return; null when no drill tells. */
+  readonly actualSeconds: number | null
+  /** With the slowest rates that were seen. */
+  readonly slowestSeconds: number | null
+  /** How many drills it stands on. */
+  readonly drills: number
+  readonly phases: readonly { readonly name: string; readonly expectedSeconds: number }[]
 }
 
 export interface ServerStatus {
@@ -69,6 +81,8 @@ export interface RepositoryStatus {
   /** Null when it could not be read. */
   readonly wal: StoredWalStatus | null
   /** Null when there is none. */
+  /** Whether the configured key opens what was sealed last; null where there is no key to try, or nothing to try it on. */
+  readonly isKeyRight: boolean | null
   readonly newestDump: { readonly id: string; readonly endedAt: string; readonly ageSeconds: number } | null
   /** Snapshots that managed servers made; null where the configuration has no such server. */
   readonly managed: {

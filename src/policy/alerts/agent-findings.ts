@@ -49,7 +49,8 @@ export function underCodesOf(told: readonly Finding[], own: readonly StatusFindi
   })
 }
 
-function jobFindings(
+/** `status` tells of it, too, where it can read what the agent remembers. */
+export function jobFindings(
   { name, kind, attemptsMax }: AgentFacts['jobs'][number],
   memory: JobMemory | undefined,
 ): readonly StatusFinding[] {

@@ -8,7 +8,25 @@ export const findingCatalogue = {
     runbook: 'repository-out-of-reach',
   },
   'backup-missing': { about: 'A repository holds no backup.', runbook: 'backup-late-or-failed' },
-  'backup-late': { about: 'The newest backup is old.', runbook: 'backup-late-or-failed' },
+  'backup-late': {
+    about:
+      'A backup, dump or snapshot is not done though its job was due; without such a job, the newest backup is old.',
+    runbook: 'backup-late-or-failed',
+  },
+  'backup-corrupt': {
+    about: 'The newest backup was taken of data whose pages fail their checksums.',
+    runbook: 'corruption',
+  },
+  'size-unusual': {
+    about: 'The newest full backup or dump is half, or twice, as large as those before.',
+    runbook: 'size-unusual',
+  },
+  'key-wrong': {
+    about: 'The key that is configured can not be read, or does not open what is sealed now.',
+    runbook: 'key-lost-or-leaked',
+  },
+  'drill-late': { about: 'No drill was run though its job was due.', runbook: 'job-failed' },
+  'job-late': { about: 'Another job was due, and is not done.', runbook: 'job-failed' },
   'backup-unreadable': {
     about: 'The record of a backup can not be read.',
     runbook: 'window-gap',
@@ -41,6 +59,10 @@ export const findingCatalogue = {
   },
   'rpo-over-target': {
     about: 'More would be lost now than `objectives.rpo` allows.',
+    runbook: 'rpo-or-rto-missed',
+  },
+  'rto-over-target': {
+    about: 'The return would take longer than `objectives.rto` allows, as drills tell.',
     runbook: 'rpo-or-rto-missed',
   },
   'archiver-failing': {
