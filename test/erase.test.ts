@@ -40,6 +40,7 @@ describe('a request to forget a person', () => {
   let lab: Lab
   let doors: readonly Door[]
   let sql: string
+  let dump: { readonly id: string }
 
   const live = async (statement: string): Promise<string> => {
     const client = await lab.server.connect('shop')
@@ -87,6 +88,7 @@ describe('a request to forget a person', () => {
       INSERT INTO orders VALUES (1, 1), (2, 1), (3, 2)`)
     await client.end()
     await lab.backup()
+    dump = await lab.json<{ id: string }>(['dump'])
     await lab.server.query("SELECT pg_create_restore_point('with Anna')")
     sql = join(lab.server.root, 'forget.sql')
     lab.write(sql, forgetAnna)
@@ -154,11 +156,10 @@ describe('a request to forget a person', () => {
     beforeAll(async () => {
       request = await add('--apply')
       await lab.archiveAll()
-      // Whatever is restored now takes the place of the original, which is gone.
-      await lab.server.stop()
     })
 
-    test('deleted the person there, in one transaction', () => {
+    test('deleted the person there, in one transaction', async () => {
+      expect(await live(anna)).toBe('0')
       expect(request.settled).toBe(true)
       expect(request.rows).toEqual([
         { command: 'DELETE', rows: 2 },
@@ -166,91 +167,124 @@ describe('a request to forget a person', () => {
       ])
     })
 
-    test('is applied to an older state before the first outsider gets in', async () => {
-      const outsider = startOutsider(doors, { database: 'shop', sql: anna })
-      await using restored = await restore(lab, ['--to-name', 'with Anna', '--start'], { build })
-      const before = outsider.seen.refused
-      await until('an outsider got in', () => outsider.seen.answers.length > 3)
-      const { answers } = await outsider.leave()
-      expect(before).toBeGreaterThan(0)
-      expect(new Set(answers)).toEqual(new Set(['0']))
-      const result = jsonOf<Restored>(restored.run)
-      expect(result.closed).toBe(false)
-      expect(result.erasures).toMatchObject([
-        {
-          id: request.id,
-          outcome: 'applied',
-          statements: [
-            { command: 'DELETE', rows: 2 },
-            { command: 'DELETE', rows: 1 },
-          ],
-        },
-      ])
-      expect(appliedRecords().at(-1)).toMatchObject({
-        operation: 'restore',
-        requests: [{ outcome: 'applied' }],
+    test('is applied to a dump before the database has its name, and then it is as it was dumped', async () => {
+      const args = ['restore-dump', dump.id, '--database', 'shop_then', '--from', 'shop']
+      const outsider = startOutsider([{ host: lab.server.socketDirectory, port: 5432 }], {
+        database: 'shop_then',
+        sql: anna,
       })
-      await stopServer(restored.server.dataDirectory)
-    })
-
-    test('is not applied to a state that came after it', async () => {
-      await using restored = await restore(lab, ['--latest', '--start'], { build })
-      const result = jsonOf<Restored>(restored.run)
-      expect(result.plan.erasures.pending).toEqual([])
-      expect(result.erasures).toEqual([])
-      await stopServer(restored.server.dataDirectory)
-    })
-
-    test('keeps a restored directory shut until it is applied, whoever starts the server', async () => {
-      await using restored = await restore(lab, ['--to-name', 'with Anna'], { build })
-      const { server } = restored
-      expect(jsonOf<Restored>(restored.run).closed).toBe(true)
-      await startedByHand(server)
-      for (const database of ['shop', 'postgres'])
-        await expect(server.connect(database)).rejects.toThrow(/pg_hba.conf rejects connection/)
-      await server.stop()
-      const applied = await lab.json<Restored>(['erase', 'apply', '--target-dir', server.dataDirectory])
-      expect(applied.erasures).toMatchObject([{ id: request.id, outcome: 'applied' }])
-      await server.start()
-      await untilRecovered(server)
-      const client = await server.connect('shop')
-      expect((await client.query<{ count: string }>(anna)).rows).toEqual([{ count: '0' }])
-      await client.end()
-    })
-
-    test('is left out on a word that is written down', async () => {
-      const args = ['--to-name', 'with Anna', '--start', '--skip-erasures', 'court order 12/26']
-      await using restored = await restore(lab, args, { build })
-      expect(appliedRecords().at(-1)).toMatchObject({
-        skipReason: 'court order 12/26',
-        requests: [{ id: request.id, outcome: 'skipped' }],
-      })
-      const outsider = startOutsider(doors, { database: 'shop', sql: anna })
+      const result = await lab.json<Restored>(args)
       await until('an outsider got in', () => outsider.seen.answers.length > 0)
-      expect((await outsider.leave()).answers[0]).toBe('1')
-      await stopServer(restored.server.dataDirectory)
+      expect(new Set((await outsider.leave()).answers)).toEqual(new Set(['0']))
+      expect(result.erasures).toMatchObject([{ id: request.id, outcome: 'applied' }])
+      expect(appliedRecords().at(-1)).toMatchObject({ operation: 'restore-dump', from: dump.id })
+      expect(await lab.server.value("SELECT datconnlimit FROM pg_database WHERE datname = 'shop_then'")).toBe(
+        '-1',
+      )
+      expect(await lab.server.value("SELECT count(*) FROM pg_database WHERE datname ~ 'restoring'")).toBe('0')
     })
 
-    test('that fails keeps the server shut, until it is withdrawn', async () => {
-      lab.write(sql, `${forgetAnna}DELETE FROM newsletter WHERE email = 'anna@example.org';`)
-      const failing = await add('--unchecked')
-      const outsider = startOutsider(doors, { database: 'shop', sql: anna })
-      await using restored = await tryRestore(lab, ['--to-name', 'with Anna', '--start'], { build })
-      const { run, server } = restored
+    test('keeps single tables from coming back with the person in them', async () => {
+      const run = await lab.run([
+        ...['restore-table', 'public.users', '--to-name', 'with Anna', '--database', 'shop', '--json'],
+      ])
       expect(run.status, describeRun(run)).toBe(56)
-      expect(faultOf(run).message).toContain('relation "newsletter" does not exist')
-      expect(existsSync(join(server.dataDirectory, 'postmaster.pid'))).toBe(false)
-      expect(appliedRecords().at(-1)?.requests).toMatchObject([{ outcome: 'applied' }, { outcome: 'failed' }])
-      await startedByHand(server)
-      await expect(server.connect('shop')).rejects.toThrow(/pg_hba.conf rejects connection/)
-      await server.stop()
-      expect((await outsider.leave()).answers).toEqual([])
-      await lab.ok(['erase', 'withdraw', failing.id, '--reason', 'there was no newsletter then'])
-      await lab.ok(['erase', 'apply', '--target-dir', server.dataDirectory])
-      await server.start()
-      const client = await server.connect('shop')
-      expect((await client.query<{ count: string }>(anna)).rows).toEqual([{ count: '0' }])
-      await client.end()
+      expect(faultOf(run).message).toContain(request.id)
+      expect(await live("SELECT count(*) FROM pg_namespace WHERE nspname = 'restored'")).toBe('0')
+    })
+
+    describe('whose original is lost', () => {
+      beforeAll(() => lab.server.stop())
+
+      test('is applied to an older state before the first outsider gets in', async () => {
+        const outsider = startOutsider(doors, { database: 'shop', sql: anna })
+        await using restored = await restore(lab, ['--to-name', 'with Anna', '--start'], { build })
+        const before = outsider.seen.refused
+        await until('an outsider got in', () => outsider.seen.answers.length > 3)
+        const { answers } = await outsider.leave()
+        expect(before).toBeGreaterThan(0)
+        expect(new Set(answers)).toEqual(new Set(['0']))
+        const result = jsonOf<Restored>(restored.run)
+        expect(result.closed).toBe(false)
+        expect(result.erasures).toMatchObject([
+          {
+            id: request.id,
+            outcome: 'applied',
+            statements: [
+              { command: 'DELETE', rows: 2 },
+              { command: 'DELETE', rows: 1 },
+            ],
+          },
+        ])
+        expect(appliedRecords().at(-1)).toMatchObject({
+          operation: 'restore',
+          requests: [{ outcome: 'applied' }],
+        })
+        await stopServer(restored.server.dataDirectory)
+      })
+
+      test('is not applied to a state that came after it', async () => {
+        await using restored = await restore(lab, ['--latest', '--start'], { build })
+        const result = jsonOf<Restored>(restored.run)
+        expect(result.plan.erasures.pending).toEqual([])
+        expect(result.erasures).toEqual([])
+        await stopServer(restored.server.dataDirectory)
+      })
+
+      test('keeps a restored directory shut until it is applied, whoever starts the server', async () => {
+        await using restored = await restore(lab, ['--to-name', 'with Anna'], { build })
+        const { server } = restored
+        expect(jsonOf<Restored>(restored.run).closed).toBe(true)
+        await startedByHand(server)
+        for (const database of ['shop', 'postgres'])
+          await expect(server.connect(database)).rejects.toThrow(/pg_hba.conf rejects connection/)
+        await server.stop()
+        const applied = await lab.json<Restored>(['erase', 'apply', '--target-dir', server.dataDirectory])
+        expect(applied.erasures).toMatchObject([{ id: request.id, outcome: 'applied' }])
+        await server.start()
+        await untilRecovered(server)
+        const client = await server.connect('shop')
+        expect((await client.query<{ count: string }>(anna)).rows).toEqual([{ count: '0' }])
+        await client.end()
+      })
+
+      test('is left out on a word that is written down', async () => {
+        const args = ['--to-name', 'with Anna', '--start', '--skip-erasures', 'court order 12/26']
+        await using restored = await restore(lab, args, { build })
+        expect(appliedRecords().at(-1)).toMatchObject({
+          skipReason: 'court order 12/26',
+          requests: [{ id: request.id, outcome: 'skipped' }],
+        })
+        const outsider = startOutsider(doors, { database: 'shop', sql: anna })
+        await until('an outsider got in', () => outsider.seen.answers.length > 0)
+        expect((await outsider.leave()).answers[0]).toBe('1')
+        await stopServer(restored.server.dataDirectory)
+      })
+
+      test('that fails keeps the server shut, until it is withdrawn', async () => {
+        lab.write(sql, `${forgetAnna}DELETE FROM newsletter WHERE email = 'anna@example.org';`)
+        const failing = await add('--unchecked')
+        const outsider = startOutsider(doors, { database: 'shop', sql: anna })
+        await using restored = await tryRestore(lab, ['--to-name', 'with Anna', '--start'], { build })
+        const { run, server } = restored
+        expect(run.status, describeRun(run)).toBe(56)
+        expect(faultOf(run).message).toContain('relation "newsletter" does not exist')
+        expect(existsSync(join(server.dataDirectory, 'postmaster.pid'))).toBe(false)
+        expect(appliedRecords().at(-1)?.requests).toMatchObject([
+          { outcome: 'applied' },
+          { outcome: 'failed' },
+        ])
+        await startedByHand(server)
+        await expect(server.connect('shop')).rejects.toThrow(/pg_hba.conf rejects connection/)
+        await server.stop()
+        expect((await outsider.leave()).answers).toEqual([])
+        await lab.ok(['erase', 'withdraw', failing.id, '--reason', 'there was no newsletter then'])
+        await lab.ok(['erase', 'apply', '--target-dir', server.dataDirectory])
+        await server.start()
+        const client = await server.connect('shop')
+        expect((await client.query<{ count: string }>(anna)).rows).toEqual([{ count: '0' }])
+        await client.end()
+      })
     })
   })
 })

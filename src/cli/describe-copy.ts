@@ -20,6 +20,7 @@ function stepLine({ kind, why, backup, dump, walFiles = 0, wal, bytes }: StepSum
   const files =
     kind === 'check' ? counted(walFiles, 'WAL file') + ' to be checked' : counted(walFiles, 'WAL file')
   const id = backup ?? dump
+  if (kind === 'erasures') return `  requests to forget a person (${why})\n`
   if (kind === 'managed') return `  the record of ${id ?? ''} (${why}; ${staysText})\n`
   const what = id === undefined ? `${files}${range}` : `${kind} ${id}`
   const stays = backup?.endsWith('-snapshot') === true ? `; ${staysText}` : ''
@@ -43,7 +44,11 @@ function outcomeText({ from, to, copied, durationMs, problems }: CopyReport): st
     walFiles,
   })
   const what = `${counts}, ${formatBytes(copied.bytes)}`
-  return `${from} → ${to}: copied ${what}${checked}; ${took}\n${unseen}${stayText(copied)}`
+  const requests =
+    copied.erasures === 0
+      ? ''
+      : `  ${counted(copied.erasures, 'object')} of requests to forget a person copied\n`
+  return `${from} → ${to}: copied ${what}${checked}; ${took}\n${unseen}${requests}${stayText(copied)}`
 }
 
 type Counts = Omit<CopyReport['totals'], 'bytes'> & { readonly managed: number }

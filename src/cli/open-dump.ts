@@ -2,7 +2,7 @@
 import { isFault } from '../base/fault.ts'
 import { sameCopies } from '../operations/restore-dump/same-copies.ts'
 import { readAllDumps, readDumpCopies, type DumpCopy, type KnownDump } from '../operations/sources/dumps.ts'
-import type { ClosedSource } from '../operations/sources/source.ts'
+import type { ClosedSource, Source } from '../operations/sources/source.ts'
 import type { TroubleLog } from '../operations/sources/trouble.ts'
 import { coldNeedsOfDump, coldNeedsOfWholeDump, type DumpPart } from '../operations/thaw/dump-needs.ts'
 import type { ThawPlan } from '../operations/thaw/thaw.ts'
@@ -29,6 +29,7 @@ export interface OpenedDump {
   readonly record: DumpCopy['record']
   /** Repositories that could not be opened. */
   readonly closed: readonly ClosedSource[]
+  readonly sources: readonly Source[]
 }
 
 export async function openDump(
@@ -47,7 +48,12 @@ export async function openDump(
     await thawWhole(context, words, known)
     return readDumpCopies(known, troubles, signal)
   })
-  return { copies: sameCopies(read), record: read[0].record, closed: [...sources.closed, ...closed] }
+  return {
+    copies: sameCopies(read),
+    record: read[0].record,
+    closed: [...sources.closed, ...closed],
+    sources: sources.open,
+  }
 }
 
 /** Not even its record can be read. */

@@ -17,6 +17,7 @@ import { parseConnectionString } from '../postgres/connection-string.ts'
 import type { DumpedDatabase } from '../repository/format/dump-record.ts'
 import { parseNamePattern, type NamePattern } from '../postgres/dump-archive/name-pattern.ts'
 import type { CommandContext } from './context.ts'
+import { dumpErasures, type DumpErasures } from './dump-erasures.ts'
 import { openDump, thawPlanOf, type DumpWords } from './open-dump.ts'
 import { usageFault } from './usage.ts'
 import { workerCount } from './workers.ts'
@@ -39,6 +40,7 @@ export interface RestoreDumpWords extends DumpWords {
   readonly jobs: number | undefined
   readonly connection: string | undefined
   readonly connectionFile: string | undefined
+  readonly skipErasures: string | undefined
 }
 
 export interface LaidOutDump {
@@ -51,6 +53,8 @@ export interface LaidOutDump {
   readonly plan: () => Promise<RestoreDumpPlan>
   /** Repositories that could not be opened. */
   readonly closed: readonly ClosedSource[]
+  /** Requests to forget a person. */
+  readonly erasures: DumpErasures
 }
 
 const nameBytesMax = 63
@@ -75,6 +79,8 @@ export async function layOutFromWords(
     progress.note(describeTrouble(trouble))
   })
   const dump = await openDump(context, words, troubles)
+  const database = chooseDatabase(dump.record, { name, from: words.from })
+  const erasures = await dumpErasures(context, dump, database, words)
   const deps: RestoreDumpDeps = {
     world,
     progress,
@@ -82,6 +88,7 @@ export async function layOutFromWords(
     troubles,
     place: { target: parseConnectionString(connection.reveal(), environment), environment },
     tools: { binDirectory: config.postgres.binDirectory, path: environment['PATH'] },
+    beforeNaming: erasures.beforeNaming,
   }
   progress.phase('planning')
   const request = {
@@ -97,12 +104,11 @@ export async function layOutFromWords(
     tablespaces: !words.noTablespaces,
     globals: words.globals,
   }
-  const database = chooseDatabase(dump.record, request)
   const part = { database: database.name, globals: request.globals }
   const thaw = await thawPlanOf(context, words, dump, part)
   if (thaw) await refuseBeforehand(deps, request, signal)
   const plan = (): Promise<RestoreDumpPlan> => layOutRestoreDump(deps, request, signal)
-  return { deps, request, database, thaw, plan, closed: dump.closed }
+  return { deps, request, database, thaw, plan, closed: dump.closed, erasures }
 }
 
 function nameOf({ database, keepOld, replace }: RestoreDumpWords): string {

@@ -35,6 +35,7 @@ export interface TableWords extends Omit<TargetWords, 'action'>, SourceWords {
   readonly as: string | undefined
   readonly replace: boolean
   readonly scratchDir: string | undefined
+  readonly skipErasures: string | undefined
 }
 
 export interface LaidOutTable extends AsyncDisposable {

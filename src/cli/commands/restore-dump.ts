@@ -2,7 +2,7 @@
 import { limits } from '../../base/limits.ts'
 import { argument, defineCommand, flag, secretValue, value, values } from '../command.ts'
 import { asText, asWholeNumber } from '../usage.ts'
-import { sourceOptions, thawOption } from './common.ts'
+import { skipErasuresOption, sourceOptions, thawOption } from './common.ts'
 
 export const restoreDump = defineCommand({
   words: ['restore-dump'],
@@ -50,6 +50,7 @@ export const restoreDump = defineCommand({
     keepDifferent: flag('Keep a restored database whose rows differ, under its temporary name.'),
     plan: flag('Show the plan and stop.'),
     thaw: thawOption,
+    skipErasures: skipErasuresOption,
     ...sourceOptions,
   },
   examples: [
@@ -83,12 +84,18 @@ export const restoreDump = defineCommand({
       { restoreDump: carryOut },
       { notRead },
       { thawFirst },
+      { appliedLines, appliedRecord, erasurePlanLines, erasurePlanRecord },
+      { noteSkipped },
+      { listingOf },
     ] = await Promise.all([
       import('../restore-dump-setup.ts'),
       import('../describe-restore-dump.ts'),
       import('../../operations/restore-dump/restore-dump.ts'),
       import('../describe-catalog.ts'),
       import('../thaw-first.ts'),
+      import('../describe-erasures.ts'),
+      import('../erasures.ts'),
+      import('../table.ts'),
     ])
     const { output, signal } = context
     const laidOut = await layOutFromWords(context, given)
@@ -103,15 +110,21 @@ export const restoreDump = defineCommand({
       await thawFirst(context, given, thaw)
     }
     const plan = await laidOut.plan()
+    const { ahead, outcomes } = laidOut.erasures
+    const record = { ...planRecord(deps, plan, thaw), erasures: erasurePlanRecord(ahead) }
+    const listing = planListing(deps, plan) + listingOf(erasurePlanLines(ahead, { standby: false }))
     if (given.plan) {
-      const record = { ...planRecord(deps, plan, thaw), tables: plannedTables(plan) }
-      output.result({ plan: record }, () => planListing(deps, plan))
+      output.result({ plan: { ...record, tables: plannedTables(plan) } }, () => listing)
       return undefined
     }
-    output.note(planListing(deps, plan).trimEnd())
+    output.note(listing.trimEnd())
+    await noteSkipped(context, ahead, { operation: 'restore-dump', from: plan.record.id })
     const report = await carryOut(deps, plan, signal)
     for (const warning of report.warnings) output.warn(warning)
-    output.result({ plan: planRecord(deps, plan, thaw), result: report }, () => reportListing(report))
+    output.result(
+      { plan: record, result: report, erasures: outcomes.map(appliedRecord) },
+      () => reportListing(report) + listingOf(appliedLines(outcomes)),
+    )
     return undefined
   },
 })

@@ -1,7 +1,7 @@
 /** `holdfast restore-table TABLE…` */
 import { defineCommand, flag, severalArguments, value } from '../command.ts'
 import { asLsn, asText, asTime, asTimeline, asTransactionId } from '../usage.ts'
-import { sourceOptions } from './common.ts'
+import { skipErasuresOption, sourceOptions } from './common.ts'
 
 export const restoreTable = defineCommand({
   words: ['restore-table'],
@@ -49,6 +49,7 @@ export const restoreTable = defineCommand({
       'Put them in place of the originals, which are moved into a schema "replaced_…": nothing is dropped.',
     ),
     scratchDir: value('DIR', asText, 'Make the scratch cluster in this folder (else in the temporary one).'),
+    skipErasures: skipErasuresOption,
     plan: flag('Show how much is fetched and how long it takes, and stop.'),
     ...sourceOptions,
   },
@@ -68,20 +69,29 @@ export const restoreTable = defineCommand({
       { layOutTable },
       { restoreTables },
       { tableListing, tableRecord, tablePlanListing, tablePlanRecord },
+      { refusePending, tableErasures },
+      { erasurePlanRecord },
+      { noteSkipped },
     ] = await Promise.all([
       import('../restore-table-setup.ts'),
       import('../../operations/restore-table/restore-table.ts'),
       import('../describe-restore-table.ts'),
+      import('../table-erasures.ts'),
+      import('../describe-erasures.ts'),
+      import('../erasures.ts'),
     ])
     const { output, log, signal } = context
     await using laidOut = await layOutTable(context, given)
     const { deps, request, tables } = laidOut
-    const plan = tablePlanRecord(tables.plan)
+    const erasures = await tableErasures(context, given, tables, request.database)
+    const plan = { ...tablePlanRecord(tables.plan), erasures: erasurePlanRecord(erasures) }
     if (given.plan) {
       output.result({ plan }, () => tablePlanListing(tables.plan))
       return undefined
     }
     output.note(tablePlanListing(tables.plan).trimEnd())
+    if (erasures.skipReason === undefined) refusePending(erasures)
+    await noteSkipped(context, erasures, { operation: 'restore-table', from: tables.plan.plan.backup.id })
     const report = await restoreTables({ ...deps, log }, request, tables, signal)
     for (const warning of report.warnings) output.warn(warning)
     output.result({ plan, result: tableRecord(report) }, () => tableListing(report))

@@ -16,6 +16,7 @@ import { checkWal } from './check-wal.ts'
 import { copyCommit } from './copy-commit.ts'
 import { arrivalAt, type Arrival } from './copy-object.ts'
 import type { CopyRun } from './copy-run.ts'
+import { copyErasures, erasuresToCopy } from './copy-erasures.ts'
 import { copyManaged, isManagedId, managedToCopy } from './copy-managed.ts'
 import { copyWal } from './copy-wal.ts'
 import {
@@ -33,7 +34,7 @@ import {
 import { planCopy, type CopyPlan, type CopyRequest, type CopyStep } from './plan.ts'
 import type { DumpsToCopy } from './plan-dumps.ts'
 import type { Offered, Unwanted } from './retention.ts'
-import { CopyTally, managedStep, problemOf, summaryOf, type CopyReport } from './report.ts'
+import { CopyTally, erasureSteps, managedStep, problemOf, summaryOf, type CopyReport } from './report.ts'
 import { rewrappingFor, type CopySide, type SealingSide } from './sides.ts'
 
 export interface CopyDeps {
@@ -99,6 +100,14 @@ export async function copyPass(
     await copyManaged(destination.side, managed.missing, signal)
     tally.managed.push(...managed.missing.map(({ id }) => id))
   }
+  // Whatever else is wanted: a repository that holds backups has to know whom a restore must not bring back.
+  const erasures = options.since === undefined ? await erasuresToCopy(from, destination.side, signal) : []
+  if (destination.side && !options.dryRun) {
+    const sides = { from, to: destination.side, arrival: destination.arrival }
+    const { objects, bytes, problems } = await copyErasures(sides, erasures, progress, signal)
+    tally.addErasures(objects, bytes)
+    tally.problems.push(...problems)
+  }
   if (destination.side && !options.dryRun && plan.steps.length > 0) {
     const run = runOf(deps, destination.side, destination.arrival, tally)
     if (plan.totals.bytes > 0) progress.phase('copying', plan.totals.bytes)
@@ -108,7 +117,7 @@ export async function copyPass(
     from: from.name,
     to: deps.to.name,
     isDryRun: options.dryRun,
-    steps: [...summaryOf(plan), ...managed.missing.map(managedStep)],
+    steps: [...summaryOf(plan), ...managed.missing.map(managedStep), ...erasureSteps(erasures)],
     totals: plan.totals,
     copied: tally.totals,
     left: plan.left,

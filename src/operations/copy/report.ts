@@ -17,8 +17,11 @@ export interface CopyReport {
 }
 
 export interface StepSummary {
-  /** `managed`: the record of a managed server's snapshot, which stays where the vendor keeps it. */
-  readonly kind: 'wal' | 'check' | 'backup' | 'dump' | 'managed'
+  /**
+   * `managed`: the record of a managed server's snapshot, which stays where the vendor keeps it. `erasures`: requests to forget
+   * a person, and what restores did with them.
+   */
+  readonly kind: 'wal' | 'check' | 'backup' | 'dump' | 'managed' | 'erasures'
   readonly why: string
   readonly backup?: string
   readonly dump?: string
@@ -33,6 +36,8 @@ export interface CopiedTotals {
   readonly dumps: readonly string[]
   /** Records of managed servers' snapshots. */
   readonly managed: readonly string[]
+  /** Objects of requests to forget a person. */
+  readonly erasures: number
   readonly walFiles: number
   readonly objects: number
   readonly bytes: number
@@ -74,6 +79,12 @@ export const managedStep = ({ id }: { readonly id: string }): StepSummary => ({
   backup: id,
 })
 
+export function erasureSteps(missing: readonly { readonly sizeBytes: number }[]): readonly StepSummary[] {
+  if (missing.length === 0) return []
+  const bytes = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  return [{ kind: 'erasures', why: `${String(missing.length)} objects are not there`, bytes }]
+}
+
 /** What a copy counts while it goes on. */
 export class CopyTally {
   readonly backups: string[] = []
@@ -81,6 +92,7 @@ export class CopyTally {
   readonly managed: string[] = []
   readonly problems: CopyProblem[] = []
   walFiles = 0
+  erasures = 0
   objects = 0
   bytes = 0
   checked = 0
@@ -91,9 +103,15 @@ export class CopyTally {
     this.bytes += sizeBytes
   }
 
+  addErasures(objects: number, bytes: number): void {
+    this.erasures += objects
+    this.objects += objects
+    this.bytes += bytes
+  }
+
   get totals(): CopiedTotals {
-    const { walFiles, objects, bytes, checked, unproven } = this
+    const { walFiles, erasures, objects, bytes, checked, unproven } = this
     const [backups, dumps, managed] = [[...this.backups], [...this.dumps], [...this.managed]]
-    return { backups, dumps, managed, walFiles, objects, bytes, checked, unproven }
+    return { backups, dumps, managed, erasures, walFiles, objects, bytes, checked, unproven }
   }
 }

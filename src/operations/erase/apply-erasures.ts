@@ -24,14 +24,14 @@ export interface ApplyDeps {
 }
 
 export interface ErasureJob {
-  /** Of all repositories, oldest first, without those that were withdrawn. */
+  /** Oldest first, without those that were withdrawn. */
   readonly requests: readonly OpenedErasure[]
   /** How far the restored state goes. */
   readonly reached: ReachedPoints
-  /** In which every request is looked for its database by; any will do. */
-  readonly anyDatabase: string
-  /** Only requests of this database, which goes by another name here. */
-  readonly only?: { readonly database: string; readonly is: string } | undefined
+  /** Where they run: in the one database that was restored, or in each one's own, which is looked for from any. */
+  readonly place: { readonly database: string } | { readonly anyDatabase: string }
+  /** What to do when one fails, after what is to be done with the request. */
+  readonly onFailure: string
 }
 
 /** What came of one request. */
@@ -41,36 +41,34 @@ export interface AppliedErasure extends AppliedRequest {
   readonly database: string
 }
 
-/** ERASURE_FAILED with what came of those before it, in `outcomes`, when one fails. */
+/** ERASURE_FAILED, with what came of each so far. */
 export class ErasureFailure extends Fault {
   readonly outcomes: readonly AppliedErasure[]
 
-  constructor(failed: AppliedErasure, done: readonly AppliedErasure[], cause: Fault) {
+  constructor(outcomes: readonly AppliedErasure[], onFailure: string, cause: Fault) {
+    const failed = outcomes.at(-1)
     super(
       'ERASURE_FAILED',
-      `request ${failed.id} could not be applied in ${failed.database}: ${cause.message}`,
+      `request ${failed?.id ?? ''} could not be applied in ${failed?.database ?? ''}: ${cause.message}`,
       {
-        hint:
-          'Nobody was let in. Its SQL has to fit the tables as they were at this point: withdraw it (holdfast erase withdraw), add one ' +
-          'that does (a DO block can ask to_regclass first), and go on with holdfast erase apply --target-dir DIR.',
+        hint: `Its SQL has to fit the tables as they were at this point: withdraw it (holdfast erase withdraw), and add one that does (a DO block can ask to_regclass first). ${onFailure}`,
         cause,
       },
     )
-    this.outcomes = [...done, failed]
+    this.outcomes = outcomes
   }
 }
 
 export async function applyErasures(
   deps: ApplyDeps,
-  { requests, reached, anyDatabase, only }: ErasureJob,
+  job: ErasureJob,
   signal: AbortSignal,
 ): Promise<readonly AppliedErasure[]> {
-  const mine = requests.filter(({ record }) => only === undefined || record.database === only.database)
-  if (mine.length === 0) return []
+  if (job.requests.length === 0) return []
   deps.progress.phase('forgetting who asked for it')
   const done: AppliedErasure[] = []
-  for (const request of mine) {
-    const one = await applyOne(deps, request, { reached, anyDatabase, only, done }, signal)
+  for (const request of job.requests) {
+    const one = await applyOne(deps, request, job, done, signal)
     done.push(one)
     if (one.outcome === 'applied')
       deps.progress.note(
@@ -81,14 +79,11 @@ export async function applyErasures(
   return done
 }
 
-interface Circumstances extends Pick<ErasureJob, 'reached' | 'anyDatabase' | 'only'> {
-  readonly done: readonly AppliedErasure[]
-}
-
 async function applyOne(
   deps: ApplyDeps,
   { record, secret }: OpenedErasure,
-  { reached, anyDatabase, only, done }: Circumstances,
+  { reached, place, onFailure }: ErasureJob,
+  done: readonly AppliedErasure[],
   signal: AbortSignal,
 ): Promise<AppliedErasure> {
   const outcome = (
@@ -97,9 +92,9 @@ async function applyOne(
     statements: readonly CountedStatement[] = [],
   ): AppliedErasure => ({ id: record.id, subject: secret.subject, database, outcome: what, statements })
   if (holdsErasure(reached, record)) return outcome('contained')
-  let database = only?.is
+  let database = 'database' in place ? place.database : undefined
   try {
-    database ??= await findDatabase(deps, record, anyDatabase, signal)
+    if ('anyDatabase' in place) database = await findDatabase(deps, record, place.anyDatabase, signal)
     if (database === undefined) return outcome('no database')
     await using server = await deps.connect(database, signal)
     const how = { ending: 'commit', lockMsMax: undefined } as const
@@ -107,7 +102,7 @@ async function applyOne(
   } catch (error) {
     signal.throwIfAborted()
     if (!isFault(error)) throw error
-    throw new ErasureFailure(outcome('failed', database), done, error)
+    throw new ErasureFailure([...done, outcome('failed', database)], onFailure, error)
   }
 }
 

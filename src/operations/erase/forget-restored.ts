@@ -45,6 +45,9 @@ export interface ForgetJob {
   readonly reached?: ReachedPoints | undefined
 }
 
+const onFailure =
+  'Nobody was let in, and the data are there: go on with holdfast erase apply --target-dir DIR, or on your own word with --skip-erasures REASON.'
+
 /**
  * The server has been promoted, and nobody but us can reach it. ERASURE_FAILED when a request can not be applied: then
  * it must not be opened.
@@ -62,7 +65,7 @@ export async function forgetInRestored(
   const { connect, database } = await findSuperuser(connectionString, as, signal)
   const points =
     reached ?? (await reachedOf(server.dataDirectory, await timelineOf(connect, database, signal)))
-  const job = { requests, reached: points, anyDatabase: database }
+  const job = { requests, reached: points, place: { anyDatabase: database }, onFailure }
   return withRecord(deps, { operation, from }, () => applyErasures({ ...deps, connect }, job, signal), signal)
 }
 

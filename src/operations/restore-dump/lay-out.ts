@@ -34,6 +34,9 @@ export interface RestoreDumpDeps {
   readonly troubles: TroubleLog
   readonly place: TargetPlace
   readonly tools: ToolPlaces
+  /** Done in the restored database when all is in it, and nobody else can connect: then it gets its name. */
+  readonly beforeNaming?:
+    ((connect: (signal: AbortSignal) => Promise<Server>, signal: AbortSignal) => Promise<void>) | undefined
 }
 
 export interface RestoreDumpRequest {

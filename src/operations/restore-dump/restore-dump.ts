@@ -6,6 +6,7 @@ import { Fault, isFault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Server } from '../../postgres/connection.ts'
 import type { Trouble } from '../sources/trouble.ts'
+import { closeDatabase } from './closed-database.ts'
 import { countRows, type RowDifference } from './count-rows.ts'
 import type { RestoreDumpDeps, RestoreDumpPlan } from './lay-out.ts'
 import { load, type LoadTimes } from './load.ts'
@@ -99,6 +100,7 @@ async function fill(
   // Kept open to the end: it shows others that this database is being worked on.
   await using session = await createDatabase(server, place, plan.temporary, plan.statements, signal)
   const all = AbortSignal.any([signal, session.lost])
+  const open = deps.beforeNaming && (await closeDatabase(server, plan.temporary, all))
   const times = await load(deps, plan, all)
   progress.phase('counting rows')
   const countedMs = world.clock.monotonicMs()
@@ -111,7 +113,10 @@ async function fill(
   } finally {
     for (const other of sessions.slice(1)) await other.close()
   }
-  return { ...times, countMs: world.clock.monotonicMs() - countedMs }
+  const countMs = world.clock.monotonicMs() - countedMs
+  await deps.beforeNaming?.(stop => connectIn(place, plan.temporary, stop), all)
+  await open?.(all)
+  return { ...times, countMs }
 }
 
 /** With a connection and a limit of time of its own: the others may be what broke. */

@@ -1,0 +1,69 @@
+/**
+ * Requests to forget a person, and what restores did with them, from one repository to another: small objects that are never
+ * changed or removed, so what is there is right. A copy that lacked them would bring the person back.
+ */
+import { isFault } from '../../base/fault.ts'
+import type { Progress } from '../../base/progress.ts'
+import { erasuresPrefix } from '../../repository/layout.ts'
+import type { ObjectInfo, Storage } from '../../storage/storage.ts'
+import { copyObject, type Arrival } from './copy-object.ts'
+import { openSource } from './object-source.ts'
+import { problemOf, type CopyProblem } from './report.ts'
+import { assertMayGo, rewrappingFor, type CopySide } from './sides.ts'
+
+/** What the destination lacks, in the order in which it is written: what is sealed before the record that says it is there. */
+export async function erasuresToCopy(
+  from: CopySide,
+  to: CopySide | undefined,
+  signal: AbortSignal,
+): Promise<readonly ObjectInfo[]> {
+  const list = (storage: Storage): Promise<ObjectInfo[]> =>
+    Array.fromAsync(storage.list(erasuresPrefix(from.repository.identity.cluster), signal))
+  // The destination first: what comes meanwhile is then seen as missing.
+  const there = new Set(to && (await list(to.repository.storage)).map(({ key }) => key))
+  const missing = (await list(from.repository.storage)).filter(({ key }) => !there.has(key))
+  return missing.toSorted((a, b) => Number(isRecord(a)) - Number(isRecord(b)))
+}
+
+const isRecord = ({ key }: ObjectInfo): boolean => key.endsWith('.json')
+const isSealed = (key: string): boolean => key.endsWith('.age')
+
+export interface CopiedErasures {
+  readonly objects: number
+  readonly bytes: number
+  readonly problems: readonly CopyProblem[]
+}
+
+/** A request whose sealed part can not be brought over does not get its record either. */
+export async function copyErasures(
+  { from, to, arrival }: { readonly from: CopySide; readonly to: CopySide; readonly arrival: Arrival },
+  missing: readonly ObjectInfo[],
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<CopiedErasures> {
+  const problems: CopyProblem[] = []
+  const lacking = new Set<string>()
+  let [objects, bytes] = [0, 0]
+  for (const info of missing) {
+    const { key } = info
+    const request = key.slice(0, key.lastIndexOf('/') + 1)
+    if (lacking.has(request) && isRecord(info)) continue
+    try {
+      if (!isRecord(info)) assertMayGo(key, isSealed(key), to)
+      const source = await openSource({ storage: from.repository.storage, ...info }, signal)
+      const rewrapping = isSealed(key) ? rewrappingFor(from, to) : undefined
+      const job = { source, expected: undefined, rewrapping, to: to.repository.storage, arrival }
+      const done = await copyObject(job, progress, signal)
+      if (done.outcome === 'unfit') throw done.fault
+      objects++
+      bytes += done.stored.sizeBytes
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isFault(error)) throw error
+      // Of what restores did there is one object each; of requests, all of a folder belongs together.
+      if (!isRecord(info)) lacking.add(request)
+      problems.push(problemOf(key, error))
+    }
+  }
+  return { objects, bytes, problems }
+}
