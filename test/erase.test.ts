@@ -26,6 +26,14 @@ interface Added extends ErasureRecord {
   readonly rows: readonly { readonly command: string; readonly rows: number | null }[] | null
 }
 
+interface Status {
+  readonly id: string
+  readonly gone: string | null
+  readonly places: readonly {
+    readonly items: readonly { readonly kind: string; readonly gone: string | null }[]
+  }[]
+}
+
 interface Restored {
   readonly plan: { readonly erasures: { readonly pending: readonly string[] } }
   readonly closed: boolean
@@ -193,6 +201,26 @@ describe('a request to forget a person', () => {
       expect(await live("SELECT count(*) FROM pg_namespace WHERE nspname = 'restored'")).toBe('0')
     })
 
+    test('leaves the person in the backups until they expire, and says until when', async () => {
+      const config = lab.writeConfig('retention.yaml', {
+        retention: { backups: { within: '10d' }, dumps: { within: '20d' } },
+      })
+      const told = await lab.json<Status[]>(['--config', config, 'erase', 'status'])
+      expect(told).toMatchObject([
+        { id: request.id, subject: 'request 4711', settled: true, places: [{ repository: 'main' }] },
+      ])
+      const [{ gone, places } = { gone: null, places: [] }] = told
+      const items = places[0]?.items ?? []
+      expect(items.map(({ kind }) => kind)).toEqual(['full', 'dump'])
+      const days = (date: string | null): number =>
+        Math.round((Date.parse(date ?? '') - Date.now()) / 86_400_000)
+      expect(items.map(one => days(one.gone))).toEqual([10, 20])
+      expect(days(gone)).toBe(20)
+      await lab.ok(['hold', dump.id, '--reason', 'case 4711'])
+      const held = await lab.json<Status[]>(['--config', config, 'erase', 'status'])
+      expect(held[0]?.places[0]?.items[1]).toMatchObject({ gone: null, because: 'held: case 4711' })
+    })
+
     describe('whose original is lost', () => {
       beforeAll(() => lab.server.stop())
 
@@ -259,6 +287,22 @@ describe('a request to forget a person', () => {
         await until('an outsider got in', () => outsider.seen.answers.length > 0)
         expect((await outsider.leave()).answers[0]).toBe('1')
         await stopServer(restored.server.dataDirectory)
+      })
+
+      test('is shown with all that was done about it', async () => {
+        const { requests } = await lab.json<{
+          requests: readonly {
+            sql: readonly string[]
+            applied: readonly { operation: string; outcome: string }[]
+          }[]
+        }>(['erase', 'export', request.id])
+        expect(requests[0]?.sql).toHaveLength(2)
+        expect(requests[0]?.applied.map(({ operation, outcome }) => `${operation}: ${outcome}`)).toEqual([
+          'restore-dump: applied',
+          'restore: applied',
+          'apply: applied',
+          'restore: skipped',
+        ])
       })
 
       test('that fails keeps the server shut, until it is withdrawn', async () => {

@@ -25,3 +25,26 @@ export function holdsErasure(reached: ReachedPoints, { lsn, timeline, settled }:
   if (!settled || position === undefined) return false
   return reached.some(point => point.timeline === timeline && point.lsn >= position)
 }
+
+/** What was made of the server, as far as it tells whether the person is in it. */
+export interface MadeAt {
+  readonly timeline: number
+  /** Where it began. */
+  readonly lsn: Lsn
+  readonly endedMs: number
+}
+
+/**
+ * Whether the person may be in it: it began before the server was without the person. On another timeline, and where
+ * positions are not known, times tell, with an hour for clocks that differ.
+ */
+export function mayHoldPerson(
+  made: MadeAt | { readonly endedMs: number },
+  { lsn, timeline, requestedAt }: RequestedAt & { readonly requestedAt: string },
+): boolean {
+  const position = lsn === null ? undefined : parseLsn(lsn)
+  if ('lsn' in made && position !== undefined && made.timeline === timeline) return made.lsn < position
+  return made.endedMs <= Date.parse(requestedAt) + clockSlackMs
+}
+
+const clockSlackMs = 60 * 60 * 1000

@@ -1,5 +1,14 @@
 /** `holdfast erase …`: requests to forget a person. */
-import { argument, defineCommand, flag, secretValue, value, values, type Command } from '../command.ts'
+import {
+  argument,
+  defineCommand,
+  flag,
+  optionalArgument,
+  secretValue,
+  value,
+  values,
+  type Command,
+} from '../command.ts'
 import { asText } from '../usage.ts'
 import { oneRepositoryOption, skipErasuresOption } from './common.ts'
 
@@ -101,4 +110,41 @@ const apply = defineCommand({
   },
 })
 
-export const eraseCommands: readonly Command[] = [add, list, withdraw, apply]
+const status = defineCommand({
+  words: ['erase', 'status'],
+  summary:
+    'Show in which backups a person who asked to be forgotten still is, and when the last will be gone.',
+  description:
+    'For each request in force: the base backups, dumps, snapshots and WAL of each repository, and what lies in its archive, that are older than it; ' +
+    'and the day on which expiry will have removed the last of them. That is found by making the plan of `holdfast expire` for one day after the ' +
+    'other, with backups going on at the present pace. Holds and locks are in it: one without an end means never.',
+  arguments: {},
+  options: { repository: oneRepositoryOption },
+  examples: [{ command: 'holdfast erase status', doc: 'What to answer to who asks.' }],
+  async run(context, given) {
+    return (await import('../erase-status.ts')).runEraseStatus(context, given)
+  },
+})
+
+const exportEvidence = defineCommand({
+  words: ['erase', 'export'],
+  summary: 'Print the evidence of a request: what was asked, and what every restore did with it.',
+  description:
+    'One document of JSON: the request, who made it and when, whether it was withdrawn and why, and each restore that applied it or did not, with the ' +
+    'rows of every statement. With a key at hand, subject and SQL are in it: it is personal data then.',
+  operation: {},
+  arguments: { id: optionalArgument('ID', 'The request; a beginning that fits only one is enough.') },
+  options: { all: flag('All requests, also those that were withdrawn.') },
+  examples: [
+    {
+      command: 'holdfast erase export 20260301T101500Z-erasure-1f00a2c4 > request-4711.json',
+      doc: 'For the file.',
+    },
+  ],
+  async run(context, given) {
+    await (await import('../erase-export.ts')).runEraseExport(context, given)
+    return undefined
+  },
+})
+
+export const eraseCommands: readonly Command[] = [add, list, withdraw, status, exportEvidence, apply]

@@ -9,7 +9,7 @@ import type { Log } from '../../base/log.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { World } from '../../base/world.ts'
 import { planArchived, type ArchivedVerdict } from '../../policy/archiving.ts'
-import type { KeepReason } from '../../policy/keep-rules.ts'
+import type { KeepReason, MoreReasons } from '../../policy/keep-rules.ts'
 import type { RetentionRules } from '../../policy/retention.ts'
 import { readExpiryNotes } from '../../repository/expiry-notes.ts'
 import { acquireLease, leaseOwner, readLease } from '../../repository/lease.ts'
@@ -104,33 +104,14 @@ async function decide(
   otherHolder: PlanRequest['otherHolder'],
   signal: AbortSignal,
 ): Promise<{ readonly plan: PlannedPlace; readonly sparing: Sparing; readonly lost: readonly string[] }> {
-  const { repository, rules, receivers, world, progress } = deps
-  progress.phase('looking at everything')
-  const facts = await readPlace(repository, signal)
-  const nowMs = world.clock.now()
-  const copyable = facts.summaries.filter(({ id, checks }) =>
-    facts.backups.some(
-      ({ facts: one, flaw }) => one.id === id && (flaw === undefined || checks.pagesCorrupt > 0),
-    ),
-  )
-  const dumps = facts.dumps.filter(({ flaw }) => flaw === undefined).map(one => one.facts)
-  const owed = await owedTo(receivers, { backups: copyable, dumps }, nowMs, signal)
-  const more = new Map<string, readonly KeepReason[]>(owed.reasons)
-  const add = (id: string, reason: KeepReason): unknown => more.set(id, [...(more.get(id) ?? []), reason])
-  for (const [id, reasons] of await heldReasons(repository, nowMs, signal))
-    for (const reason of reasons) add(id, reason)
-  const request: PlanRequest = {
-    facts,
-    rules: rules === 'archive' ? { archived: await notesOf(repository, facts, nowMs, signal) } : rules,
-    more,
-    nowMs,
-    segmentSizeBytes: repository.identity.walSegmentSizeBytes,
-    otherHolder,
-  }
+  const { repository } = deps
+  const { request, owed } = await lookAtAll(deps, otherHolder, signal)
+  const { facts, nowMs } = request
   const wanted = planExpiry(request)
   const locked = await lockedReasons(repository, wanted.items.filter(isRemoved), nowMs, signal)
-  for (const [id, reason] of locked) add(id, reason)
-  const plan = locked.size === 0 ? wanted : planExpiry(request)
+  const lockedToo = new Map([...locked].map(([id, reason]) => [id, [reason]]))
+  const plan =
+    locked.size === 0 ? wanted : planExpiry({ ...request, more: withReasons(request.more, lockedToo) })
   const looksAtLocks = await mayHaveLocks(repository, signal)
   const sparing: Sparing = { ofName: owed.ofWal, looksAtLocks, nowMs }
   const walTallies: WalTally[] = []
@@ -144,6 +125,46 @@ async function decide(
     sparing,
     lost: facts.lost,
   }
+}
+
+export interface Looked {
+  readonly request: PlanRequest
+  readonly owed: Owed
+}
+
+/** All that a plan is made from, but for locks: those are looked at where something would go. */
+export async function lookAtAll(
+  deps: Pick<ExpireDeps, 'repository' | 'rules' | 'receivers' | 'world' | 'progress'>,
+  otherHolder: PlanRequest['otherHolder'],
+  signal: AbortSignal,
+): Promise<Looked> {
+  const { repository, rules, receivers, world, progress } = deps
+  progress.phase('looking at everything')
+  const facts = await readPlace(repository, signal)
+  const nowMs = world.clock.now()
+  const copyable = facts.summaries.filter(({ id, checks }) =>
+    facts.backups.some(
+      ({ facts: one, flaw }) => one.id === id && (flaw === undefined || checks.pagesCorrupt > 0),
+    ),
+  )
+  const dumps = facts.dumps.filter(({ flaw }) => flaw === undefined).map(one => one.facts)
+  const owed = await owedTo(receivers, { backups: copyable, dumps }, nowMs, signal)
+  const more = withReasons(owed.reasons, await heldReasons(repository, nowMs, signal))
+  const request: PlanRequest = {
+    facts,
+    rules: rules === 'archive' ? { archived: await notesOf(repository, facts, nowMs, signal) } : rules,
+    more,
+    nowMs,
+    segmentSizeBytes: repository.identity.walSegmentSizeBytes,
+    otherHolder,
+  }
+  return { request, owed }
+}
+
+function withReasons(more: MoreReasons, added: MoreReasons): MoreReasons {
+  const all = new Map(more)
+  for (const [id, reasons] of added) all.set(id, [...(all.get(id) ?? []), ...reasons])
+  return all
 }
 
 async function notesOf(
