@@ -21,6 +21,7 @@ import { lock } from './commands/lock.ts'
 import { metrics } from './commands/metrics.ts'
 import { hostPolicyCommands } from './commands/policy-host.ts'
 import { policyCommands } from './commands/policy.ts'
+import { privacyReportCommand } from './commands/privacy.ts'
 import { repair } from './commands/repair.ts'
 import { restore } from './commands/restore.ts'
 import { restoreDump } from './commands/restore-dump.ts'
@@ -65,6 +66,7 @@ export const commands: readonly Command[] = [
   walStatus,
   walFind,
   ...eraseCommands,
+  privacyReportCommand,
   ...agentCommands,
   ...auditCommands,
   ...alertsCommands,
@@ -79,6 +81,7 @@ export const groups: Readonly<Record<string, string>> = {
   agent: 'Carry out the whole file: start each job when it is due, and keep copies up to date.',
   audit: 'Who did what, with what result: show the audit trail, and check it.',
   alerts: 'What is wrong, and who hears of it.',
+  privacy: 'What the law asks of backups: where they lie, who can open them, how long, who did.',
   erase: 'Requests to forget a person: recorded beside the backups, and applied by every restore.',
   drill: 'What is known of drills, and whether it can be relied on.',
   policy:
