@@ -3,6 +3,7 @@ import { isRestorable, type ManagedPresence } from '../managed/presence.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
 import type { SeenPlace } from './facts.ts'
 import type { JudgedPlace } from './judge.ts'
+import { drillStatusOf } from './drills.ts'
 import { kindsOf, storedWalOf } from './kinds.ts'
 import type { RepositoryStatus } from './status.ts'
 
@@ -20,6 +21,7 @@ export function describePlace(
       backups: 0,
       kinds: [],
       wal: null,
+      lastDrill: null,
       newestBackup: null,
       isKeyRight: null,
       newestDump: null,
@@ -36,6 +38,7 @@ export function describePlace(
     backups: facts.backups.length,
     kinds: kindsOf(facts),
     wal: storedWalOf(facts),
+    lastDrill: drillStatusOf(facts.drills),
     newestBackup: newestOf(facts.backups, nowMs),
     isKeyRight: facts.key === undefined ? null : facts.key === 'opens',
     newestDump: newestOf(facts.dumps ?? [], nowMs),

@@ -1,6 +1,8 @@
 /** What monitoring is told of what `status` found. */
 import { expect, test } from 'vitest'
 import { warningOf } from '../../policy/findings/finding.ts'
+import type { DrillSummary } from '../../repository/format/drill-record.ts'
+import { drillStatusOf } from './drills.ts'
 import type { KindStatus } from './kinds.ts'
 import { samplesOf } from './samples.ts'
 import type { RepositoryStatus, StatusReport } from './status.ts'
@@ -27,6 +29,7 @@ const main: RepositoryStatus = {
   backups: 3,
   kinds: [full],
   wal: { files: 12, storedBytes: 640 },
+  lastDrill: null,
   newestBackup: null,
   isKeyRight: null,
   newestDump: null,
@@ -140,4 +143,25 @@ test('the server tells how its WAL gets away, and what is promised is told besid
     'holdfast_slot_active standby': 0,
     'holdfast_slot_held_bytes standby': 5,
   })
+})
+
+test('the last drill is told, with the last that passed', () => {
+  const drill = (hour: string, outcome: 'passed' | 'failed', actualMs: number | null) =>
+    ({
+      id: `20260301T${hour}0000Z-drill`,
+      outcome,
+      endedAt: `2026-03-01T${hour}:30:00.000Z`,
+      durationMs: 1_800_000,
+      rto: { actualMs, targetMs: null },
+    }) as DrillSummary
+  const lastDrill = drillStatusOf([drill('02', 'failed', null), drill('01', 'passed', 60_000)])
+  const values = told({ repositories: [{ ...main, lastDrill, isKeyRight: true }] })
+  expect([...values].filter(([key]) => /drill|key/.test(key))).toEqual([
+    ['holdfast_repository_key_opens main', 1],
+    ['holdfast_drill_last_passed main', 0],
+    ['holdfast_drill_last_run_timestamp_seconds main', 1772332200],
+    ['holdfast_drill_last_success_timestamp_seconds main', 1772328600],
+    ['holdfast_drill_duration_seconds main', 1800],
+  ])
+  expect(drillStatusOf([])).toBeNull()
 })

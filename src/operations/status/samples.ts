@@ -2,6 +2,7 @@
 import { version } from '../../base/version.ts'
 import type { StatusFinding } from '../../policy/findings/finding.ts'
 import { sample, secondsOf, type Sample } from '../../policy/metrics/sample.ts'
+import type { DrillStatus } from './drills.ts'
 import type { KindStatus } from './kinds.ts'
 import type { Lag } from './lag.ts'
 import type { RepositoryStatus, ServerStatus, StatusReport } from './status.ts'
@@ -39,12 +40,15 @@ function ofFindings(findings: readonly StatusFinding[]): readonly Sample[] {
   ]
 }
 
-function ofObjectives({ rpo }: StatusReport['objectives']): readonly Sample[] {
+function ofObjectives({ rpo, rto }: StatusReport['objectives']): readonly Sample[] {
   const isTold = rpo.actualSeconds !== null
   return [
     ...sample('holdfast_rpo_seconds', {}, rpo.actualSeconds),
     ...sample('holdfast_rpo_target_seconds', {}, rpo.targetSeconds),
     ...sample('holdfast_rpo_is_upper_bound', {}, isTold ? rpo.isUpperBound : undefined),
+    ...sample('holdfast_rto_seconds', {}, rto.actualSeconds),
+    ...sample('holdfast_rto_slowest_seconds', {}, rto.slowestSeconds),
+    ...sample('holdfast_rto_target_seconds', {}, rto.targetSeconds),
   ]
 }
 
@@ -71,9 +75,24 @@ function ofRepository(found: RepositoryStatus, { isOwedKnown }: StatusReport): r
     ...sample('holdfast_repository_info', { repository, role, copy_of: copyOf ?? '' }, 1),
     ...sample('holdfast_repository_reachable', { repository }, fault === null),
     ...sample('holdfast_repository_rpo_seconds', { repository }, found.rpo?.actualSeconds),
+    ...sample('holdfast_repository_key_opens', { repository }, found.isKeyRight),
+    ...(found.lastDrill ? ofDrill(repository, found.lastDrill) : []),
     ...(fault === null ? ofContents(found) : []),
     ...ofLag(found),
     ...(isOwedKnown ? sample('holdfast_wal_owed_segments', { repository }, found.owed?.files ?? 0) : []),
+  ]
+}
+
+function ofDrill(
+  repository: string,
+  { outcome, endedAt, durationSeconds, rtoSeconds, lastPassedAt }: DrillStatus,
+): readonly Sample[] {
+  return [
+    ...sample('holdfast_drill_last_passed', { repository }, outcome === 'passed'),
+    ...sample('holdfast_drill_last_run_timestamp_seconds', { repository }, secondsOf(endedAt)),
+    ...sample('holdfast_drill_last_success_timestamp_seconds', { repository }, secondsOf(lastPassedAt)),
+    ...sample('holdfast_drill_duration_seconds', { repository }, durationSeconds),
+    ...sample('holdfast_drill_rto_seconds', { repository }, rtoSeconds),
   ]
 }
 

@@ -1,5 +1,6 @@
 /** What `status` tells: the result that `--json` prints, and that alerts and metrics read. */
 import type { StatusFinding } from '../../policy/findings/finding.ts'
+import type { DrillStatus } from './drills.ts'
 import type { KindStatus, StoredWalStatus } from './kinds.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
 import type { StatusPlace } from './facts.ts'
@@ -84,6 +85,8 @@ export interface RepositoryStatus {
   /** Whether the configured key opens what was sealed last; null where there is no key to try, or nothing to try it on. */
   readonly isKeyRight: boolean | null
   readonly newestDump: { readonly id: string; readonly endedAt: string; readonly ageSeconds: number } | null
+  /** Null where there was none, or where they may not be looked at. */
+  readonly lastDrill: DrillStatus | null
   /** Snapshots that managed servers made; null where the configuration has no such server. */
   readonly managed: {
     readonly snapshots: number

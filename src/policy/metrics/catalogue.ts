@@ -78,6 +78,57 @@ const catalogue = {
     unit: 'state',
     help: 'Whether that is a bound only, since the server could not be asked whether there was any commit since.',
   },
+  holdfast_rto_seconds: {
+    ...ofAll,
+    unit: 'seconds',
+    help: 'How long the return would take: from drills, scaled to the size of today. Left out while no drill tells.',
+    cloudwatch: 'RtoActual',
+  },
+  holdfast_rto_slowest_seconds: {
+    ...ofAll,
+    unit: 'seconds',
+    help: 'How long it would take with the slowest rates that were seen.',
+  },
+  holdfast_rto_target_seconds: {
+    ...ofAll,
+    unit: 'seconds',
+    help: 'How long it may take: `objectives.rto` of the configuration.',
+    cloudwatch: 'RtoTarget',
+  },
+  holdfast_drill_last_passed: {
+    ...ofRepository,
+    unit: 'state',
+    help: 'Whether the last drill passed: a restore from the repository that was started, replayed and questioned.',
+    cloudwatch: 'DrillPassed',
+  },
+  holdfast_drill_last_run_timestamp_seconds: {
+    ...ofRepository,
+    unit: 'timestamp',
+    help: 'When the last drill ended.',
+  },
+  holdfast_drill_last_success_timestamp_seconds: {
+    ...ofRepository,
+    unit: 'timestamp',
+    help: 'When the last drill ended that passed.',
+    cloudwatch: 'DrillAge',
+  },
+  holdfast_drill_duration_seconds: {
+    ...ofRepository,
+    unit: 'seconds',
+    help: 'How long the last drill took.',
+    cloudwatch: 'DrillDuration',
+  },
+  holdfast_drill_rto_seconds: {
+    ...ofRepository,
+    unit: 'seconds',
+    help: 'How long the last drill took until the server could be used.',
+  },
+  holdfast_repository_key_opens: {
+    ...ofRepository,
+    unit: 'state',
+    help: 'Whether the configured key opens what was sealed last. Left out where there is no key to try.',
+    cloudwatch: 'KeyOpens',
+  },
   holdfast_repository_rpo_seconds: {
     ...ofRepository,
     unit: 'seconds',
