@@ -1,61 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { place } from '../../../test/fakes/bucket-place.ts'
 import { azureCondition, azureRole } from './azure.ts'
 import type { BucketPlace, PolicyNames } from './bucket-place.ts'
 import { gcsBindings, gcsRole } from './gcs.ts'
 import { iamPolicy, type S3Policy, type Statement } from './iam.ts'
 import { lockDaysMax } from './lock-cap.ts'
-import { lifecyclePolicy } from './lifecycle.ts'
 import { roles, type Role } from './roles.ts'
 import { s3BucketPolicy } from './s3-bucket.ts'
 
-const place: BucketPlace = {
-  kind: 's3',
-  bucket: 'vault',
-  root: 'pg/',
-  clusterRoot: 'pg/gathr/',
-  places: {
-    identity: ['holdfast.json', 'gathr/cluster.json'],
-    records: [
-      'gathr/backups/*/backup.json',
-      'gathr/backups/*/awaiting-wal.json',
-      'gathr/archive/backups/*/backup.json',
-      'gathr/dumps/*/dump.json',
-      'gathr/drill*.json',
-    ],
-    index: ['gathr/catalog/**'],
-    backups: ['gathr/backups/**'],
-    packs: ['gathr/backups/*/data/**', 'gathr/archive/backups/*/data/**'],
-    manifests: ['gathr/backups/*/manifest.json.*', 'gathr/backups/*/backup_manifest.*'],
-    dumps: ['gathr/dumps/**'],
-    dumped: ['gathr/dumps/*/globals.sql.*', 'gathr/dumps/*/parts/**'],
-    archive: ['gathr/archive/**'],
-    wal: ['gathr/wal/**'],
-    segments: ['gathr/wal/*/**'],
-    histories: ['gathr/wal/*.history.zst', 'gathr/wal/*.history.zst.age'],
-    leases: ['gathr/leases/**'],
-    locks: ['gathr/locks/**'],
-    holds: ['gathr/holds/**'],
-    erasures: ['gathr/erasures/**'],
-    erasureRecords: ['gathr/erasures/requests/*/request.json', 'gathr/erasures/applied/**'],
-    erasureSecrets: ['gathr/erasures/requests/*/statements.json.*'],
-    applied: ['gathr/erasures/applied/**'],
-    drills: ['gathr/drill**'],
-    expiries: ['gathr/expiries/**'],
-    audit: ['gathr/audit/**'],
-    probes: ['gathr/probes/**'],
-    claims: ['.claims/**'],
-    everything: ['gathr/**'],
-  },
-  region: 'eu-central-1',
-  endpoint: undefined,
-  sealed: true,
-  serverSideEncryption: undefined,
-  tags: false,
-  lock: undefined,
-  lockDaysMax: undefined,
-  requesterPays: false,
-  conditional: true,
-}
 const nobody: PolicyNames = { account: undefined, principals: {} }
 
 const statementsOf = (role: Role, changes: Partial<BucketPlace> = {}): readonly Statement[] =>
@@ -371,44 +323,5 @@ describe('Azure', () => {
       [0],
     )
     expect([Math.min(...depths), depths.at(-1)]).toEqual([0, 0])
-  })
-})
-
-describe('lifecycle rules', () => {
-  const week = 7 * 86_400_000
-
-  test('give up unfinished uploads, and touch no object', () => {
-    const text = JSON.stringify(
-      lifecyclePolicy(place, { uploadsAfterMs: week, noncurrentAfterMs: undefined }).document,
-    )
-    expect(text).toContain('"AbortIncompleteMultipartUpload":{"DaysAfterInitiation":7}')
-    expect(text).not.toMatch(/Expiration|Transition/)
-    // What is left of claims is of no use to anybody; Amazon needs none.
-    const elsewhere = lifecyclePolicy(
-      { ...place, endpoint: 'https://s3.example.com' },
-      { uploadsAfterMs: week, noncurrentAfterMs: undefined },
-    )
-    expect(JSON.stringify(elsewhere.document)).toContain(
-      '"Filter":{"Prefix":"pg/.claims/"},"Expiration":{"Days":1}',
-    )
-    expect(text).toContain('"Prefix":"pg/"')
-  })
-
-  test('take old versions when asked to, and never an object that is there', () => {
-    const wish = { uploadsAfterMs: week, noncurrentAfterMs: 90 * 86_400_000 - 1 }
-    const s3 = JSON.stringify(lifecyclePolicy(place, wish).document)
-    expect(s3).toContain('"NoncurrentDays":90')
-    expect(s3).not.toMatch(/"Expiration":\{"(?:Days|Date)"/)
-    const gs = JSON.stringify(lifecyclePolicy({ ...place, kind: 'gs' }, wish).document)
-    expect(gs).toContain('"isLive":false,"daysSinceNoncurrentTime":90')
-  })
-
-  test('are none on Azure, which counts the age of versions in a way that helps a thief', () => {
-    const { document, apply } = lifecyclePolicy(
-      { ...place, kind: 'az' },
-      { uploadsAfterMs: week, noncurrentAfterMs: undefined },
-    )
-    expect(document).toEqual({ rules: [] })
-    expect(apply).toEqual([])
   })
 })
