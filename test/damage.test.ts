@@ -182,7 +182,7 @@ function keyOf(kind: Kind, { keys, second }: Scene): string {
     key =>
       key.includes(`/${name}.zst`)
   const fits = {
-    pack: inBackup('data/00001.'),
+    pack: inBackup(fullestPackOf(second)),
     manifest: inBackup('manifest.json'),
     backup_manifest: inBackup('backup_manifest'),
     'backup.json': inBackup('backup.json'),
@@ -195,6 +195,13 @@ function keyOf(kind: Kind, { keys, second }: Scene): string {
   const key = keys.find(fits)
   if (key === undefined) throw new Error(`there is no ${kind} in ${keys.join(', ')}`)
   return key
+}
+
+/** A worker that came late may have got next to nothing to do, and its pack may hold nothing that a restore needs. */
+function fullestPackOf({ packs }: BackupRecord): string {
+  const [fullest] = packs.toSorted((one, other) => other.files - one.files)
+  if (!fullest) throw new Error('the backup has no pack')
+  return fullest.name
 }
 
 /** Not the last one: that the archive ends earlier than it did is nothing that anybody could see. */

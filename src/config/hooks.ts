@@ -25,6 +25,7 @@ export const hookVerbs = [
   'erase add',
   'erase withdraw',
   'erase apply',
+  'erase export',
 ] as const
 
 export interface Hook {

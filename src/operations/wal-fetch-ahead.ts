@@ -36,8 +36,12 @@ export async function fetchAhead(deps: FetchAheadDeps, folder: string, signal: A
     if (deps.launcher) await writeLauncher(folder, deps.launcher.words, deps.launcher.context)
     await removeUnfinished(dirname(dirname(folder)), deps.world)
     await fillUntilIdle(deps, folder, signal)
+  } catch (error) {
+    // The process before this one ended in this moment, and took the folder with it: the next `wal get` begins anew.
+    if (errnoOf(error) !== 'ENOENT') throw error
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    // What can not be removed is another process's, which has just begun.
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined)
     await rmdir(dirname(folder)).catch(() => undefined)
   }
 }
@@ -49,7 +53,7 @@ async function takeLock(folder: string, world: World): Promise<boolean> {
     await (await open(path, 'wx', 0o600)).close()
     return true
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false
+    if (errnoOf(error) === 'EEXIST' || errnoOf(error) === 'ENOENT') return false
     throw error
   }
 }
