@@ -38,6 +38,15 @@ export const statusLimits = {
   statusSizeBytesMin: 64 * MiB,
   /** Clocks may differ by so much. */
   statusClockSkewMsMax: 5 * second,
+  /** `status` waits so long for a server to show its certificate. */
+  statusCertificateMsMax: 5 * second,
+  /** And so long for that and for what gives the credentials, of one repository. */
+  statusEndingsMsMax: 10 * second,
+  /** A certificate, or credentials that were made to last, end so soon: worth a warning, or an alarm. */
+  statusEndWarningMs: 21 * day,
+  statusEndCriticalMs: 3 * day,
+  /** Credentials of a session are worth a warning so long before their end. */
+  statusSessionEndWarningMs: 1 * hour,
   /** A slot that nobody reads may hold so many segments. */
   statusSlotSegmentsMax: 16,
 } as const

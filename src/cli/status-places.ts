@@ -2,16 +2,25 @@
 import { unwantedOf } from '../operations/copy/retention.ts'
 import { retentionOf } from '../operations/lock/lock-rules.ts'
 import type { StatusPlace } from '../operations/status/facts.ts'
-import type { CommandContext } from './context.ts'
+import { openRepository } from '../repository/repository.ts'
+import type { CommandContext, OpenPlace } from './context.ts'
 import { hasManagedServer, managedOpener } from './managed-servers.ts'
 import { writtenRepositories } from './push-setup.ts'
 import { impatient } from './sources.ts'
 
 export async function statusPlaces(context: CommandContext): Promise<readonly StatusPlace[]> {
-  const { config, openRepository, world } = context
+  const { config, openPlace, world, signal } = context
   const loaded = await config()
   const written = writtenRepositories(loaded, undefined)
   const openManaged = (await hasManagedServer(context)) ? managedOpener(context) : undefined
+  const { cluster } = loaded.config
+  // The repository, and the way to it, are of the same opening.
+  const places = new Map<string, Promise<OpenPlace>>()
+  const placeOf = (name: string): Promise<OpenPlace> => {
+    const place = places.get(name) ?? openPlace(name)
+    places.set(name, place)
+    return place
+  }
   return Object.entries(loaded.config.repositories).map(([name, { url, copyOf }]) => ({
     name,
     url,
@@ -21,7 +30,14 @@ export async function statusPlaces(context: CommandContext): Promise<readonly St
     openProvider: async name => (await import('./snapshot-setup.ts')).openProviderOf(context, name),
     openManaged,
     // Each step has its own limit, too, so that one that hangs is let go.
-    open: async () => impatient(await openRepository(name), world.clock),
+    open: async () => {
+      const place = await placeOf(name)
+      return impatient(
+        { ...place, repository: await openRepository(place.storage, cluster, signal) },
+        world.clock,
+      )
+    },
+    openReach: async () => (await placeOf(name)).storage.reach,
   }))
 }
 

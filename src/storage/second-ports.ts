@@ -1,6 +1,6 @@
 /**
  * What some storages can do besides keeping objects. Each is a port of its own that a storage may have (`storage.copying`,
- * `storage.thawing`); wrappers pass it on as they pass on the rest. The contract of each is in test/contract.
+ * `storage.thawing`, `storage.reach`); wrappers pass it on as they pass on the rest. The contract of the first two is in test/contract.
  */
 
 /** Copies objects inside the storage: the bytes do not come by here. */
@@ -54,6 +54,22 @@ export interface ThawWish {
   readonly speed: ThawSpeed
   /** For so long it shall stay readable, where the storage asks for that. */
   readonly days: number
+}
+
+/** How a storage on the network is reached: what `status` watches of it besides its objects. */
+export interface Reach {
+  /** Where requests go, without anything secret; undefined when another program carries them there, or it is not known yet. */
+  endpoint(): Promise<URL | undefined>
+  /** Undefined when they do not end, or are renewed without anybody's doing, or do not say when they end. */
+  credentialsEnd(): Promise<CredentialsEnd | undefined>
+  /** The storage's clock minus ours. */
+  clockSkewMs(signal: AbortSignal): Promise<number | undefined>
+}
+
+export interface CredentialsEnd {
+  readonly endMs: number
+  /** They are made to last hours, or a few days: whoever makes them does so often. */
+  readonly isShortLived: boolean
 }
 
 interface SecondPorts {

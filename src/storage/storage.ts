@@ -5,7 +5,7 @@
  * Every driver passes one contract suite, test/contract/storage-contract.ts. Retry, limits of time, metering and
  * faults for tests are wrappers around a driver, never inside one.
  */
-import type { Copying, Thawing } from './second-ports.ts'
+import type { Copying, Reach, Thawing } from './second-ports.ts'
 
 export interface Storage {
   /** Where this is, for people to read. Never holds a secret. */
@@ -35,6 +35,7 @@ export interface Storage {
   /** Second ports, asked for by name: absent where the place has nothing of the kind. See second-ports.ts. */
   readonly copying?: Copying | undefined
   readonly thawing?: Thawing | undefined
+  readonly reach?: Reach | undefined
   close(): Promise<void>
 }
 

@@ -1,5 +1,6 @@
 /** What `status` has to know of one repository. Reads names, records and a few heads, and needs no key. */
 import { archiveRepository } from '../../repository/archive-repository.ts'
+import type { Reach } from '../../storage/second-ports.ts'
 import { inTime } from '../../base/in-time.ts'
 import { Fault, isFault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
@@ -38,6 +39,8 @@ export interface StatusPlace {
   /** What it would not keep of what another one has: that is no lag. */
   readonly unwantedOf?: (holdings: Pick<Holdings, 'backups'>) => Unwanted
   readonly open: (signal: AbortSignal) => Promise<OpenedPlace>
+  /** What is known of the way there, also when it leads nowhere; undefined where there is none, as to a folder. */
+  readonly openReach?: () => Promise<Reach | undefined>
   /** Opens what a snapshot was made by, to ask whether it is there. */
   readonly openProvider?: OpenProvider
   /** Where the configuration has a managed server: opens that of a record. */
@@ -53,7 +56,7 @@ export interface OpenedPlace {
 export type PlaceFacts = SeenPlace | UnseenPlace
 
 interface AnyPlace {
-  readonly place: Omit<StatusPlace, 'open' | 'openProvider' | 'openManaged'>
+  readonly place: Omit<StatusPlace, 'open' | 'openReach' | 'openProvider' | 'openManaged'>
 }
 
 export interface UnseenPlace extends AnyPlace {
@@ -86,6 +89,8 @@ export interface SeenPlace extends AnyPlace {
   readonly lostCopies: readonly LostCopy[]
   /** Snapshots that managed servers made; undefined where there is none to be expected. */
   readonly managed: readonly ManagedPresence[] | undefined
+  /** The storage's clock less ours, where it tells. */
+  readonly clockAheadMs?: number | undefined
   /** Backups that no restore would begin with now. */
   readonly unusable: WalStatus['unusableBackups']
 }
@@ -100,7 +105,7 @@ export interface NewestWal {
 
 /** A repository that is dead or hangs is told of, and keeps nobody waiting longer than the limit. */
 export async function readPlace(
-  { open, openProvider, openManaged, ...place }: StatusPlace,
+  { open, openReach: _, openProvider, openManaged, ...place }: StatusPlace,
   { clock }: Pick<World, 'clock'>,
   signal: AbortSignal,
 ): Promise<PlaceFacts> {
@@ -164,6 +169,18 @@ async function readFacts(
     managed,
     newestWal: await newestOf(wal, [...holdings.wal.keys()], signal),
     archived: await listArchived(repository, signal),
+    clockAheadMs: await clockAheadOf(repository, signal),
+  }
+}
+
+/** All else has been read: what fails now says nothing against the repository. */
+async function clockAheadOf({ storage }: Repository, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    return await storage.reach?.clockSkewMs(signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (isFault(error)) return undefined
+    throw error
   }
 }
 

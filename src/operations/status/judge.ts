@@ -5,6 +5,7 @@ import type { PlaceFacts, SeenPlace } from './facts.ts'
 import { idTimeMs } from '../../repository/layout.ts'
 import { ofCorruptPages, ofSizes } from './judge-backups.ts'
 import { isLost, ofManaged } from './judge-managed.ts'
+import { ofClock } from './judge-server.ts'
 import { lagOf, leaderOf, type Lag } from './lag.ts'
 import { describeOwed, owedFix, owedState } from '../wal-push/owed-here.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
@@ -40,6 +41,7 @@ export function judgePlaces(
       ...ofBackups(facts, nowMs, isScheduled),
       ...ofRecords(facts),
       ...ofKey(facts),
+      ...ofClock(`repository ${facts.place.name}`, facts.place.name, facts.clockAheadMs ?? 0),
       ...ofSnapshots(facts),
       ...ofManaged(facts.place.name, facts.managed ?? [], nowMs),
       ...ofWindow(facts, {

@@ -17,6 +17,7 @@ import { limits } from '../../base/limits.ts'
 import { simWorld } from '../../base/world.ts'
 import { generateIdentity } from '../../pipeline/age.ts'
 import { copyRepository } from '../copy/copy.ts'
+import type { Reach } from '../../storage/second-ports.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
 import type { StatusPlace } from './facts.ts'
 import { readStatus } from './read-status.ts'
@@ -129,6 +130,26 @@ describe('status', () => {
       expect.stringContaining('lacks 2 WAL files'),
     ])
     expect((await status(places)).isOwedKnown).toBe(false)
+  })
+
+  test("tells of a storage's clock, and of what is about to end on the way there", async () => {
+    const { main } = await scene()
+    const reach = (clockAheadMs: number): Reach => ({
+      endpoint: () => Promise.resolve(undefined),
+      credentialsEnd: () => Promise.resolve({ endMs: world.clock.now() + 60_000, isShortLived: true }),
+      clockSkewMs: () => Promise.resolve(clockAheadMs),
+    })
+    const told = async (clockAheadMs: number): Promise<readonly string[]> => {
+      const storage = { ...main.storage, reach: reach(clockAheadMs) }
+      const repository = { ...main.repository, storage }
+      const open = () => Promise.resolve({ repository })
+      const place = placeOf(main, { open, openReach: () => Promise.resolve(storage.reach) })
+      const clock = { ...world.clock, sleep: () => new Promise<never>(() => undefined) }
+      const { findings } = await readStatus({ world: { clock }, places: [place] }, signal)
+      return findings.map(({ code, state, repository }) => `${code} ${repository ?? '-'} ${state}`)
+    }
+    expect(await told(4_000)).toEqual(['credentials-expire main warning'])
+    expect(await told(60_000)).toEqual(['clock-skew main warning', 'credentials-expire main warning'])
   })
 
   test('finds backups that are old, that are missing, that can not be read, and WAL with holes', async () => {

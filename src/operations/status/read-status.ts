@@ -3,6 +3,8 @@ import type { World } from '../../base/world.ts'
 import type { OwedFacts } from '../wal-push/owed.ts'
 import { describePlace } from './describe-place.ts'
 import { describeServer } from './describe-server.ts'
+import { readEndings } from './endings.ts'
+import { ofEndings } from './judge-endings.ts'
 import { exposuresOf, type Exposure } from './exposure.ts'
 import { readPlace, type PlaceFacts, type StatusPlace } from './facts.ts'
 import { leastExposure, ofRpo } from './judge-rpo.ts'
@@ -45,13 +47,17 @@ export async function readStatus(
     toSee && readServer(toSee, world, signal),
     ...places.map(place => readPlace(place, world, signal)),
   ])
-  const exposures = await exposuresOf(facts, server, world.clock, signal)
+  const [exposures, endings] = await Promise.all([
+    exposuresOf(facts, server, world.clock, signal),
+    readEndings(places, world, signal),
+  ])
   const nowMs = world.clock.now()
   const isScheduled = jobs.some(({ job: { kind } }) => kind === 'backup' || kind === 'snapshot')
   const judged = judgePlaces(facts, nowMs, { owed, isScheduled })
   const forecast = forecastFrom(facts.filter(place => place.fault === undefined))
   const findings = [
     ...judged.flatMap(place => place.findings),
+    ...ofEndings(endings, nowMs),
     ...ofRpo(written(facts, exposures), objectives.rpo),
     ...ofRto(forecast, objectives.rto),
     ...ofJobs(jobs, memories, tracesIn(facts), nowMs),

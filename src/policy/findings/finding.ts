@@ -82,6 +82,14 @@ export const findingCatalogue = {
     about: 'The clock of the server, or of a storage, does not agree with that of this host.',
     runbook: 'clocks-differ',
   },
+  'certificate-expires': {
+    about: "The certificate of a storage's endpoint ends soon, or has ended.",
+    runbook: 'about-to-expire',
+  },
+  'credentials-expire': {
+    about: 'The credentials for a storage end soon, or have ended, and do not renew themselves.',
+    runbook: 'about-to-expire',
+  },
   'job-failed': {
     about: 'A job of the agent failed, or was given up until its next run.',
     runbook: 'job-failed',

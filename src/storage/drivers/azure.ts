@@ -19,6 +19,7 @@ import { copyBlob } from './azure/copy.ts'
 import { listBlobs, versionAt } from './azure/list.ts'
 import { assertContainer, infoOf, isMissing, lookAt } from './azure/look.ts'
 import { blobAt, type AzurePlace } from './azure/place.ts'
+import { sasEnd } from './azure/sas-end.ts'
 import { readBlob } from './azure/read.ts'
 import { retainBlob, traitsOf } from './azure/retain.ts'
 import { openSend } from './azure/send.ts'
@@ -82,6 +83,12 @@ export async function openAzureStorage(
       await retainBlob(place, key, until, signal)
     },
     traits: signal => traitsOf(place, signal),
+    reach: {
+      // The URL may hold a SAS.
+      endpoint: () => Promise.resolve(new URL(new URL(place.container.url).origin)),
+      credentialsEnd: () => Promise.resolve(sasEnd(new URL(place.container.url))),
+      clockSkewMs: async signal => (await traitsOf(place, signal)).clockSkewMs,
+    },
     copying: {
       async copy(from, to, unproven, signal) {
         assertKey(from)

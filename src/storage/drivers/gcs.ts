@@ -88,6 +88,12 @@ export async function openGcsStorage(
         return copyObject(place, from, to, unproven, signal)
       },
     },
+    reach: {
+      endpoint: () => Promise.resolve(place.endpoint),
+      // Tokens are renewed by the SDK; keys do not say when they end.
+      credentialsEnd: () => Promise.resolve(undefined),
+      clockSkewMs: async signal => (await traitsOf(place, signal)).clockSkewMs,
+    },
     close: () => Promise.resolve(),
   }
   return place.asOfMs === undefined ? storage : readOnlyAsOf(storage, place.asOfMs)
@@ -104,11 +110,13 @@ function placeOf(
   const folder = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
   if (url.host === '' || (folder !== '' && !isKey(folder))) throw badUrl(url)
   const location = `gs://${url.host}${folder && `/${folder}`}`
+  const google = openGoogle(access)
   return {
     location,
+    endpoint: new URL(google.endpoint),
     bucket: url.host,
     prefix: folder && `${folder}/`,
-    client: openGcsClient(openGoogle(access), {
+    client: openGcsClient(google, {
       location,
       world,
       requesterPays: access.requesterPays === true,

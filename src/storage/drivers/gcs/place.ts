@@ -9,6 +9,7 @@ export interface GcsPlace {
   readonly bucket: string
   /** Empty, or ending in `/`. */
   readonly prefix: string
+  readonly endpoint: URL
   readonly client: GcsClient
   readonly world: World
   /** For what the driver itself has to repeat: ranges, chunks, and the look after a write. */

@@ -50,6 +50,8 @@ function bucket(): Fake {
     isAmazon: () => false,
     skewMs: () => 0,
     credentialsEndMs: () => Promise.resolve(undefined),
+    credentialsEnd: () => Promise.resolve(undefined),
+    endpoint: () => undefined,
     close: () => undefined,
   } satisfies Api
   const parameters = parametersOf({ url })

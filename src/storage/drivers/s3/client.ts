@@ -17,7 +17,9 @@ import {
   type Agents,
 } from '../../../cloud/aws/agents.ts'
 import { hasExpired, providerOf } from '../../../cloud/aws/credentials.ts'
+import { fixedEnd } from '../../../cloud/aws/fixed-end.ts'
 import type { ObjectStorageAccess } from '../../open.ts'
+import type { CredentialsEnd } from '../../second-ports.ts'
 import { openPace, type Pace } from '../../../cloud/pace.ts'
 import { faultOf } from './faults.ts'
 import { addContentMd5 } from './integrity.ts'
@@ -49,6 +51,10 @@ export interface Api {
   isAmazon(): boolean
   /** The server's clock minus ours, as of the last answer. */
   skewMs(): number
+  /** Where the last request went, whether it was answered or not; undefined before the first. */
+  endpoint(): URL | undefined
+  /** Undefined when they are renewed without anybody's doing, or do not say when they end. */
+  credentialsEnd(): Promise<CredentialsEnd | undefined>
   /** `never`: they do not say that they do. Undefined: temporary ones that do not say when. */
   credentialsEndMs(): Promise<number | 'never' | undefined>
   send<I extends ServiceInputTypes, O extends ServiceOutputTypes>(
@@ -81,12 +87,16 @@ export async function openApi(
   const agents = agentsOf(access)
   let skewMs = 0
   let hostname: string | undefined
+  let endpoint: URL | undefined
   const connect = async (): Promise<S3Client> => {
     const made = await connected(access, agents, silenceMsMax)
     addContentMd5(made)
-    onAnswer(made, answer => {
-      hostname = answer.hostname
-      skewMs = answer.timeMs === undefined ? skewMs : answer.timeMs - world.clock.now()
+    listen(made, {
+      onRequest: url => (endpoint = url),
+      onAnswer: answer => {
+        hostname = answer.hostname
+        skewMs = answer.timeMs === undefined ? skewMs : answer.timeMs - world.clock.now()
+      },
     })
     return made
   }
@@ -120,6 +130,8 @@ export async function openApi(
     retry,
     isAmazon: () => hostname !== undefined && isAmazonHost(hostname),
     skewMs: () => skewMs,
+    endpoint: () => endpoint,
+    credentialsEnd: async () => fixedEnd(await client.config.credentials()),
     async credentialsEndMs() {
       const { expiration, sessionToken } = await client.config.credentials()
       return expiration?.getTime() ?? (sessionToken === undefined ? 'never' : undefined)
@@ -155,22 +167,31 @@ async function connected(
   })
 }
 
-/** Who answered, and when (to the second). */
-function onAnswer(
-  client: S3Client,
-  tell: (answer: { readonly hostname: string; readonly timeMs: number | undefined }) => void,
-): void {
+interface Listener {
+  readonly onRequest: (endpoint: URL) => void
+  /** Who answered, and when (to the second). */
+  readonly onAnswer: (answer: { readonly hostname: string; readonly timeMs: number | undefined }) => void
+}
+
+function listen(client: S3Client, { onRequest, onAnswer }: Listener): void {
   client.middlewareStack.add(
     next => async args => {
-      const { hostname } = args.request as { readonly hostname: string }
+      const { protocol, hostname, port } = args.request as Sent
+      onRequest(new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${String(port)}`}`))
       const result = await next(args)
       const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> }
       const timeMs = Date.parse(headers['date'] ?? '')
-      tell({ hostname, timeMs: Number.isNaN(timeMs) ? undefined : timeMs })
+      onAnswer({ hostname, timeMs: Number.isNaN(timeMs) ? undefined : timeMs })
       return result
     },
-    { step: 'deserialize', name: 'holdfastAnswer' },
+    { step: 'deserialize', name: 'holdfastListener' },
   )
+}
+
+interface Sent {
+  readonly protocol: string
+  readonly hostname: string
+  readonly port?: number | undefined
 }
 
 /** Other servers than Amazon's seldom care, but a region is part of each signature. */
