@@ -32,7 +32,8 @@ export async function lockPlaces(
     reports.push({ repository: name, ...(await extendLocks(own, options, signal)) })
   }
   if (isArchiveName(place) || (await holdsAnything(archive, signal))) {
-    const own = { ...deps, repository: archive, rules: { mode: rules.mode, retention: 'archive' as const } }
+    const kept = { mode: rules.mode, retention: 'archive' as const }
+    const own = { ...deps, repository: archive, around: repository, rules: kept }
     reports.push({ repository: archiveNameOf(name), ...(await extendLocks(own, options, signal)) })
   }
   return reports

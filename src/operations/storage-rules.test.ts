@@ -32,10 +32,14 @@ describe('what new objects are given', () => {
     })
     expect(rules('gathr/wal/00000001/00000000/000000010000000000000001.zst')?.lock?.forMs).toBe(7 * day)
     expect(rules('gathr/wal/00000002.history.zst')?.lock?.forMs).toBe(7 * day)
+    const request = 'gathr/erasures/requests/20260301T020000Z-erasure-1f00a2c4/request.json'
+    expect(rules(request)?.lock).toEqual({ mode: 'compliance', forMs: 30 * day })
     for (const key of [
       'gathr/leases/backup/00000001.json',
       'gathr/catalog/00000001.json',
       'gathr/locks/00000001.json',
+      // Who restores writes these, and may not lock: the next run of `lock` does.
+      'gathr/erasures/applied/20260301T020000Z-1f00a2c4.json',
       'gathr/probes/x',
       'gathr/backups/20260301T020000Z-full/awaiting-wal.json',
     ])

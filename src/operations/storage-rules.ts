@@ -1,13 +1,18 @@
 /** What newly written objects are given, by where they lie: a class, tags, a lock. */
 import type { RepositoryConfig } from '../config/config.ts'
 import { objectKinds, type ObjectKind } from '../config/object-storage.ts'
-import { archiveRecordPatterns, awaitingPattern, objectPatterns } from '../repository/layout.ts'
+import {
+  archiveRecordPatterns,
+  awaitingPattern,
+  erasurePattern,
+  objectPatterns,
+} from '../repository/layout.ts'
 import type { ObjectRule } from '../storage/open.ts'
 import { firstLock, type LockRules } from './lock/lock-rules.ts'
 
 /**
- * One rule for each kind of object that has something of its own, and one for everything. Only backups, dumps and WAL are
- * locked: leases, notes and the index of the catalogue come and go.
+ * One rule for each kind of object that has something of its own, and one for everything. Only backups, dumps, WAL and requests
+ * to forget are locked: leases, notes and the index of the catalogue come and go.
  */
 export function storageRules(
   { classes, tags }: Pick<RepositoryConfig, 'classes' | 'tags'>,
@@ -25,7 +30,10 @@ export function storageRules(
   // What has to be read before anything can be thawed stays where it can be read.
   const records =
     classes?.archive === undefined ? [] : archiveRecordPatterns.map(pattern => ({ pattern, tags }))
-  const all = [...awaiting, ...records, ...ofKinds]
+  // Whoever has them deleted brings people back who asked to be forgotten. As backups: a restore of any needs them.
+  const lock = lockRules && lockOf('backup', lockRules)
+  const erasures = lock ? [{ pattern: erasurePattern, tags, lock }] : []
+  const all = [...awaiting, ...records, ...ofKinds, ...erasures]
   return tags ? [...all, { pattern: '**', tags }] : all
 }
 

@@ -44,6 +44,9 @@ export const archiveOf = (cluster: string): Moved => ({
 export const keptPrefix = (folder: string): string => `${folder}/kept/`
 export const keptKey = (folder: string, name: string): string => `${keptPrefix(folder)}${name}.json`
 
+/** Requests to forget a person, and that they were withdrawn. */
+export const erasurePattern = '*/erasures/requests/**'
+
 /** Of what will become a backup: deleted soon after. */
 export const awaitingPattern = '*/backups/*/awaiting-wal.json'
 

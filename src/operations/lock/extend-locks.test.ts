@@ -75,6 +75,38 @@ test('dumps are locked for as long as their own rules keep them, and the note sa
   ])
 })
 
+test('requests to forget are locked as long as anything that they would have to be applied to', async () => {
+  const name = 'requests/20260301T020000Z-erasure-1f00a2c4/request.json'
+  const put = (key: string) => storage.put(`gathr/erasures/${key}`, bodyOf(Buffer.from('x')), signal)
+  await put(name)
+  // Nothing is kept yet that needs it.
+  await run({ withinMs: 10 * day })
+  expect(await lockOf(`gathr/erasures/${name}`)).toBe(0)
+  await back(1)
+  await run({ withinMs: 10 * day })
+  expect(await lockOf(`gathr/erasures/${name}`)).toBe(15)
+  await put('applied/20260301T030000Z-00000001.json')
+  const next = countRequests(storage)
+  await run({ withinMs: 10 * day }, {}, next.storage)
+  // The new one, and no other once more.
+  expect(next.requests.retain).toBe(1)
+  expect(await lockOf('gathr/erasures/applied/20260301T030000Z-00000001.json')).toBe(15)
+  await run({ withinMs: 20 * day })
+  expect(await lockOf(`gathr/erasures/${name}`)).toBe(30)
+})
+
+test('what a run that was cut off did not lock is locked by the next', async () => {
+  const key = 'gathr/erasures/requests/20260301T020000Z-erasure-1f00a2c4/request.json'
+  await storage.put(key, bodyOf(Buffer.from('x')), signal)
+  await back(1)
+  const away = new Fault('STORAGE_UNAVAILABLE', 'no answer', { hint: '' })
+  const retain: Storage['retain'] = (one, ...more) =>
+    one === key ? Promise.reject(away) : storage.retain(one, ...more)
+  await expect(run({ withinMs: 10 * day }, {}, { ...storage, retain })).rejects.toBe(away)
+  await run({ withinMs: 10 * day })
+  expect(await lockOf(key)).toBe(15)
+})
+
 const nameOf = (number: number, timeline = 1): string =>
   segmentName({ timeline, number: BigInt(number) }, identity.walSegmentSizeBytes)
 const keyOf = (number: number, timeline = 1): string => walKey('gathr', nameOf(number, timeline), '.zst')
@@ -210,8 +242,8 @@ describe('locks', () => {
     const backupOnly = counted.requests.list - before.list
     await run({ withinMs: 14 * day, walMs: 7 * day })
     expect(counted.requests.retain - before.retain).toBeLessThan(40)
-    // One of them lists what is held.
-    expect(counted.requests.list - before.list - backupOnly).toBeLessThan(11)
+    // One of them lists what is held, and one the requests to forget.
+    expect(counted.requests.list - before.list - backupOnly).toBeLessThan(12)
     expect(counted.requests.retain / (30 * segmentsADay)).toBeLessThan(2)
   })
 
@@ -221,8 +253,8 @@ describe('locks', () => {
     const counted = countRequests(storage)
     const report = await run({ withinMs: 30 * day }, {}, counted.storage)
     expect(report.extended).toBeLessThanOrEqual(2)
-    // One of them lists what is held.
-    expect(counted.requests.list + counted.requests.get).toBeLessThan(13)
+    // One of them lists what is held, and one the requests to forget.
+    expect(counted.requests.list + counted.requests.get).toBeLessThan(14)
   })
 
   test('are only told with a dry run', async () => {

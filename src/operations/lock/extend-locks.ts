@@ -4,6 +4,7 @@
  *
  * Idempotent: a lock is never shortened, and one that is long enough already is left alone.
  */
+import { assert } from '../../base/assert.ts'
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Log } from '../../base/log.ts'
@@ -27,6 +28,8 @@ import { dumpLockTimes, lockTimes } from './lock-times.ts'
 
 export interface LockDeps {
   readonly repository: Repository
+  /** When it is an archive: the repository that it lies in. */
+  readonly around?: Repository | undefined
   /** `archive`: it is one, and what is kept is said by the notes beside it. */
   readonly rules: { readonly mode: LockRules['mode']; readonly retention: RetentionRules | 'archive' }
   readonly world: World
@@ -51,17 +54,15 @@ export async function extendLocks(
   { dryRun = false, allWal = false, everything = false }: LockOptions,
   signal: AbortSignal,
 ): Promise<LockReport> {
-  const { repository, world } = deps
+  const { repository, around, world } = deps
   const { mode, retention } = deps.rules
+  assert((retention === 'archive') === (around !== undefined), 'an archive lies in a repository')
   const nowMs = world.clock.now()
   const note = everything ? undefined : usable(await readLockNote(repository, signal), mode)
   if (!note) await assertLockable(repository, signal)
   const isFull = !note || allWal || nowMs - Date.parse(note.allSeenAt) > limits.lockAllEveryMs
   const times = await timesOf(deps, { nowMs, isFull }, signal)
-  const run = new LockRun(
-    { ...deps, mode, isArchive: retention === 'archive' },
-    { times, note, nowMs, isFull, dryRun },
-  )
+  const run = new LockRun({ ...deps, mode, around }, { times, note, nowMs, isFull, dryRun })
   try {
     await run.lockBackups(signal)
     await run.lockDumps(signal)

@@ -16,7 +16,7 @@ import {
 } from '../../repository/commit-record.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import type { LockNote } from '../../repository/format/lock-note.ts'
-import { clusterKey, keptPrefix, repositoryKey, walPrefix } from '../../repository/layout.ts'
+import { clusterKey, erasuresPrefix, keptPrefix, repositoryKey, walPrefix } from '../../repository/layout.ts'
 import type { Repository } from '../../repository/repository.ts'
 import type { Retention } from '../../storage/storage.ts'
 import { parseSegmentName, segmentName } from '../../wal/segment.ts'
@@ -28,8 +28,8 @@ import { lockWal, type DueObject } from './lock-wal.ts'
 export interface RunDeps {
   readonly repository: Repository
   readonly mode: Retention['mode']
-  /** Beside what lies in an archive there are notes of until when it is kept. */
-  readonly isArchive: boolean
+  /** Of an archive, the repository around it. Beside what lies in an archive there are notes of until when it is kept. */
+  readonly around: Repository | undefined
   readonly progress: Progress
   readonly lockVolumes?: LockVolumes | undefined
 }
@@ -58,6 +58,7 @@ export class LockRun {
   #isWalDone = false
   #sharedUntilMs: number | undefined
   readonly #sharedLocked: Set<string>
+  readonly #erasuresLocked: Set<string>
   extended = 0
   /** The first volumes that could not be locked: that keeps nothing else from being locked, and is tried again. */
   failure: Fault | undefined
@@ -72,6 +73,7 @@ export class LockRun {
     this.#wal = { fresh: buildRanges(nowMs - 1 * hour), histories: new Set<string>() }
     this.#sharedUntilMs = note?.shared.until ? Date.parse(note.shared.until) : undefined
     this.#sharedLocked = new Set(note?.shared.histories)
+    this.#erasuresLocked = new Set(note?.shared.erasures)
   }
 
   lockBackups(signal: AbortSignal): Promise<void> {
@@ -133,10 +135,10 @@ export class LockRun {
     { id, untilMs }: BackupLockTime,
     signal: AbortSignal,
   ): Promise<readonly DueObject[]> {
-    const { repository, isArchive } = this.#deps
+    const { repository, around } = this.#deps
     const { storage, identity } = repository
     const folder = folderOfCommit(identity.cluster, id)
-    const notes = isArchive ? await Array.fromAsync(storage.list(keptPrefix(folder), signal)) : []
+    const notes = around ? await Array.fromAsync(storage.list(keptPrefix(folder), signal)) : []
     return [
       { key: keyOfCommit(identity.cluster, id), sizeBytes: 0, untilMs },
       ...notes.map(({ key, sizeBytes }) => ({ key, sizeBytes, untilMs })),
@@ -166,26 +168,51 @@ export class LockRun {
     const { times, nowMs } = this.#facts
     const longestMs = Math.max(0, ...[...times.backups, ...times.dumps].map(({ untilMs }) => untilMs))
     if (longestMs <= nowMs) return
-    const { identity } = this.#deps.repository
-    const prefix = walPrefix(identity.cluster)
-    const isOld = (this.#sharedUntilMs ?? 0) < longestMs
-    if (isOld) this.#sharedUntilMs = longestMs + (longestMs - nowMs) / 2
-    const untilMs = this.#sharedUntilMs ?? longestMs
-    const histories = new Set([...this.#sharedLocked, ...this.#wal.histories])
-    const wanted = [...histories].filter(name => isOld || !this.#sharedLocked.has(name))
+    const { cluster } = this.#deps.repository.identity
+    const lockedMs = this.#sharedUntilMs ?? 0
+    const isOld = lockedMs < longestMs
+    const untilMs = isOld ? longestMs + (longestMs - nowMs) / 2 : lockedMs
+    const histories = [...new Set([...this.#sharedLocked, ...this.#wal.histories])]
     const keys = [
-      ...(isOld ? [repositoryKey, clusterKey(identity.cluster)] : []),
-      ...wanted.map(name => prefix + name),
+      ...(isOld ? [repositoryKey, clusterKey(cluster)] : []),
+      ...histories
+        .filter(name => isOld || !this.#sharedLocked.has(name))
+        .map(name => walPrefix(cluster) + name),
     ]
     await this.#lock(
       keys.map(key => ({ key, sizeBytes: 0, untilMs })),
       signal,
     )
+    const erasures = await this.#lockErasures({ untilMs, isOld }, signal)
+    // Not before all of it is locked: what was cut off is done again.
+    this.#sharedUntilMs = untilMs
     for (const name of histories) this.#sharedLocked.add(name)
+    for (const name of erasures) this.#erasuresLocked.add(name)
   }
 
-  async #lock(objects: readonly DueObject[], signal: AbortSignal): Promise<void> {
-    const { repository, mode, progress } = this.#deps
+  /** Without them a restore would bring back who asked to be forgotten. Those of an archive lie in the repository around it. */
+  async #lockErasures(
+    { untilMs, isOld }: { readonly untilMs: number; readonly isOld: boolean },
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const where = this.#deps.around ?? this.#deps.repository
+    const prefix = erasuresPrefix(where.identity.cluster)
+    const found = await Array.fromAsync(where.storage.list(prefix, signal))
+    const due = found.filter(({ key }) => isOld || !this.#erasuresLocked.has(key.slice(prefix.length)))
+    await this.#lock(
+      due.map(({ key, sizeBytes }) => ({ key, sizeBytes, untilMs })),
+      signal,
+      where,
+    )
+    return due.map(({ key }) => key.slice(prefix.length))
+  }
+
+  async #lock(
+    objects: readonly DueObject[],
+    signal: AbortSignal,
+    repository = this.#deps.repository,
+  ): Promise<void> {
+    const { mode, progress } = this.#deps
     const lockOne = async ({ key, untilMs, sizeBytes }: DueObject, stop: AbortSignal): Promise<void> => {
       if (!this.#facts.dryRun) await lockIfThere(repository, key, { mode, untilMs }, stop)
       this.extended++
@@ -210,6 +237,7 @@ export class LockRun {
       shared: {
         until: this.#sharedUntilMs === undefined ? null : isoOf(this.#sharedUntilMs),
         histories: [...this.#sharedLocked].sort(),
+        erasures: [...this.#erasuresLocked].sort(),
       },
     }
   }

@@ -32,8 +32,15 @@ export interface LockNote {
   readonly dumps?: LockNote['backups'] | undefined
   /** In ascending order; both ends belong to it, and the `.partial` and `.backup` files of its segments. */
   readonly wal: readonly LockedWal[]
-  /** What all backups need: holdfast.json, cluster.json, and the history files. */
-  readonly shared: { readonly until: string | null; readonly histories: readonly string[] }
+  /**
+   * What all backups need: holdfast.json, cluster.json, the history files, and the requests to forget a person with what came of
+   * them, by their keys in `erasures/`. A note that was written before these were locked has none.
+   */
+  readonly shared: {
+    readonly until: string | null
+    readonly histories: readonly string[]
+    readonly erasures?: readonly string[] | undefined
+  }
 }
 
 export interface LockedWal {
@@ -54,7 +61,7 @@ const fields: Parser<LockNote> = object({
   backups: array(object({ id: backupId, until: time })),
   dumps: optional(array(object({ id: dumpId, until: time }))),
   wal: array(object({ first: walSegment, last: walSegment, until: time, writtenBefore: time })),
-  shared: object({ until: nullable(time), histories: array(text) }),
+  shared: object({ until: nullable(time), histories: array(text), erasures: optional(array(text)) }),
 })
 
 const lockNote: Parser<LockNote> = checked(fields, ({ wal }, fail) => {
