@@ -2,6 +2,7 @@
 import { Fault, isFault } from '../../../base/fault.ts'
 import { formatTime } from '../../../base/units.ts'
 import type { Retention, StorageTraits } from '../../storage.ts'
+import { skewBetween } from '../object/clock-skew.ts'
 import { codeOf, missingObject, statusOf } from './faults.ts'
 import { lookAt } from './look.ts'
 import { blobAt, type AzurePlace } from './place.ts'
@@ -41,6 +42,8 @@ function isAboutSupport(error: unknown): boolean {
 }
 
 export async function traitsOf(place: AzurePlace, signal: AbortSignal): Promise<StorageTraits> {
+  const { clock } = place.world
+  const askedMs = clock.now()
   try {
     const found = await place.send(
       { what: 'asking how the container is set up' },
@@ -54,7 +57,7 @@ export async function traitsOf(place: AzurePlace, signal: AbortSignal): Promise<
       lockable,
       checksWrites: true,
       encryption: found.defaultEncryptionScope ?? 'keys that Microsoft manages, or the key of the account',
-      clockSkewMs: found.date ? found.date.getTime() - place.world.clock.now() : undefined,
+      clockSkewMs: found.date && skewBetween(found.date.getTime(), { askedMs, answeredMs: clock.now() }),
     }
   } catch (error) {
     if (isFault(error, 'STORAGE_DENIED')) return { checksWrites: true }

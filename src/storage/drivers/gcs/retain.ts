@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { Fault } from '../../../base/fault.ts'
 import { formatTime } from '../../../base/units.ts'
 import type { Retention, StorageTraits } from '../../storage.ts'
+import { skewBetween } from '../object/clock-skew.ts'
 import { missingBucket, missingObject, saysNoSuchBucket } from './faults.ts'
 import { lookAt } from './look.ts'
 import { parseAs, parseObject, type GcsObject } from './objects.ts'
@@ -75,6 +76,8 @@ const bucketShape = z.object({
 })
 
 export async function traitsOf(place: GcsPlace, signal: AbortSignal): Promise<StorageTraits> {
+  const { clock } = place.world
+  const askedMs = clock.now()
   const reply = await place.client.request(
     {
       what: 'asking how the bucket is set up',
@@ -85,7 +88,8 @@ export async function traitsOf(place: GcsPlace, signal: AbortSignal): Promise<St
     signal,
   )
   const date = Date.parse(reply.headers.get('date') ?? '')
-  const clockSkewMs = Number.isNaN(date) ? undefined : date - place.world.clock.now()
+  const moments = { askedMs, answeredMs: clock.now() }
+  const clockSkewMs = Number.isNaN(date) ? undefined : skewBetween(date, moments)
   if (saysNoSuchBucket(reply)) throw missingBucket(place.location)
   // Each write names its CRC-32C, which the server compares with its own.
   if (reply.status >= 300) return { checksWrites: true, clockSkewMs }

@@ -21,6 +21,7 @@ import { fixedEnd } from '../../../cloud/aws/fixed-end.ts'
 import type { ObjectStorageAccess } from '../../open.ts'
 import type { CredentialsEnd } from '../../second-ports.ts'
 import { openPace, type Pace } from '../../../cloud/pace.ts'
+import { skewBetween } from '../object/clock-skew.ts'
 import { faultOf } from './faults.ts'
 import { addContentMd5 } from './integrity.ts'
 import type { Place } from './place.ts'
@@ -91,11 +92,11 @@ export async function openApi(
   const connect = async (): Promise<S3Client> => {
     const made = await connected(access, agents, silenceMsMax)
     addContentMd5(made)
-    listen(made, {
+    listen(made, world, {
       onRequest: url => (endpoint = url),
       onAnswer: answer => {
         hostname = answer.hostname
-        skewMs = answer.timeMs === undefined ? skewMs : answer.timeMs - world.clock.now()
+        skewMs = answer.skewMs ?? skewMs
       },
     })
     return made
@@ -169,19 +170,21 @@ async function connected(
 
 interface Listener {
   readonly onRequest: (endpoint: URL) => void
-  /** Who answered, and when (to the second). */
-  readonly onAnswer: (answer: { readonly hostname: string; readonly timeMs: number | undefined }) => void
+  /** Who answered, and how far its clock is off (to the second). */
+  readonly onAnswer: (answer: { readonly hostname: string; readonly skewMs: number | undefined }) => void
 }
 
-function listen(client: S3Client, { onRequest, onAnswer }: Listener): void {
+function listen(client: S3Client, { clock }: Pick<World, 'clock'>, { onRequest, onAnswer }: Listener): void {
   client.middlewareStack.add(
     next => async args => {
       const { protocol, hostname, port } = args.request as Sent
       onRequest(new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${String(port)}`}`))
+      const askedMs = clock.now()
       const result = await next(args)
       const { headers } = result.response as { readonly headers: Readonly<Record<string, string>> }
       const timeMs = Date.parse(headers['date'] ?? '')
-      onAnswer({ hostname, timeMs: Number.isNaN(timeMs) ? undefined : timeMs })
+      const moments = { askedMs, answeredMs: clock.now() }
+      onAnswer({ hostname, skewMs: Number.isNaN(timeMs) ? undefined : skewBetween(timeMs, moments) })
       return result
     },
     { step: 'deserialize', name: 'holdfastListener' },
