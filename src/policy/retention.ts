@@ -79,8 +79,11 @@ export function planRetention(
   keep(keptByRules(main, rulesFor(main), rules.minimum))
   keep(keptByRules(others, rulesFor(others), 0))
   const isKept = ({ id }: BackupFacts): boolean => (reasons.get(id)?.length ?? 0) > 0
-  const windowBases = basesOfWindow(main, rules, paths)
+  const windows = beginningsOfWindow(main, rules, paths)
+  const windowBases = [...new Set(windows.map(({ base }) => base))]
   keep(windowBases.map(base => ({ thing: base, reason: reasonOfBase(base, main, rules) })))
+  const nexts = new Set(windows.flatMap(({ next }) => next ?? []))
+  keep([...nexts].map(next => ({ thing: next, reason: reasonOfNext(next, main, rules) })))
   keep(parentsOf(all, byId, reasons))
   const goodKept = main.good.filter(isKept).toReversed()
   const walBases = rules.walMs === undefined ? firstOfEachTimeline(goodKept) : windowBases
@@ -109,25 +112,36 @@ function isGood(backup: BackupFacts, byId: ReadonlyMap<string, BackupFacts>): bo
 const leadsTo = (base: BackupFacts, { timeline, startLsn }: BackupFacts): boolean =>
   base.timeline <= timeline && base.startLsn <= startLsn
 
+interface Beginning {
+  /** The newest good backup that had ended when the window of WAL begins: the one that its first moment is restored from. */
+  readonly base: BackupFacts
+  /** Takes its place when it is as old. Were it not kept, nothing ever would, and WAL would be kept from `base` on for ever. */
+  readonly next: BackupFacts | undefined
+}
+
 /**
- * The newest good backup that had ended when the window of WAL begins: the one that its first moment is restored from. Where
- * timelines parted within the window, the first moment of each may have another one. The first is that of all together.
+ * Where timelines parted within the window, the first moment of each may have another base. The first is that of all
+ * together.
  */
-function basesOfWindow(
+function beginningsOfWindow(
   { good, endedMs, nowMs }: Series<BackupFacts>,
   { walMs }: RetentionRules,
   paths: readonly TimelinePath[],
-): readonly BackupFacts[] {
+): readonly Beginning[] {
   if (walMs === undefined) return []
-  const baseAmong = (some: readonly BackupFacts[]): BackupFacts | undefined =>
-    some.find(backup => endedMs(backup) <= nowMs - walMs) ?? some.at(-1)
-  const bases = [
-    baseAmong(good),
+  const beginningAmong = (newestFirst: readonly BackupFacts[]): Beginning | undefined => {
+    const at = newestFirst.findIndex(backup => endedMs(backup) <= nowMs - walMs)
+    const index = at < 0 ? newestFirst.length - 1 : at
+    const base = newestFirst[index]
+    return base && { base, next: newestFirst[index - 1] }
+  }
+  const beginnings = [
+    beginningAmong(good),
     ...paths.map(path =>
-      baseAmong(good.filter(({ timeline, stopLsn }) => passesThrough(path, timeline, stopLsn))),
+      beginningAmong(good.filter(({ timeline, stopLsn }) => passesThrough(path, timeline, stopLsn))),
     ),
   ]
-  return [...new Set(bases.filter(base => base !== undefined))]
+  return beginnings.filter(one => one !== undefined)
 }
 
 function firstOfEachTimeline(oldestFirst: readonly BackupFacts[]): readonly BackupFacts[] {
@@ -143,6 +157,16 @@ function reasonOfBase(
   const next = good[good.indexOf(base) - 1]
   const text = `the window of ${formatDuration(walMs)} begins with it`
   return { rule: 'window', text, untilMs: (next ? endedMs(next) : nowMs) + walMs, isSure: true }
+}
+
+/** Then it is what the window begins with. */
+function reasonOfNext(
+  next: BackupFacts,
+  { endedMs }: Series<BackupFacts>,
+  { walMs = 0 }: RetentionRules,
+): KeepReason {
+  const text = `the window of ${formatDuration(walMs)} begins with it next`
+  return { rule: 'window', text, untilMs: endedMs(next) + walMs, isSure: true }
 }
 
 /** What a kept backup is based on is kept for as long. */

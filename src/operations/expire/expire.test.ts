@@ -32,18 +32,19 @@ describe('expire', () => {
     const plan = await planPlace(deps, labSignal)
     expect(await lab.keys()).toEqual(before)
     // Four days ago, at three o'clock: that begins with the backup of the sixth of January, at two.
-    expect(removedOf(plan)).toEqual(['01', '02', '03', '04', '05', '07', '08'])
+    // Tomorrow it will begin with that of the seventh.
+    expect(removedOf(plan)).toEqual(['01', '02', '03', '04', '05', '08'])
     const done = await expirePlace(deps, undefined, labSignal)
     expect(done.items).toEqual(plan.items)
     expect(done.wal).toEqual(plan.wal)
     expect(done.problems).toEqual([])
-    expect(await ids(lab)).toEqual(['06', '09', '10'])
+    expect(await ids(lab)).toEqual(['06', '07', '09', '10'])
     expect((await segments(lab))[0]).toBe(51)
     expect(done.removed.walFiles).toBe(50)
-    expect((await lab.keys('gathr/backups/')).length).toBe(3 * 5)
+    expect((await lab.keys('gathr/backups/')).length).toBe(4 * 5)
     expect(await lab.keys('gathr/expiries/')).toEqual([])
     const { index } = await readIndex(lab.repository, labSignal)
-    expect(index?.entries.map(({ id }) => id.slice(6, 8))).toEqual(['06', '09', '10'])
+    expect(index?.entries.map(({ id }) => id.slice(6, 8))).toEqual(['06', '07', '09', '10'])
     expect(removedOf(await planPlace(deps, labSignal))).toEqual([])
   })
 
