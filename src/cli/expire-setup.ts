@@ -1,4 +1,5 @@
 /** From the configuration to what an expiry of one repository, or of its archive, is given. */
+import type { Holders } from '../operations/expire/doubts.ts'
 import type { ExpireDeps } from '../operations/expire/expire.ts'
 import type { Receiver } from '../operations/expire/owed.ts'
 import { retentionOf } from '../operations/lock/lock-rules.ts'
@@ -6,6 +7,7 @@ import { archiveNameOf, isArchiveName, repositoryOf } from '../operations/source
 import type { Config } from '../config/config.ts'
 import { nearest } from '../base/nearest.ts'
 import type { CommandContext } from './context.ts'
+import { managedOpener } from './managed-servers.ts'
 import { outsideOf } from './outside.ts'
 import { usageFault } from './usage.ts'
 
@@ -35,9 +37,19 @@ export async function expireDeps(
       ? []
       : receiversOf(context, config, place).filter(({ name }) => !without.includes(name)),
     outside: outsideOf(context, repositoryOf(place)),
+    holders: holdersOf(context, config),
     world: context.world,
     progress: context.progress,
     log: context.log,
+  }
+}
+
+/** Where nothing is said of snapshots, there is nobody to ask with. */
+function holdersOf(context: CommandContext, config: Config): Holders {
+  if (!config.snapshots) return { openProvider: undefined, openManaged: undefined }
+  return {
+    openProvider: async name => (await import('./snapshot-setup.ts')).openProviderOf(context, name),
+    openManaged: managedOpener(context),
   }
 }
 

@@ -58,6 +58,17 @@ export function walNeedsOf(facts: WalNeedsFacts): WalNeeds {
   }
 }
 
+/** Of two that may both be right: what either of them needs. */
+export function eitherOf(one: WalNeeds, other: WalNeeds): WalNeeds {
+  return {
+    reason: (timeline, number) => one.reason(timeline, number) ?? other.reason(timeline, number),
+    boundaries: timeline =>
+      [...new Set([...one.boundaries(timeline), ...other.boundaries(timeline)])].sort((a, b) =>
+        a < b ? -1 : 1,
+      ),
+  }
+}
+
 interface Span {
   readonly id: string
   readonly timeline: number

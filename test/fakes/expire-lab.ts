@@ -137,6 +137,7 @@ export async function openExpireLab(startMs = Date.UTC(2026, 0, 1, 2)): Promise<
       rules: { minimum: 1, timeZone: 'UTC', ...rules },
       receivers: [],
       outside: { remove: () => Promise.resolve(undefined) },
+      holders: { openProvider: undefined, openManaged: undefined },
       world,
       progress: silentProgress,
       log: { info: () => undefined, warn: () => undefined },

@@ -19,6 +19,7 @@ import { readArchived } from '../archive/read-archived.ts'
 import { heldReasons } from '../held-reasons.ts'
 import { carryOut, type CarriedOut } from './carry-out.ts'
 import { assertSameClock, assertSaneClock } from './clock.ts'
+import { doubtsOf, type Holders } from './doubts.ts'
 import { readPlace, type PlaceFacts } from './facts.ts'
 import { lockedReasons, mayHaveLocks } from './locked.ts'
 import { owedTo, type Owed, type Receiver } from './owed.ts'
@@ -32,6 +33,8 @@ export interface ExpireDeps {
   /** Other repositories that are filled from this one. */
   readonly receivers: readonly Receiver[]
   readonly outside: Outside
+  /** Of snapshots: whoever can tell whether they are there. */
+  readonly holders: Holders
   readonly world: World
   readonly progress: Progress
   readonly log: Log
@@ -134,11 +137,11 @@ export interface Looked {
 
 /** All that a plan is made from, but for locks: those are looked at where something would go. */
 export async function lookAtAll(
-  deps: Pick<ExpireDeps, 'repository' | 'rules' | 'receivers' | 'world' | 'progress'>,
+  deps: Pick<ExpireDeps, 'repository' | 'rules' | 'receivers' | 'holders' | 'world' | 'progress'>,
   otherHolder: PlanRequest['otherHolder'],
   signal: AbortSignal,
 ): Promise<Looked> {
-  const { repository, rules, receivers, world, progress } = deps
+  const { repository, rules, receivers, holders, world, progress } = deps
   progress.phase('looking at everything')
   const facts = await readPlace(repository, signal)
   const nowMs = world.clock.now()
@@ -154,6 +157,7 @@ export async function lookAtAll(
     facts,
     rules: rules === 'archive' ? { archived: await notesOf(repository, facts, nowMs, signal) } : rules,
     more,
+    doubts: await doubtsOf(repository, facts, holders, signal),
     nowMs,
     segmentSizeBytes: repository.identity.walSegmentSizeBytes,
     otherHolder,

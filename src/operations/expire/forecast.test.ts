@@ -54,6 +54,7 @@ function requestOf(
     facts,
     rules: { minimum: 1, timeZone: 'UTC', ...rules },
     more,
+    doubts: new Map(),
     nowMs,
     segmentSizeBytes: 1 << 24,
     otherHolder: { backup: undefined, dump: undefined },

@@ -9,12 +9,13 @@ import {
   type MoreReasons,
 } from '../../policy/keep-rules.ts'
 import { planRetention, type RetentionPlan, type RetentionRules } from '../../policy/retention.ts'
-import { walNeedsOf, type WalNeeds } from '../../policy/wal-needs.ts'
+import { eitherOf, walNeedsOf, type WalNeeds } from '../../policy/wal-needs.ts'
 import { hour } from '../../base/units.ts'
 import type { ManagedRecord } from '../../repository/format/managed-json.ts'
 import { planSweep, type JudgedFolder } from '../../repository/sweep.ts'
 import { backupShelf, dumpShelf } from '../../repository/shelf.ts'
 import { parseTime } from '../../wal/time.ts'
+import type { Doubts } from './doubts.ts'
 import type { PlaceFacts } from './facts.ts'
 import type { WalStretch } from './wal-survey.ts'
 
@@ -57,6 +58,8 @@ export interface PlanRequest {
   /** Of an archive instead: what its notes say. */
   readonly rules: RetentionRules | { readonly archived: readonly ArchivedVerdict[] }
   readonly more: MoreReasons
+  /** Snapshots that nobody can rely on. */
+  readonly doubts: Doubts
   readonly nowMs: number
   readonly segmentSizeBytes: number
   /** Who may be writing there now, in words; undefined when nobody can be. */
@@ -87,7 +90,32 @@ interface Judgement {
   readonly needs: WalNeeds
 }
 
-function byRules({ facts, more, nowMs, segmentSizeBytes }: PlanRequest, rules: RetentionRules): Judgement {
+/**
+ * Twice, where snapshots are in doubt: as if all of them were there, and as if none of them were. What either of the two keeps
+ * stays. So nothing goes because of a snapshot that may not be there, and none because somebody was asked in the wrong place.
+ */
+function byRules(request: PlanRequest, rules: RetentionRules): Judgement {
+  const { doubts } = request
+  const trusting = judge(request, rules, new Map())
+  if (doubts.size === 0) return trusting
+  const doubting = judge(request, rules, doubts)
+  const others = new Map(doubting.items.map(item => [item.id, item]))
+  return {
+    items: trusting.items.map(item => {
+      const flaw = item.flaw ?? doubts.get(item.id)
+      const other = doubts.has(item.id) ? undefined : others.get(item.id)
+      return other && !isRemoved(other) ? { ...other, flaw } : { ...item, flaw }
+    }),
+    needs: eitherOf(doubting.needs, trusting.needs),
+  }
+}
+
+/** `bad`: what does not count as good, whatever else is said of it. */
+function judge(
+  { facts, more, nowMs, segmentSizeBytes }: PlanRequest,
+  rules: RetentionRules,
+  bad: Doubts,
+): Judgement {
   const { walMs = 0 } = rules
   // Clocks of hosts differ a little, and a segment is stored after it was written.
   const liveSinceMs = nowMs - walMs - 1 * hour
@@ -95,7 +123,9 @@ function byRules({ facts, more, nowMs, segmentSizeBytes }: PlanRequest, rules: R
   const paths = facts.paths
     .filter(({ path, newestMs }) => newestMs >= liveSinceMs || path.at(-1)?.timeline === newest)
     .map(({ path }) => path)
-  const backups = facts.backups.map(({ facts: backup }) => backup)
+  const backups = facts.backups.map(({ facts: backup }) =>
+    bad.has(backup.id) ? { ...backup, isDamaged: true } : backup,
+  )
   const plan = planRetention(backups, rules, nowMs, { reasons: more, paths })
   const dumps = planDumps(
     facts.dumps.map(({ facts: dump }) => dump),
@@ -111,7 +141,7 @@ function byRules({ facts, more, nowMs, segmentSizeBytes }: PlanRequest, rules: R
       ...dumps.map(({ dump: { id }, reasons }) =>
         itemOf({ ...facts.dumps.find(one => one.facts.id === id), id, kind: 'dump', reasons }),
       ),
-      ...managedItems(facts.managed, rules, nowMs, more),
+      ...managedItems(facts.managed, rules, { nowMs, more, bad }),
     ],
     needs: needsOf(plan, { facts, segmentSizeBytes }),
   }
@@ -129,8 +159,7 @@ function needsOf(
 function managedItems(
   managed: readonly ManagedRecord[],
   rules: RetentionRules,
-  nowMs: number,
-  more: MoreReasons,
+  { nowMs, more, bad }: Pick<PlanRequest, 'nowMs' | 'more'> & { readonly bad: Doubts },
 ): readonly ExpireItem[] {
   const things = managed
     .map(record => ({ id: record.id, endedAt: parseTime(record.endedAt) ?? 0, record }))
@@ -138,7 +167,7 @@ function managedItems(
   const servers = Map.groupBy(things, ({ record }) => `${record.provider} ${record.instance}`)
   const kept: readonly Kept<(typeof things)[number]>[] = [...servers.values()].flatMap(some =>
     keptByRules(
-      seriesOf(some, () => true, { timeZone: rules.timeZone, nowMs }),
+      seriesOf(some, ({ id }) => !bad.has(id), { timeZone: rules.timeZone, nowMs }),
       rules.snapshots ?? rules,
       rules.minimum,
     ),
