@@ -6,11 +6,12 @@ import { clearLeftScratch, type LeftScratch } from '../operations/scratch/scratc
 import { findDrill, readDrillFile, readDrills } from '../repository/drill-catalog.ts'
 import { parseDrillReport } from '../repository/format/drill-json.ts'
 import type { DrillReport, DrillSummary } from '../repository/format/drill-record.ts'
-import { isFault } from '../base/fault.ts'
+import { isFault, type Fault } from '../base/fault.ts'
 import type { CommandContext, OpenRepository } from './context.ts'
 import type { DrillWords, Past } from './drill-choice.ts'
 import { hostKeyPathOf } from './drill-keys.ts'
 import { scratchPlace, setUpDrill } from './drill-setup.ts'
+import { openInTime } from './sources.ts'
 
 export async function cleanLeft(
   context: CommandContext,
@@ -33,11 +34,29 @@ export async function drillAndKeep(context: CommandContext, words: DrillWords): 
   return report
 }
 
-/** Where reports are kept: the first repository that is not filled from another one, whichever was drilled. */
+/**
+ * Where reports are kept: the first repository that is not filled from another one, whichever was drilled. When that is out of
+ * reach, the next one that is not: a drill while a region is lost is worth most.
+ */
 async function openHome(context: CommandContext): Promise<OpenRepository> {
-  const { config } = await context.config()
-  const own = Object.entries(config.repositories).find(([, { copyOf }]) => copyOf === undefined)
-  return context.openRepository(own?.[0])
+  const { openRepository, world, output, signal } = context
+  const { repositories } = (await context.config()).config
+  const isCopy = (name: string): number => Number(repositories[name]?.copyOf !== undefined)
+  const names = Object.keys(repositories).toSorted((a, b) => isCopy(a) - isCopy(b))
+  if (names.length === 1) return openRepository()
+  let failure: Fault | undefined
+  for (const name of names) {
+    try {
+      const home = await openInTime(name, world.clock, openRepository)
+      if (failure) output.warn(`the report is kept in ${name}: ${failure.message}`)
+      return home
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isFault(error)) throw error
+      failure ??= error
+    }
+  }
+  throw failure ?? new Error('assertion failed: a configuration has a repository')
 }
 
 /** A report of the past that can not be read is no reason not to drill. */
