@@ -18,7 +18,7 @@ import { formatLsn, type Lsn } from '../wal/lsn.ts'
 import { isoMicros } from '../wal/time.ts'
 import type { CommandContext } from './context.ts'
 import { notRead } from './describe-catalog.ts'
-import { forgetAsRestores } from './drill-erasures.ts'
+import { forgetAsRestores, forgetInDump } from './drill-erasures.ts'
 import { mustThaw } from './describe-thaw.ts'
 import { chooseBackup } from './find-backup.ts'
 import { chooseDump } from './find-dump.ts'
@@ -120,7 +120,8 @@ const placeOf = (source: Source | undefined): Pick<SourceFacts, 'repository' | '
 
 async function prepareDump(context: CommandContext, choosing: Choosing): Promise<Prepared | undefined> {
   const { signal, progress } = context
-  const { dumps } = await readAllDumps((await sourcesOf(context, choosing.turn)).open, signal)
+  const { open } = await sourcesOf(context, choosing.turn)
+  const { dumps } = await readAllDumps(open, signal)
   const known: KnownDump | undefined =
     choosing.backup === undefined
       ? pickOne(dumps, choosing.target, choosing.random)
@@ -140,6 +141,7 @@ async function prepareDump(context: CommandContext, choosing: Choosing): Promise
     record,
     copies,
     troubles,
+    forget: await forgetInDump(context, record, open),
     facts: {
       ...placeOf(source),
       backup: record.id,

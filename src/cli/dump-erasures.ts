@@ -1,8 +1,10 @@
-/** `restore-dump`: the requests to forget a person that the dump is older than, applied before the database gets its name. */
+/** Dumps: the requests to forget a person that one is older than, applied before the database gets its name. */
 import { applyErasures, type AppliedErasure } from '../operations/erase/apply-erasures.ts'
 import { withRecord } from '../operations/erase/forget-restored.ts'
 import type { RestoreDumpDeps } from '../operations/restore-dump/lay-out.ts'
-import type { DumpedDatabase } from '../repository/format/dump-record.ts'
+import { holdsErasure } from '../policy/erasures.ts'
+import type { DumpedDatabase, DumpRecord } from '../repository/format/dump-record.ts'
+import type { ErasureOperation } from '../repository/format/erasure-record.ts'
 import { parseLsn } from '../wal/lsn.ts'
 import type { CommandContext } from './context.ts'
 import { erasuresAhead, type ErasuresAhead, type ErasureWords } from './erasures.ts'
@@ -22,32 +24,57 @@ export async function dumpErasures(
   database: DumpedDatabase,
   words: ErasureWords & { readonly database: string | undefined },
 ): Promise<DumpErasures> {
-  const { world, progress, log, enter } = context
-  const lsn = parseLsn(database.snapshotLsn) ?? 0n
-  const reached = [{ timeline: record.timeline, lsn }]
-  const all = await erasuresAhead(context, sources, reached, words)
+  const all = await allErasures(context, sources, words)
+  return erasuresOfDatabase(
+    context,
+    all,
+    { record, database },
+    {
+      operation: 'restore-dump',
+      restoredAs: words.database ?? database.name,
+      onFailure: 'Nothing was restored. On your own word: --skip-erasures REASON.',
+    },
+  )
+}
+
+/** Of all databases, whatever they hold already. */
+export const allErasures = (
+  context: CommandContext,
+  sources: OpenedDump['sources'],
+  words: ErasureWords,
+): Promise<ErasuresAhead> => erasuresAhead(context, sources, [], words)
+
+export function erasuresOfDatabase(
+  { world, progress, log, enter }: CommandContext,
+  all: ErasuresAhead,
+  { record, database }: { readonly record: DumpRecord; readonly database: DumpedDatabase },
+  how: {
+    readonly operation: ErasureOperation
+    readonly restoredAs: string
+    readonly onFailure: string
+  },
+): DumpErasures {
+  const reached = [{ timeline: record.timeline, lsn: parseLsn(database.snapshotLsn) ?? 0n }]
   // It may have had another name when the request was made.
-  const isMine = (request: ErasuresAhead['pending'][number]): boolean =>
-    request.record.database === database.name || request.record.databaseOid === database.oid
-  const ahead = { ...all, requests: all.requests.filter(isMine), pending: all.pending.filter(isMine) }
+  const requests = all.requests.filter(
+    request => request.record.database === database.name || request.record.databaseOid === database.oid,
+  )
+  const pending = requests.filter(request => !holdsErasure(reached, request.record))
+  const ahead = { ...all, requests, pending }
   const outcomes: AppliedErasure[] = []
-  if (ahead.pending.length === 0 || words.skipErasures !== undefined)
+  if (pending.length === 0 || all.skipReason !== undefined)
     return { ahead, beforeNaming: undefined, outcomes }
   return {
     ahead,
     outcomes,
     async beforeNaming(connect, signal) {
-      const job = {
-        requests: ahead.pending,
-        reached,
-        place: { database: words.database ?? database.name },
-        onFailure: 'Nothing was restored. On your own word: --skip-erasures REASON.',
-      }
+      const { operation, restoredAs, onFailure } = how
+      const job = { requests: pending, reached, place: { database: restoredAs }, onFailure }
       const deps = { progress, log, connect: (_: string, stop: AbortSignal) => connect(stop) }
       outcomes.push(
         ...(await withRecord(
-          { world, progress, enter, sources: ahead.sources },
-          { operation: 'restore-dump', from: record.id },
+          { world, progress, enter, sources: all.sources },
+          { operation, from: record.id },
           () => applyErasures(deps, job, signal),
           signal,
         )),

@@ -94,7 +94,7 @@ async function askRows(
   checklist.set('rows-dumped', answerDumped(dumped))
   let counted: CountedRows | undefined
   const counts = async (): Promise<CountedRows> =>
-    (counted ??= dumped ? asCounted(dumped.counts) : await countRows(asking, signal))
+    (counted ??= dumped && !dumped.isChanged ? asCounted(dumped.counts) : await countRows(asking, signal))
   const { rows } = context.drills
   const ask = (id: string, find: (all: CountedRows) => Promise<Answer>): Promise<void> =>
     checklist.ask(id, async () => withTroubles(await counts(), find), signal)

@@ -22,13 +22,22 @@ export interface LaidOutDump {
   readonly record: DumpRecord
   readonly copies: readonly DumpCopy[]
   readonly troubles: TroubleLog
+  /** Who asked to be forgotten is forgotten here, too, before the database gets its name. */
+  readonly forget: (database: DumpedDatabase) => Forgetting
+}
+
+export interface Forgetting {
+  /** Undefined: there is nobody to forget. */
+  readonly beforeNaming: RestoreDumpDeps['beforeNaming']
+  /** What was done, each worth a note. */
+  readonly applied: () => readonly string[]
 }
 
 const superuser = 'postgres'
 
 export async function restoreDumps(
   deps: BringUpDeps,
-  { record, copies, troubles }: LaidOutDump,
+  { record, copies, troubles, forget }: LaidOutDump,
   place: BringUpPlace,
   signal: AbortSignal,
 ): Promise<BroughtBack> {
@@ -68,9 +77,13 @@ export async function restoreDumps(
     }
     const counts: DrillRowCount[] = []
     const failures: string[] = []
+    const forgotten: string[] = []
     for (const [i, database] of wantedOf(record).entries()) {
+      const { beforeNaming, applied } = forget(database)
+      const how = { globals: i === 0, place }
       try {
-        counts.push(...(await restoreOne(restoreDeps, database, { globals: i === 0, place }, deps, signal)))
+        counts.push(...(await restoreOne({ ...restoreDeps, beforeNaming }, database, how, deps, signal)))
+        forgotten.push(...applied())
       } catch (error) {
         if (!isFault(error, 'ROWS_DIFFER', 'RESTORE_FAILED', 'POSTGRES_REFUSED', 'OBJECT_CORRUPT'))
           throw error
@@ -88,8 +101,8 @@ export async function restoreDumps(
         version: first.session.version,
         reached: null,
         nextXid: 0n,
-        notes: [...troubles.all().map(describeTrouble), ...passedOver(record)],
-        dumped: { counts, failures },
+        notes: [...troubles.all().map(describeTrouble), ...passedOver(record), ...forgotten],
+        dumped: { counts, failures, isChanged: forgotten.length > 0 },
       },
     }
   } catch (error) {

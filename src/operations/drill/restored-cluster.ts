@@ -25,6 +25,8 @@ export interface DumpedRows {
   readonly counts: readonly DrillRowCount[]
   /** Databases that did not come back as they were dumped, and why. */
   readonly failures: readonly string[]
+  /** Since they were compared: somebody was forgotten. */
+  readonly isChanged: boolean
 }
 
 /** A session whose statements are the drill's: whatever the database is set to for its usual ones. */
