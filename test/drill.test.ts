@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { AgentRun, AgentStatus } from '../src/control/agent-status.ts'
 import type { DrillReport } from '../src/repository/format/drill-record.ts'
 import { describeRun, jsonOf, type Run } from './support/holdfast.ts'
 import { loopMissing } from './support/loop-file-systems.ts'
@@ -230,6 +231,34 @@ describe('a drill', () => {
       }
     },
   )
+
+  test('is a job of the agent, and is entered as that', patience, async () => {
+    const config = lab.writeConfig('agent.yaml', {
+      agent: { state: join(lab.server.root, 'state'), socket: join(lab.server.root, 'agent.sock') },
+      drills: { scratch },
+      jobs: { proof: { at: 'yearly', run: 'drill --kind dump' } },
+    })
+    const ask = (...words: readonly string[]): Promise<Run> =>
+      lab.run(['--config', config, ...words, '--json'])
+    const agent = lab.start(['--config', config, 'agent'])
+    try {
+      await until('the agent answers', async () => (await ask('agent', 'status')).status === 0)
+      expect(jsonOf<AgentRun>(await ask('agent', 'run', 'proof'))).toMatchObject({ outcome: 'done', exit: 0 })
+      const { jobs } = jsonOf<AgentStatus>(await ask('agent', 'status'))
+      expect(jobs).toMatchObject([{ name: 'proof', kind: 'drill', history: [{ outcome: 'done' }] }])
+      const entries = jsonOf<readonly { verb: string; state: string; who: unknown }[]>(
+        await ask('audit', 'list'),
+      )
+      expect(entries.findLast(({ verb }) => verb === 'drill')).toMatchObject({
+        state: 'done',
+        who: { by: 'agent', job: 'proof' },
+      })
+    } finally {
+      agent.kill('SIGTERM')
+      await agent.ended
+    }
+    expect(readdirSync(scratch)).toEqual([])
+  })
 
   // The last one: the server is not well afterwards.
   test('of a damaged cluster finds the missing file and the damaged page', patience, async () => {
