@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { assert } from './base/assert.ts'
 import { Fault } from './base/fault.ts'
 import type { Log, LogFields } from './base/log.ts'
+import type { Rates } from './base/rates.ts'
 import { systemWorld, type World } from './base/world.ts'
+import type { Command } from './cli/command.ts'
 import type { CommandContext, DescribedPlace, OpenHow, OpenPlace, Program } from './cli/context.ts'
 import type { Output } from './cli/output.ts'
 import { run, type Telling } from './cli/run.ts'
@@ -14,6 +16,7 @@ import type { ConnectionTarget } from './postgres/connection-string.ts'
 import type { Server } from './postgres/connection.ts'
 import { isArchiveName, repositoryOf } from './operations/sources/archive-name.ts'
 import { openStorage, type StorageDescription } from './storage/open.ts'
+import { withRates } from './storage/with-rates.ts'
 
 /** Runs one command; returns the exit status. */
 export async function main(
@@ -22,8 +25,8 @@ export async function main(
   signal: AbortSignal,
 ): Promise<number> {
   const world = systemWorld()
-  const open = (telling: Telling): CommandContext & AsyncDisposable =>
-    createContext({ world, terminal, signal, telling })
+  const open = (telling: Telling, { keepsToRates = false }: Command): CommandContext & AsyncDisposable =>
+    createContext({ world, terminal, signal, telling, keepsToRates })
   return run(words, { terminal, clock: world.clock, open })
 }
 
@@ -32,9 +35,16 @@ interface Surroundings {
   readonly terminal: Terminal
   readonly signal: AbortSignal
   readonly telling: Telling
+  readonly keepsToRates: boolean
 }
 
-function createContext({ world, terminal, signal, telling }: Surroundings): CommandContext & AsyncDisposable {
+function createContext({
+  world,
+  terminal,
+  signal,
+  telling,
+  keepsToRates,
+}: Surroundings): CommandContext & AsyncDisposable {
   const { globals, output, progress } = telling
   const resources = new AsyncDisposableStack()
   let loaded: Promise<LoadedConfig> | undefined
@@ -44,10 +54,21 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
       loaded = undefined
       throw error
     }))
+  const hold = async (): Promise<Rates | undefined> => {
+    const [{ holdRates }, loaded] = await Promise.all([import('./cli/hold-rates.ts'), config()])
+    const { clock } = world
+    const { environment } = terminal
+    const open = await holdRates({ clock, progress, environment, stated: loaded.config.limits })
+    return open && resources.use(open).rates
+  }
+  let held: Promise<Rates | undefined> | undefined
+  const rates = (): Promise<Rates | undefined> =>
+    keepsToRates ? (held ??= hold()) : Promise.resolve(undefined)
   const openPlace = async (name?: string, how: OpenHow = {}): Promise<OpenPlace> => {
-    const place = await openPlaceOf(await config(), name, how, { world, terminal, signal })
+    const { withoutRates = false, ...beyond } = how
+    const place = await openPlaceOf(await config(), name, beyond, { world, terminal, signal })
     resources.defer(() => place.storage.close())
-    return place
+    return withoutRates ? place : { ...place, storage: withRates(place.storage, await rates()) }
   }
   return {
     world,
@@ -71,6 +92,7 @@ function createContext({ world, terminal, signal, telling }: Surroundings): Comm
       ] = await Promise.all([openPlace(name, how), config()])
       return { ...place, repository: await openRepository(place.storage, cluster, signal) }
     },
+    rates,
     enter: () => Promise.reject(new Error('assertion failed: carry-out.ts gives operations their trail')),
     connect: async stop => connectBy(await config(), 'connection', terminal, stop),
     connectionTarget: async () => targetOf(await config(), 'connection', terminal, signal),
@@ -141,12 +163,12 @@ async function targetOf(
 async function openPlaceOf(
   loaded: LoadedConfig,
   name: string | undefined,
-  how: OpenHow,
-  { world, terminal, signal }: Omit<Surroundings, 'telling'>,
+  beyond: Pick<StorageDescription, 'asOfMs'>,
+  { world, terminal, signal }: Pick<Surroundings, 'world' | 'terminal' | 'signal'>,
 ): Promise<OpenPlace> {
   const [chosen, repository] = chooseRepository(loaded, name)
   const place = await describePlaceOf(loaded, name, terminal, signal)
-  const description = { ...place.description, ...how }
+  const description = { ...place.description, ...beyond }
   return {
     ...place,
     description,

@@ -33,6 +33,8 @@ export function configurationPage(): string {
       '`{ command: … }`, which is given to the shell and prints it. It is read only when it is needed, and never shown.',
     '## Durations',
     'A number and a unit: `ms`, `s`, `m`, `h`, `d`, `w`; several may follow one another: `1h30m`.',
+    '## Rates',
+    'A size and `/s`: `200MiB/s`, `1.5GB/s`. The least is `1MiB/s`.',
     '## Top level',
     keysTable(schema),
     ...sections.flatMap(([key, value]) => [`## ${key}`, describe(value), keysTable(value, key)]),

@@ -11,6 +11,7 @@ import { formatDuration } from '../base/units.ts'
 import { version } from '../base/version.ts'
 import type { World } from '../base/world.ts'
 import { readSecret } from '../config/secret-source.ts'
+import { limitsFileVariable } from '../control/limits-file.ts'
 import type { AgentStatus } from '../control/agent-status.ts'
 import type { Request } from '../control/messages.ts'
 import type { AlertDesk } from '../policy/alerts/desk.ts'
@@ -27,6 +28,7 @@ import { mannersOf } from './manners.ts'
 import { notifyBy, type Notify } from './notify.ts'
 import { createMetricsService, type MetricsDeps, type MetricsService } from './metrics/service.ts'
 import { claimFolder } from './only-one.ts'
+import { RateDesk } from './rate-desk.ts'
 import type { AgentPlaces, LoadedSetup } from './setup.ts'
 import { makeStateFolder, readState, type AgentState } from './state-file.ts'
 import { iso, jobStatuses, told } from './status.ts'
@@ -98,6 +100,7 @@ class Agent {
   private readonly runner: JobRunner
   private readonly metrics: MetricsService
   private readonly alerts: AlertsService
+  private readonly rates: RateDesk
   private readonly childEnvironment: Readonly<Record<string, string | undefined>>
 
   private readonly deps: AgentDeps
@@ -117,7 +120,9 @@ class Agent {
       WATCHDOG_PID: _pid,
       ...environment
     } = deps.environment
-    this.childEnvironment = environment
+    const { folder, log } = deps
+    this.rates = new RateDesk({ clock, log, folder, stated: () => this.setup.limits })
+    this.childEnvironment = { ...environment, [limitsFileVariable]: this.rates.path }
     this.runner = createJobRunner({ ...this.childDeps(), changed: () => this.nap.abort() }, before)
     this.metrics = createMetricsService(this.metricsDeps())
     this.alerts = new AlertsService(this.alertsDeps(), before.desk)
@@ -170,6 +175,7 @@ class Agent {
   }
 
   async begin(): Promise<void> {
+    await this.rates.begin()
     await this.runner.adopt(this.setup.jobs)
     await this.runner.know(this.setup.jobs)
     await endLeftCopying(this.childDeps())
@@ -264,6 +270,9 @@ class Agent {
       case 'ack':
         await this.alerts.acknowledge(asked)
         return this.status()
+      case 'limit':
+        await this.rates.change(asked)
+        return this.status()
       case 'reload':
         await this.reload()
         return this.status()
@@ -281,6 +290,7 @@ class Agent {
       this.setup = await load()
       this.refused = undefined
       this.loadedMs = world.clock.now()
+      await this.rates.reloaded()
       await this.runner.know(this.setup.jobs)
       log.info('config.loaded', { configuration: configPath, jobs: this.setup.jobs.length })
       this.serving.abort()
@@ -328,6 +338,7 @@ class Agent {
       loadedAt: iso(this.loadedMs),
       refused: this.refused ?? null,
       copies: this.setup.copies,
+      limits: this.rates.status(),
       jobs: jobStatuses(this.setup.jobs, this.plan(), this.runner),
       alerts: this.alerts.statuses() ?? null,
     }

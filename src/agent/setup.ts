@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../policy/jobs/job.ts'
 import { limits } from '../base/limits.ts'
+import type { RateLimits } from '../base/rates.ts'
 import type { MetricsSetup } from './metrics/service.ts'
 import { zoneOf } from '../schedule/time-zone.ts'
 import type { OpenSinks } from '../sinks/open.ts'
@@ -16,6 +17,7 @@ export interface AgentSetup {
   readonly stopLimitMs: number
   readonly nice: number
   readonly io: 'normal' | 'low' | 'idle'
+  readonly limits: RateLimits
   readonly metrics: MetricsSetup
   /** Of the audit trail, where it is not in the agent's own folder. */
   readonly auditDirectory: string | undefined
@@ -69,6 +71,7 @@ export function agentSetupOf(config: Config): AgentSetup {
     stopLimitMs: agent.stopLimit,
     nice: agent.nice,
     io: agent.io,
+    limits: config.limits,
     metrics: {
       cluster,
       listen: metrics.listen,

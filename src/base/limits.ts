@@ -282,6 +282,14 @@ export const limits = {
   agentLateMsMax: 1 * minute,
   /** What is said to the agent is one short line. */
   controlLineCharsMax: 4096,
+  /** A slower rate would keep some of many workers waiting for longer than a silent storage is waited for. */
+  rateBytesMin: 1 * MiB,
+  /** So many bytes have their turn at once where a rate is limited. */
+  ratePieceSizeBytes: 32 * KiB,
+  /** Turns that nobody took are made up for when they are not older than this. */
+  rateMadeUpMs: 100,
+  /** Who waits for a turn looks this often whether the rate was changed; who runs under an agent, what it says. */
+  rateLookMs: 500,
   /** Who asks the agent on the way to something else waits so long for its answer. */
   agentAnswerMsMax: 10 * second,
   servicePauseMsFirst: 5 * second,
@@ -324,3 +332,8 @@ assert(
   'a part that is read ahead is one request',
 )
 assert(limits.frameSizeBytesMax % (32 * KiB) === 0, 'a frame holds whole pages of every block size')
+assert(
+  (limits.workersMax * limits.readAheadPartsMax * limits.ratePieceSizeBytes) / limits.rateBytesMin <
+    limits.sourceSilenceMsMax / second,
+  'whoever waits for a turn at the slowest rate is not taken for silent',
+)

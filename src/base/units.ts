@@ -36,6 +36,14 @@ export function parseSize(text: string): number | undefined {
   return parseQuantity(text, sizeUnits)
 }
 
+/** `200MiB/s`: bytes a second, or undefined when it is not a rate. */
+export function parseRate(text: string): number | undefined {
+  const size = /^(.*)\/\s*s$/i.exec(text.trim())?.[1]
+  return size === undefined ? undefined : parseSize(size)
+}
+
+export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`
+
 /** `7d`, `1h`, `90s`, `1h30m`: milliseconds, or undefined when it is not a duration. */
 export function parseDuration(text: string): number | undefined {
   const parts = text

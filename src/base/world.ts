@@ -9,7 +9,7 @@ import { setImmediate as immediate, setTimeout as delay } from 'node:timers/prom
 export interface Clock {
   /** Wall clock, in milliseconds since 1970 (UTC). May jump. */
   now(): number
-  /** Milliseconds from an arbitrary start; never goes back. For durations. */
+  /** Milliseconds from an arbitrary start, the same in all threads; never goes back. For durations. */
   monotonicMs(): number
   /** Resolves after `durationMs`; rejects with the signal's reason when it aborts first. */
   sleep(durationMs: number, signal: AbortSignal): Promise<void>
@@ -24,7 +24,8 @@ export function systemWorld(): World {
   return {
     clock: {
       now: () => Date.now(),
-      monotonicMs: () => performance.now(),
+      // Not performance.now(), which counts from the start of its thread.
+      monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
       async sleep(durationMs, signal) {
         try {
           await delay(durationMs, undefined, { signal })

@@ -22,6 +22,12 @@ export const runJob = (
   asked: { readonly job: string; readonly wait: boolean },
 ): Promise<RunOutcome> => ask(context, socket, { do: 'run', ...asked }) as Promise<RunOutcome>
 
+export const changeLimits = (
+  context: CommandContext,
+  socket: string | undefined,
+  asked: Omit<Extract<Request, { do: 'limit' }>, 'do'>,
+): Promise<AgentStatus> => ask(context, socket, { do: 'limit', ...asked }) as Promise<AgentStatus>
+
 export const stopAgent = (context: CommandContext, socket: string | undefined): Promise<unknown> =>
   ask(context, socket, { do: 'stop' })
 

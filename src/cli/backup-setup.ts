@@ -38,6 +38,7 @@ export async function backupSetup(
     progress,
     log,
     worker: program.worker,
+    rates: await context.rates(),
     members,
     encoding,
     connect,
@@ -72,17 +73,20 @@ export async function openWritten(
 
 const sealedTo = ({ encoding }: OpenRepository): string => encoding.recipients.toSorted().join(' ')
 
+/** What is written to several at once keeps to the rates as a whole: see `withMembers`. */
+const together = { withoutRates: true }
+
 async function openAll(
   context: CommandContext,
   names: readonly string[],
 ): Promise<{ readonly opened: readonly OpenRepository[]; readonly away: readonly MemberBehind[] }> {
   const [only] = names
   if (only !== undefined && names.length === 1)
-    return { opened: [await context.openRepository(only)], away: [] }
+    return { opened: [await context.openRepository(only, together)], away: [] }
   const outcomes = await Promise.all(
     names.map(async name => {
       try {
-        return await inTime(context, name, context.openRepository(name))
+        return await inTime(context, name, context.openRepository(name, together))
       } catch (error) {
         if (!isFault(error)) throw error
         return { name, fault: error }

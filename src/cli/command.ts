@@ -11,8 +11,8 @@ import type { CommandContext } from './context.ts'
 export interface Operation {
   /** With one of these it only looks. */
   readonly unless?: readonly string[]
-  /** Without this it only looks. */
-  readonly needs?: string
+  /** Without one of these it only looks. */
+  readonly needs?: readonly string[]
   /** What says where to, the first that is given. */
   readonly target?: readonly string[]
   /** It runs until it is stopped, or speaks with what does: hooks do not run around it. */
@@ -78,6 +78,8 @@ interface CommandText {
   readonly examples: readonly Example[]
   /** Works, and is not listed: for the program's own use. */
   readonly hidden?: boolean
+  /** What it reads, sends and fetches keeps to `limits` of the configuration, or to what the agent says. */
+  readonly keepsToRates?: boolean
   /** Absent: it only looks. */
   readonly operation?: Operation
 }

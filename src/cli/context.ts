@@ -2,6 +2,7 @@
 import type { Facts } from '../audit/entry.ts'
 import type { Log } from '../base/log.ts'
 import type { Progress } from '../base/progress.ts'
+import type { Rates } from '../base/rates.ts'
 import type { World } from '../base/world.ts'
 import type { LoadedConfig } from '../config/config.ts'
 import type { Encoding } from '../pipeline/codec.ts'
@@ -32,6 +33,8 @@ export interface CommandContext {
   readonly openPlace: (name?: string, how?: OpenHow) => Promise<OpenPlace>
   /** The same, and the repository in it; REPOSITORY_MISSING when there is none. */
   readonly openRepository: (name?: string, how?: OpenHow) => Promise<OpenRepository>
+  /** What this command keeps to; undefined when nothing is limited. The storages of `openPlace` do so already. */
+  readonly rates: () => Promise<Rates | undefined>
   readonly connect: (signal: AbortSignal) => Promise<Server>
   /** What `connect` connects to, for PostgreSQL's own programs. */
   readonly connectionTarget: () => Promise<ConnectionTarget>
@@ -48,7 +51,10 @@ export interface CommandContext {
 export type EnterNote = (about: string, facts: Facts) => Promise<void>
 
 /** What is asked for beyond the configuration. */
-export type OpenHow = Pick<StorageDescription, 'asOfMs'>
+export interface OpenHow extends Pick<StorageDescription, 'asOfMs'> {
+  /** Whoever opens it has the rates kept to in a wrapper of his own: over several storages, say. */
+  readonly withoutRates?: boolean
+}
 
 /** Where this program's own parts lie. */
 export interface Program {

@@ -1,6 +1,6 @@
 /** The agent for people: a line for each job, then what went wrong. */
-import { formatDuration, formatTime } from '../base/units.ts'
-import type { AgentJobStatus, AgentRun, AgentStatus } from '../control/agent-status.ts'
+import { formatDuration, formatRate, formatTime } from '../base/units.ts'
+import type { AgentJobStatus, AgentRate, AgentRates, AgentRun, AgentStatus } from '../control/agent-status.ts'
 import type { RunOutcome } from './ask-agent.ts'
 import { alertLine, headOf, worstFirst } from './describe-alerts.ts'
 import { listingOf, tableOf, type Column } from './table.ts'
@@ -21,6 +21,7 @@ export function agentText(status: AgentStatus, nowMs: number): string {
     ['configuration', `${status.configuration}, loaded ${time(status.loadedAt)}`],
     ['refused', status.refused ?? undefined],
     ['copies', status.copies ? 'kept up to date' : undefined],
+    ['limits', limitsLine(status.limits)],
     ['alerts', status.alerts ? headOf(status.alerts, nowMs) : undefined],
   ])
   const troubles = status.jobs.flatMap(({ name, history }) => {
@@ -30,6 +31,29 @@ export function agentText(status: AgentStatus, nowMs: number): string {
   const alerts = worstFirst(status.alerts?.open ?? []).map(alertLine)
   const lines = [...troubles, ...alerts].map(line => `${line}\n`)
   return [head, tableOf(status.jobs, columns), ...lines].join('\n')
+}
+
+/** How fast it may go, and who says so. */
+export function limitsText({ read, network }: AgentRates): string {
+  return listingOf([
+    ['read', rateText(read)],
+    ['network', rateText(network)],
+  ])
+}
+
+/** Undefined where there is nothing to tell. */
+function limitsLine({ read, network }: AgentRates): string | undefined {
+  const parts = Object.entries({ read, network }).flatMap(([kind, rate]) =>
+    rate.bytesPerSecond === null && rate.from === 'configuration' ? [] : [`${kind} ${rateText(rate)}`],
+  )
+  return parts.length === 0 ? undefined : parts.join('; ')
+}
+
+function rateText({ bytesPerSecond, from, until }: AgentRate): string {
+  const rate = bytesPerSecond === null ? 'no limit' : formatRate(bytesPerSecond)
+  if (from === 'configuration') return bytesPerSecond === null ? rate : `${rate}, by the configuration`
+  const end = until === null ? 'until the configuration is loaded again' : `until ${time(until)}`
+  return `${rate}, by \`holdfast agent limit\`, ${end}`
 }
 
 /** When would what run? */

@@ -26,6 +26,7 @@ export async function dumpSetup(
     progress,
     log,
     worker: program.worker,
+    rates: await context.rates(),
     members,
     encoding,
     target: await context.connectionTarget(),

@@ -10,8 +10,8 @@ const named = (name: string) => {
 
 test('what an operation names are arguments and options of its command', () => {
   for (const { operation, options, arguments: args, words } of commands) {
-    const { unless = [], needs, target = [] } = operation ?? {}
-    const names = [...unless, ...target, ...(needs === undefined ? [] : [needs])]
+    const { unless = [], needs = [], target = [] } = operation ?? {}
+    const names = [...unless, ...target, ...needs]
     expect({ words, unknown: names.filter(name => !(name in options) && !(name in args)) }).toEqual({
       words,
       unknown: [],
@@ -25,6 +25,8 @@ test('a plan, a dry run and a list are no operations', () => {
   expect(isOperation(named('expire'), { dryRun: true })).toBe(false)
   expect(isOperation(named('hold'), { id: undefined })).toBe(false)
   expect(isOperation(named('hold'), { id: '20260301T020000Z-full' })).toBe(true)
+  expect(isOperation(named('agent limit'), { for: 60_000 })).toBe(false)
+  expect(isOperation(named('agent limit'), { network: null })).toBe(true)
   expect(isOperation(named('list'), {})).toBe(false)
 })
 

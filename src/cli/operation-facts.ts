@@ -6,7 +6,8 @@ import { flagOf, type Command } from './command.ts'
 export function isOperation({ operation }: Command, given: Readonly<Record<string, unknown>>): boolean {
   if (!operation) return false
   const { unless = [], needs } = operation
-  return !unless.some(name => given[name] === true) && (needs === undefined || given[needs] !== undefined)
+  const isAsked = needs === undefined || needs.some(name => given[name] !== undefined)
+  return isAsked && !unless.some(name => given[name] === true)
 }
 
 /** The command line as it was given, without what may be secret. */

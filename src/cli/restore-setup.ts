@@ -149,7 +149,8 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
   const isChosen = words.repository !== undefined
   const isSure =
     isChosen || isSureWithout(plan, { timeline: words.timeline, isNamed: words.backup !== undefined })
-  const deps = { world, progress, worker: program.worker, copies, troubles }
+  const rates = await context.rates()
+  const deps = { world, progress, worker: program.worker, rates, copies, troubles }
   const request = {
     ...words,
     tablespaces: words.tablespace,

@@ -76,7 +76,9 @@ export async function layOutTable(context: CommandContext, words: TableWords): P
   const known = backups.find(({ summary }) => summary.id === plan.backup.id)
   if (!known) throw new Error('assertion failed: the plan names a backup of the catalogue')
   const copies = await readCopies(known, finder.troubles, signal)
-  const deps = { world, progress, worker: program.worker, troubles: finder.troubles, copies }
+  const rates = await context.rates()
+  const { troubles } = finder
+  const deps = { world, progress, worker: program.worker, rates, troubles, copies }
   const recoveryWords = { ...words, standby: false, action: undefined, asReplacement: false }
   const without = [...words.without]
   const request: TableRequest = {

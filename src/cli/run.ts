@@ -13,7 +13,7 @@ export interface RunOptions {
   readonly terminal: Terminal
   readonly clock: Pick<Clock, 'monotonicMs'>
   /** Makes what the command works with; disposed of when it ends. */
-  readonly open: (telling: Telling) => CommandContext & AsyncDisposable
+  readonly open: (telling: Telling, command: Command) => CommandContext & AsyncDisposable
 }
 
 /** How this run tells what it does. */
@@ -59,7 +59,7 @@ async function carryOut(
   telling: Telling,
   { open }: RunOptions,
 ): Promise<number> {
-  await using context = open(telling)
+  await using context = open(telling, command)
   const failed = (error: unknown): number => {
     telling.output.failure(error)
     return statusOfFailure(words, error)

@@ -1,6 +1,7 @@
 /** Faults of the command line, and the readers of option values that throw them. */
 import { Fault } from '../base/fault.ts'
-import { parseDuration, parseSize } from '../base/units.ts'
+import { limits } from '../base/limits.ts'
+import { formatRate, parseDuration, parseRate, parseSize } from '../base/units.ts'
 import { parseLsn, type Lsn } from '../wal/lsn.ts'
 import { parseTime, type Micros } from '../wal/time.ts'
 
@@ -43,6 +44,17 @@ export function asSize(text: string): number {
   const sizeBytes = parseSize(text)
   if (sizeBytes !== undefined && sizeBytes > 0) return sizeBytes
   throw usageFault(`"${text}" is not a size`, 'Write it as 100GB or 64GiB.')
+}
+
+/** Null: `none`, no limit. */
+export function asRateOrNone(text: string): number | null {
+  if (text === 'none') return null
+  const bytesPerSecond = parseRate(text)
+  if (bytesPerSecond !== undefined && bytesPerSecond >= limits.rateBytesMin) return bytesPerSecond
+  throw usageFault(
+    `"${text}" is not a rate of at least ${formatRate(limits.rateBytesMin)}`,
+    'Write it as 50MiB/s or 1GB/s, or `none` for no limit.',
+  )
 }
 
 export function asWholeNumber(min: number, max: number): (text: string) => number {

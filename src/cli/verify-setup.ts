@@ -83,6 +83,7 @@ export async function verifyOne(context: CommandContext, request: VerifyRequest)
     world,
     progress,
     worker: program.worker,
+    rates: await context.rates(),
     repository,
     storage,
     encoding,

@@ -42,6 +42,17 @@ describe('a configuration that is right', () => {
     expect(parseConfig(`${smallest}backups: { wal_stall: 1h30m }`, 'x').backups.walStall).toBe(5_400_000)
   })
 
+  test('takes a rate as people write it', () => {
+    expect(parseConfig(`${smallest}limits: { read: 200MiB/s, network: 1.5 GB/s }`, 'x').limits).toEqual({
+      read: 200 * 2 ** 20,
+      network: 1.5e9,
+    })
+    for (const rate of ['200MiB', '10KiB/s', 'fast'])
+      expect(mistakesOf(`${smallest}limits: { read: ${rate} }`)).toContain(
+        'is not a rate such as 50MiB/s, of at least 1.0 MiB/s',
+      )
+  })
+
   test('keeps the order of repositories: the first is the usual one', () => {
     const text = smallest.replace('  main:', '  zebra: { url: file:///z, encryption: none }\n  main:')
     expect(Object.keys(parseConfig(text, 'x').repositories)).toEqual(['zebra', 'main'])

@@ -18,7 +18,7 @@ import { retention } from './retention.ts'
 import { drills } from './drills.ts'
 import { dumps } from './dumps.ts'
 import { snapshots } from './snapshots.ts'
-import { described, duration, integer, name, path, section, secret, text, words } from './values.ts'
+import { described, duration, integer, name, path, rate, section, secret, text, words } from './values.ts'
 
 const encryption = z.union([
   described(z.literal('none'), 'Nothing is encrypted: whoever reads the storage reads the data.'),
@@ -104,6 +104,19 @@ const wal = section({
   ),
 })
 
+const rates = section({
+  read: described(
+    z.optional(rate()),
+    'How fast the data directory is read by backups, and databases by dumps; all threads and streams of one run together.',
+    ['200MiB/s'],
+  ),
+  network: described(
+    z.optional(rate()),
+    'How fast is sent to and fetched from repositories, all of them together, by each run that moves backups or dumps.',
+    ['50MiB/s'],
+  ),
+})
+
 export const configSchema = section({
   cluster: described(name(), 'The name of the cluster: its folder in every repository.', ['gathr']),
   postgres: described(postgres, 'The server.'),
@@ -125,6 +138,10 @@ export const configSchema = section({
   workers: described(
     z._default(z.union([z.literal('auto'), integer(1, limits.workersMax)]), 'auto'),
     'Threads that read, check, compress and encrypt; `auto` takes one for each core, at most eight.',
+  ),
+  limits: described(
+    z.prefault(rates, {}),
+    'How fast one run may go at most. `wal push` and `wal get` are never held up. `holdfast agent limit` changes it while jobs run.',
   ),
   write: described(
     z._default(words(['first', 'all']), 'first'),

@@ -1,7 +1,8 @@
 /** The kinds of values that the configuration file is made of, as people write them and as the program takes them. */
 import * as z from 'zod/mini'
+import { limits } from '../base/limits.ts'
 import { Secret } from '../base/secret.ts'
-import { parseDuration, parseSpan, type KeepSpan } from '../base/units.ts'
+import { formatRate, parseDuration, parseRate, parseSpan, type KeepSpan } from '../base/units.ts'
 import type { SecretSource } from './secret-source.ts'
 
 type CamelCase<Text extends string> = Text extends `${infer Head}_${infer Tail}`
@@ -49,6 +50,20 @@ export function duration() {
   return z.pipe(
     z.string().check(z.meta({ title: 'a duration', pattern: '^(\\d+(\\.\\d+)?\\s*(ms|s|m|h|d|w)\\s*)+$' })),
     z.transform(toMilliseconds),
+  )
+}
+
+/** `200MiB/s`: bytes a second in the program. */
+export function rate() {
+  return z.pipe(
+    z.string().check(z.meta({ title: 'a rate', pattern: '^\\d+(\\.\\d+)?\\s*[A-Za-z]+/s$' })),
+    z.transform((given: string, context: z.core.ParsePayload): number => {
+      const bytesPerSecond = parseRate(given)
+      if (bytesPerSecond !== undefined && bytesPerSecond >= limits.rateBytesMin) return bytesPerSecond
+      const message = `is not a rate such as 50MiB/s, of at least ${formatRate(limits.rateBytesMin)}`
+      context.issues.push({ code: 'custom', message, input: given })
+      return z.NEVER
+    }),
   )
 }
 

@@ -11,9 +11,25 @@ export interface AgentStatus {
   readonly refused: string | null
   /** Whether copies are kept up to date all the time. */
   readonly copies: boolean
+  readonly limits: AgentRates
   readonly jobs: readonly AgentJobStatus[]
   /** Null when the configuration has no `alerts`. */
   readonly alerts: AgentAlerts | null
+}
+
+/** How fast each job may read, and how fast it may send and fetch. */
+export interface AgentRates {
+  readonly read: AgentRate
+  readonly network: AgentRate
+}
+
+export interface AgentRate {
+  /** Null: as fast as it goes. */
+  readonly bytesPerSecond: number | null
+  /** `change`: by `holdfast agent limit`. */
+  readonly from: 'configuration' | 'change'
+  /** Null: until the configuration is loaded again. */
+  readonly until: string | null
 }
 
 export interface AgentJobStatus {

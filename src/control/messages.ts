@@ -12,6 +12,13 @@ export const request = z.discriminatedUnion('do', [
     forMs: z.number().check(z.positive()),
     reason: z.optional(z.string().check(z.maxLength(500))),
   }),
+  /** Other limits of the rates than the configuration's; null: none, absent: as it is. */
+  z.object({
+    do: z.literal('limit'),
+    read: z.optional(z.nullable(z.number().check(z.positive()))),
+    network: z.optional(z.nullable(z.number().check(z.positive()))),
+    forMs: z.optional(z.number().check(z.positive())),
+  }),
   z.object({ do: z.literal('reload') }),
   z.object({ do: z.literal('stop') }),
 ])

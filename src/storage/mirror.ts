@@ -30,6 +30,7 @@ export interface Mirror extends Storage {
   /** For what else goes wrong with a member: its lease is lost, its WAL does not come. */
   drop(member: number, fault: Fault): void
   isWhole(member: number): boolean
+  wholeCount(): number
   /**
    * Does it for every whole member at the same time, and drops those that fail, or are not done `patienceMs` after the
    * first one. Throws when nobody is left.
@@ -64,6 +65,7 @@ function mirrorOf(crew: MirrorCrew, opened: readonly (Storage | undefined)[]): M
       crew.drop(member, fault)
     },
     isWhole: member => crew.isWhole(member),
+    wholeCount: () => crew.whole().length,
     each: (work, patienceMs) => crew.each(work, patienceMs),
     async create(key, signal) {
       const writers: (ObjectWriter | undefined)[] = []

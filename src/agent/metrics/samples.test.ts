@@ -9,6 +9,10 @@ const run = (outcome: string, startedAt: string, endedAt: string): AgentRun => (
 })
 
 const status: AgentStatus = {
+  limits: {
+    read: { bytesPerSecond: null, from: 'configuration', until: null },
+    network: { bytesPerSecond: null, from: 'configuration', until: null },
+  },
   pid: 1,
   version: '1.0.0',
   startedAt: '2026-03-01T00:00:00.000Z',

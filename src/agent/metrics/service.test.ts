@@ -7,6 +7,10 @@ import type { Answered } from '../ask-self.ts'
 import { createMetricsService, type MetricsDeps, type MetricsService, type MetricsSetup } from './service.ts'
 
 const status: AgentStatus = {
+  limits: {
+    read: { bytesPerSecond: null, from: 'configuration', until: null },
+    network: { bytesPerSecond: null, from: 'configuration', until: null },
+  },
   ...{ pid: 1, version: '1', startedAt: '2026-03-01T00:00:00Z', configuration: 'x' },
   ...{ loadedAt: '2026-03-01T00:00:00Z', refused: null, copies: false, alerts: null, jobs: [] },
 }

@@ -1,7 +1,7 @@
 /** `holdfast agent`, and what is said to one that runs. */
 import { faultCatalogue } from '../../base/fault.ts'
 import { argument, defineCommand, flag, value, type Command } from '../command.ts'
-import { asText } from '../usage.ts'
+import { asDuration, asRateOrNone, asText, usageFault } from '../usage.ts'
 
 const socket = value(
   'PATH',
@@ -73,6 +73,43 @@ const run = defineCommand({
   },
 })
 
+const limit = defineCommand({
+  words: ['agent', 'limit'],
+  operation: { withoutHooks: true, needs: ['read', 'network'] },
+  summary: 'Change how fast the jobs of the agent may go, also those that run; or show it.',
+  description:
+    'For each job that moves backups or dumps: how fast it reads the data directory or the databases, and how fast it sends to and ' +
+    'fetches from repositories. It holds for what runs within a second, and for what is started later, instead of `limits` of the ' +
+    'configuration, until the time is over or the agent loads its configuration again. What is started by hand keeps to the ' +
+    'configuration; `wal push` and `wal get` are never held up. Without options it shows what holds, and why.',
+  arguments: {},
+  options: {
+    read: value('RATE|none', asRateOrNone, 'How fast data is read: 200MiB/s.'),
+    network: value('RATE|none', asRateOrNone, 'How fast is sent and fetched.'),
+    for: value('TIME', asDuration, 'For so long. Nothing said: until the configuration is loaded again.'),
+    socket,
+  },
+  examples: [
+    { command: 'holdfast agent limit --network 10MiB/s --for 2h', doc: 'While others need the line.' },
+    { command: 'holdfast agent limit --read none', doc: 'Let the backup that runs be done soon.' },
+    { command: 'holdfast agent limit', doc: 'What holds?' },
+  ],
+  async run(context, { read, network, for: forMs, socket: path }) {
+    const [{ agentStatus, changeLimits }, { limitsText }] = await Promise.all([
+      import('../ask-agent.ts'),
+      import('../describe-agent.ts'),
+    ])
+    const isAsked = read !== undefined || network !== undefined
+    if (!isAsked && forMs !== undefined)
+      throw usageFault('--for says how long, and nothing says what', 'Give --read or --network, too.')
+    const { limits } = isAsked
+      ? await changeLimits(context, path, { read, network, forMs })
+      : await agentStatus(context, path)
+    context.output.result(limits, () => limitsText(limits))
+    return undefined
+  },
+})
+
 const reload = defineCommand({
   words: ['agent', 'reload'],
   operation: { withoutHooks: true },
@@ -107,4 +144,4 @@ const stop = defineCommand({
   },
 })
 
-export const agentCommands: readonly Command[] = [agent, status, run, reload, stop]
+export const agentCommands: readonly Command[] = [agent, status, run, limit, reload, stop]

@@ -13,6 +13,7 @@ export const archive = defineCommand({
     'again, no key is needed, and what is sealed stays sealed. What was archived stays when the original expires. Running it again ' +
     'has nothing to do, or goes on where it was cut off. With an ID, archives that one by hand.',
   operation: { unless: ['dryRun'] },
+  keepsToRates: true,
   arguments: {
     what: optionalArgument(
       'RULE|ID',

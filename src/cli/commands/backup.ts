@@ -14,6 +14,7 @@ export const backup = defineCommand({
     'repositories at once, and goes on as long as there is one. Exits with 61 when it is complete and pages of the source are ' +
     'corrupt, and with 37 when it is complete and not in all of those repositories.',
   operation: {},
+  keepsToRates: true,
   arguments: {},
   options: {
     full: flag('A full backup (the default).'),

@@ -11,6 +11,7 @@ export const copy = defineCommand({
     'what a copy that was cut off left is checked. A backup is committed when all that it needs is there. Where the recipients ' +
     'differ, the keys of the objects are wrapped anew; the data stays as it is. Exits with 37 when something could not be copied.',
   operation: { unless: ['dryRun'], target: ['to'] },
+  keepsToRates: true,
   arguments: {
     ids: severalArguments('ID', 'Only these backups and dumps, with the WAL and the backups that they need.'),
   },

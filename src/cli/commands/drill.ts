@@ -14,6 +14,7 @@ export const drill = defineCommand({
     'assertions hold, the application can work with it. Each question is answered, or it is told why it was not asked. The report is kept in the repository. ' +
     'Everything that was made is removed, also what a drill that was killed has left. Nothing is changed in the live server.',
   operation: { unless: ['clean'] },
+  keepsToRates: true,
   arguments: {},
   options: {
     kind: value(

@@ -10,6 +10,7 @@ export const dumpFetch = defineCommand({
     'Gives the very bytes that pg_dump wrote: a file in the custom format, or, of a dump with several jobs, a new directory. Needs the ' +
     'secret key of an encrypted repository. Nothing is replaced, and what is not complete is not left behind.',
   operation: { target: ['file'] },
+  keepsToRates: true,
   arguments: {
     id: argument(
       'ID',

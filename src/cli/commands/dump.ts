@@ -15,6 +15,7 @@ export const dump = defineCommand({
     'taken when its turn comes. With `write: all` it is written to several repositories at ' +
     'once, and goes on as long as there is one; exits with 37 when it is complete and not in all of them.',
   operation: {},
+  keepsToRates: true,
   arguments: {
     databases: severalArguments('DATABASE', 'The databases; else all that allow connections.'),
   },

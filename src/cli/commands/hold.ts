@@ -10,7 +10,7 @@ export const hold = defineCommand({
     'on and the WAL that makes it consistent it stays until that time, or until it is released; in every repository (and archive) ' +
     'that has it, unless one is named. Holding it again gives it another reason and time. Who held and released what stays written ' +
     'in the repository. Without ID: a list of what is held. A hold is no lock: who may delete in the storage still may.',
-  operation: { needs: 'id' },
+  operation: { needs: ['id'] },
   arguments: {
     id: optionalArgument('ID', 'The backup, dump or snapshot; a beginning that fits only one is enough.'),
   },

@@ -12,6 +12,7 @@ export const repair = defineCommand({
     'Nothing is removed before its replacement is proven: what belongs to backups and dumps by the hash in backup.json or dump.json, WAL by opening it. ' +
     'What is right is never touched. Exits with 25 when something is wrong and stays so, or with --dry-run is wrong at all.',
   operation: { unless: ['dryRun'] },
+  keepsToRates: true,
   arguments: { ids: severalArguments('ID', 'Only these backups and dumps, and not the WAL.') },
   options: {
     repository: repositoryOption,

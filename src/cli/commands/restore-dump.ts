@@ -12,6 +12,7 @@ export const restoreDump = defineCommand({
     'the rows of every table with what the dump recorded, and only then gives the database its name. However it ends, nothing half done ' +
     'is left. With several repositories, each object is read from the first that has it whole.',
   operation: { unless: ['plan'], target: ['database'] },
+  keepsToRates: true,
   arguments: { id: argument('ID', 'The dump: its id, the beginning of it, or "latest".') },
   options: {
     database: value('NAME', asText, 'The database to make.'),

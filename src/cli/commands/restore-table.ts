@@ -13,6 +13,7 @@ export const restoreTable = defineCommand({
     'their place in one transaction. The scratch cluster is removed, whatever happens. Without a word on where they go, they come into the ' +
     'schema "restored".',
   operation: { unless: ['plan'], target: ['into', 'database'] },
+  keepsToRates: true,
   arguments: {
     tables: severalArguments(
       'TABLE',

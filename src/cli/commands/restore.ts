@@ -29,6 +29,7 @@ export const restore = defineCommand({
     'Requests to forget a person (holdfast erase) that are newer than the restored point are applied before anybody can connect: with ' +
     '--start at once, on a socket that nobody else reaches; without it the directory lets nobody in until `holdfast erase apply`.',
   operation: { unless: ['plan'], target: ['targetDir', 'asInstance'] },
+  keepsToRates: true,
   arguments: {},
   options: {
     targetDir: value('DIR', asText, 'The data directory to write.'),

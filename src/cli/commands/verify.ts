@@ -11,6 +11,7 @@ export const verify = defineCommand({
     'Damage is reported by backup and file, with what it costs. Exits with 25 when there is any. Without a key, every object of a ' +
     'sealed backup is compared with its SHA-256, and what could not be checked is said.',
   operation: {},
+  keepsToRates: true,
   arguments: { id: optionalArgument('ID', 'Only this backup and the WAL it needs.') },
   options: {
     repository: repositoryOption,

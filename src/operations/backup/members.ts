@@ -6,11 +6,13 @@ import { Fault, isFault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Log } from '../../base/log.ts'
 import type { Progress } from '../../base/progress.ts'
+import type { Rates } from '../../base/rates.ts'
 import type { World } from '../../base/world.ts'
 import { acquireLease, leaseOwner, type Lease } from '../../repository/lease.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { mirrorFlags, openMirror, type Mirror } from '../../storage/mirror.ts'
 import type { StorageDescription } from '../../storage/open.ts'
+import { withRates } from '../../storage/with-rates.ts'
 import type { CopyOutMirror } from '../workers/copy-out/copy-out.ts'
 
 export interface BackupMember {
@@ -52,6 +54,8 @@ export interface MembersDeps {
   readonly progress: Progress
   readonly log: Log
   readonly members: readonly BackupMember[]
+  /** For all that is written to them together: each by itself would keep the others waiting. */
+  readonly rates?: Rates | undefined
   /** What the lease is for, and the work is called. */
   readonly work?: 'backup' | 'dump'
 }
@@ -71,7 +75,7 @@ export async function withMembers<T>(
 }
 
 async function openMembers(
-  { world, progress, log, members, work = 'backup' }: MembersDeps,
+  { world, progress, log, members, rates, work = 'backup' }: MembersDeps,
   outer: AbortSignal,
 ): Promise<BackupMembers> {
   const faults = new Map<number, Fault>()
@@ -111,7 +115,7 @@ async function openMembers(
   const whole = (): readonly BackupMember[] => members.filter((_, i) => mirror.isWhole(i))
   return {
     held,
-    storage: mirror,
+    storage: withRates(mirror, rates, () => mirror.wholeCount()),
     mirror:
       members.length === 1
         ? undefined

@@ -1,5 +1,6 @@
 /** What is known, and what is needed, when one database is dumped. */
 import type { Progress } from '../../base/progress.ts'
+import type { Rates } from '../../base/rates.ts'
 import type { Clock } from '../../base/world.ts'
 import type { Server } from '../../postgres/connection.ts'
 import { textOf, type TocEntry } from '../../postgres/dump-archive/archive.ts'
@@ -25,6 +26,7 @@ export interface DatabaseRun {
   readonly place: ObjectPlace
   readonly progress: Progress
   readonly clock: Clock
+  readonly rates: Rates | undefined
 }
 
 /** What was stored of a database, but for its contents. */
@@ -38,11 +40,27 @@ export interface DumpedParts {
 }
 
 export function startPgDump(
-  { pgDump, environment, database }: DatabaseRun,
+  { pgDump, environment, database, rates }: DatabaseRun,
   args: readonly string[],
   signal: AbortSignal,
 ): ClientOutput {
-  return startClient({ path: pgDump, args, environment, about: `database "${database.name}"` }, signal)
+  const output = startClient(
+    { path: pgDump, args, environment, about: `database "${database.name}"` },
+    signal,
+  )
+  return rates ? { ...output, bytes: slowed(output.bytes, rates, signal) } : output
+}
+
+/** Who is not read from waits: pg_dump, and the server behind it. */
+async function* slowed(
+  bytes: AsyncIterable<Uint8Array>,
+  rates: Rates,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of bytes) {
+    await rates.take('read', piece.length, signal)
+    yield piece
+  }
 }
 
 export function howToDump({ snapshot, lockWaitMs, database, selection }: DatabaseRun): DumpHow {

@@ -60,7 +60,7 @@ async function dumpOne(
   { database, number }: { readonly database: Database; readonly number: number },
   outer: AbortSignal,
 ): Promise<{ readonly database: DumpedDatabase; readonly warnings: readonly string[] }> {
-  const { world, progress } = deps
+  const { world, progress, rates } = deps
   const target = { ...deps.target, database: database.name }
   const how = { environment: deps.environment, applicationName: 'holdfast dump' }
   await using session = await connectTo(target, how, outer)
@@ -80,6 +80,7 @@ async function dumpOne(
       place,
       progress,
       clock: world.clock,
+      rates,
     }
     return request.jobs > 1 ? dumpDirectory(run, request.jobs, signal) : dumpCustom(run, signal)
   }

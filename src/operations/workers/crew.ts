@@ -6,8 +6,15 @@ import { Worker, type Transferable } from 'node:worker_threads'
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Progress } from '../../base/progress.ts'
+import type { Rates } from '../../base/rates.ts'
 import type { World } from '../../base/world.ts'
-import { decodeFailure, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts'
+import {
+  decodeFailure,
+  type FromWorker,
+  type ToWorker,
+  type WorkerData,
+  type WorkerSetup,
+} from './messages.ts'
 
 /** What every operation with workers is given. */
 export interface WorkerHost {
@@ -15,6 +22,8 @@ export interface WorkerHost {
   readonly progress: Progress
   /** The entry of a worker thread: src/worker.ts, or what it was built into. */
   readonly worker: URL
+  /** What the workers keep to as well; absent: they go as fast as they can. */
+  readonly rates?: Rates | undefined
 }
 
 /** Messages that the crew does not handle itself. */
@@ -62,13 +71,13 @@ interface Member {
 }
 
 function startMember(
-  { world, progress, worker: entry }: WorkerHost,
+  { world, progress, worker: entry, rates }: WorkerHost,
   setup: WorkerSetup,
   onMessage: Crew['onMessage'],
   fail: (error: unknown) => void,
 ): Member {
   const worker = new Worker(entry, {
-    workerData: setup,
+    workerData: { setup, rates: rates?.memory } satisfies WorkerData,
     resourceLimits: {
       maxOldGenerationSizeMb: limits.workerHeapMiBMax,
       maxYoungGenerationSizeMb: limits.workerYoungHeapMiBMax,

@@ -18,6 +18,13 @@ import type { WorkQueue } from './work-queue.ts'
 
 export type WorkerSetup = CopyOutSetup | CopyInSetup | CheckSetup | EncodeWalSetup | PressSetup
 
+/** What a worker starts with. */
+export interface WorkerData {
+  readonly setup: WorkerSetup
+  /** See base/rates.ts; undefined: no rate is limited. */
+  readonly rates: SharedArrayBuffer | undefined
+}
+
 export interface CopyOutSetup {
   readonly job: 'copy-out'
   readonly storage: StorageDescription

@@ -2,9 +2,11 @@
 import { receiveMessageOnPort, type MessagePort, type Transferable } from 'node:worker_threads'
 import { Fault } from '../../base/fault.ts'
 import { unreachable } from '../../base/assert.ts'
+import type { Rates } from '../../base/rates.ts'
 import type { World } from '../../base/world.ts'
 import type { StorageDescription } from '../../storage/open.ts'
 import type { Storage } from '../../storage/storage.ts'
+import { withRates } from '../../storage/with-rates.ts'
 import { encodeFailure, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts'
 
 /** What a job is given: the world, its own storage, and the line to the main thread. */
@@ -14,6 +16,8 @@ export interface WorkerPort extends WorkerLine {
 
 export interface WorkerLine {
   readonly world: World
+  /** What the job keeps to: its storages, too, which it wraps itself. */
+  readonly rates?: Rates | undefined
   /** Opens a storage that is closed when the job ends. */
   readonly open: (description: StorageDescription) => Promise<Storage>
   readonly post: (message: FromWorker, transfer?: readonly Transferable[]) => void
@@ -28,12 +32,13 @@ export type Task = Exclude<ToWorker, { kind: 'finish' | 'abort' }>
 export interface WorkerSurroundings {
   readonly world: World
   readonly openStorage: (description: StorageDescription, world: World) => Promise<Storage>
+  readonly rates: Rates | undefined
 }
 
 export async function runWorker(
   setup: WorkerSetup,
   port: MessagePort,
-  { world, openStorage }: WorkerSurroundings,
+  { world, openStorage, rates }: WorkerSurroundings,
 ): Promise<void> {
   const abort = new AbortController()
   const inbox = new Inbox(port, abort)
@@ -41,6 +46,7 @@ export async function runWorker(
     await using resources = new AsyncDisposableStack()
     const line: WorkerLine = {
       world,
+      rates,
       async open(description) {
         const storage = await openStorage(description, world)
         resources.defer(() => storage.close())
@@ -75,7 +81,8 @@ async function runJob(setup: WorkerSetup, line: WorkerLine, signal: AbortSignal)
     }
     case 'check': {
       const { runCheck } = await import('./check/check-worker.ts')
-      return runCheck(setup, { ...line, storage: await line.open(setup.storage) }, signal)
+      const storage = withRates(await line.open(setup.storage), line.rates)
+      return runCheck(setup, { ...line, storage }, signal)
     }
     case 'encode-wal': {
       const { runEncodeWal } = await import('./encode-wal/encode-wal-worker.ts')

@@ -10,6 +10,7 @@ import { limits } from '../../../base/limits.ts'
 import { openPack, type PackReader, type PackTools } from '../../../repository/packs/pack-reader.ts'
 import type { Storage } from '../../../storage/storage.ts'
 import { withLimits } from '../../../storage/with-limits.ts'
+import { withRates } from '../../../storage/with-rates.ts'
 import { withReadAhead } from '../../../storage/with-read-ahead.ts'
 import { isOutage, silent } from '../../sources/trouble.ts'
 import type { BackupPlace, CopyInSetup, PackCopies, PackObject } from '../messages.ts'
@@ -27,7 +28,7 @@ const readersMax = 4
 export class Places {
   readonly #places: readonly BackupPlace[]
   readonly #setup: Pick<CopyInSetup, 'readAhead'>
-  readonly #line: Pick<WorkerLine, 'open' | 'world'>
+  readonly #line: Pick<WorkerLine, 'open' | 'world' | 'rates'>
   readonly #tools: PackTools
   readonly #opened = new Map<number, Promise<OpenedPlace>>()
   readonly #readers = new Map<string, Promise<PackReader>>()
@@ -35,7 +36,7 @@ export class Places {
   readonly #damaged = new Set<string>()
   #bytesFetched = 0
 
-  constructor(setup: CopyInSetup, line: Pick<WorkerLine, 'open' | 'world'>, tools: PackTools) {
+  constructor(setup: CopyInSetup, line: Pick<WorkerLine, 'open' | 'world' | 'rates'>, tools: PackTools) {
     this.#places = setup.places
     this.#setup = setup
     this.#line = line
@@ -98,7 +99,8 @@ export class Places {
   }
 
   async #openPlace(place: number): Promise<OpenedPlace> {
-    const storage = this.#counted(await this.#openStorage(this.#at(place)))
+    const opened = await this.#openStorage(this.#at(place))
+    const storage = this.#counted(withRates(opened, this.#line.rates))
     return { storage, ahead: withReadAhead(storage, this.#setup.readAhead) }
   }
 

@@ -4,6 +4,7 @@ import { createPageChecker } from '../../../pipeline/page-checksum.ts'
 import { createPackPress } from '../../../repository/packs/pack-press.ts'
 import { openMirror } from '../../../storage/mirror.ts'
 import type { Storage } from '../../../storage/storage.ts'
+import { withRates } from '../../../storage/with-rates.ts'
 import { encodeFailure, type CopyOutSetup } from '../messages.ts'
 import type { WorkerLine } from '../run-worker.ts'
 import { takeWork } from '../work-queue.ts'
@@ -31,6 +32,7 @@ export async function runCopyOut(setup: CopyOutSetup, line: WorkerLine, signal: 
     dataDirectory: setup.dataDirectory,
     series,
     pages: setup.pages && new PageVerifier(tools.checker, setup.pages, world.clock),
+    rates: line.rates,
     onProgress: bytes => {
       post({ kind: 'advanced', bytes })
     },
@@ -55,10 +57,10 @@ export async function runCopyOut(setup: CopyOutSetup, line: WorkerLine, signal: 
 
 async function openOutput(
   { storage, mirror }: CopyOutSetup,
-  { open, world, post }: WorkerLine,
+  { open, world, post, rates }: WorkerLine,
 ): Promise<Storage> {
-  if (!mirror) return open(storage)
-  return openMirror(
+  if (!mirror) return withRates(await open(storage), rates)
+  const members = await openMirror(
     mirror.members.map(member => ({ name: member.name, open: () => open(member.storage) })),
     {
       clock: world.clock,
@@ -68,6 +70,7 @@ async function openOutput(
       },
     },
   )
+  return withRates(members, rates, () => members.wholeCount())
 }
 
 /** The worker with the first entries fills pack 1, so that unpacking the packs in order makes the directories first. */

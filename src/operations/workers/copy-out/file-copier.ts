@@ -1,5 +1,6 @@
 /** Copies files of the data directory into packs: reads, checks pages, sums, and takes down where each file lies. */
 import { limits } from '../../../base/limits.ts'
+import type { Rates } from '../../../base/rates.ts'
 import { crc32c } from '../../../pipeline/crc32c.ts'
 import type { PackWriter } from '../../../repository/packs/pack-writer.ts'
 import { relationFileAt } from '../../../postgres/data-directory/relation-file.ts'
@@ -14,6 +15,7 @@ export interface FileCopierOptions {
   /** Undefined: the cluster has no data checksums. */
   readonly pages: PageVerifier | undefined
   readonly onProgress: (bytes: number) => void
+  readonly rates?: Rates | undefined
 }
 
 export class FileCopier {
@@ -75,16 +77,22 @@ export class FileCopier {
   /** Copies as many bytes as the file had when it was opened; returns their checksum. */
   async #copyBytes(path: string, source: SourceFile, pack: PackWriter, signal: AbortSignal): Promise<number> {
     const verifier = this.#verifierFor(path, source)
+    const { rates } = this.#options
+    const readAhead = async (into: Uint8Array, atBytes: number): Promise<number> => {
+      await rates?.take('read', into.length, signal)
+      return readSourceAhead(source, into, atBytes)
+    }
     let crc = 0
     let shrunk = false
     let ahead: Promise<number> | undefined
     try {
       for (let atBytes = 0; atBytes < source.sizeBytes;) {
         const room = pack.room()
+        if (!ahead) await rates?.take('read', room.length, signal)
         const got = ahead ? await ahead : readSource(source, room, atBytes)
         // While this slice is compressed, the next is read.
         const next = pack.roomAhead()
-        ahead = next.length > 0 ? readSourceAhead(source, next, atBytes + room.length) : undefined
+        ahead = next.length > 0 ? readAhead(next, atBytes + room.length) : undefined
         ahead?.catch(() => undefined)
         if (got < room.length) {
           room.fill(0, got)
