@@ -26,11 +26,14 @@ afterAll(async () => {
   await lab[Symbol.asyncDispose]()
 })
 
-function configure(limits: Readonly<Record<string, string>>): string {
+function configure(
+  limits: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, unknown>> = {},
+): string {
   return lab.writeConfig('limited.yaml', {
     limits,
     workers: 2,
-    agent: { state: join(lab.server.root, 'agent'), socket: join(lab.server.root, 'agent.sock') },
+    agent: { state: join(lab.server.root, 'agent'), socket: join(lab.server.root, 'agent.sock'), ...more },
     jobs: { backup: 'yearly' },
   })
 }
@@ -61,6 +64,7 @@ test('`agent limit` lets a backup that runs be done soon', async () => {
   expect(await lab.json<AgentRates>(words('agent', 'limit'))).toEqual({
     read: { bytesPerSecond: MiB, from: 'configuration', until: null },
     network: { bytesPerSecond: null, from: 'configuration', until: null },
+    slowed: null,
   })
 
   await lab.ok(words('agent', 'run', 'backup', '--no-wait'))
@@ -91,6 +95,32 @@ test('the change is in the audit trail, of its user alone, and ends when the fil
   })
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ stated: { read: 4 * MiB }, changes: {} })
   expect(readdirSync(join(lab.server.root, 'agent')).filter(name => name.endsWith('.new'))).toEqual([])
+})
+
+test('jobs step back while the server suffers, and go on as before when it is well', async () => {
+  // No server answers at once, so this one suffers.
+  const words = ['--config', configure({ read: '1MiB/s' }, { slow_down: { latency: '0s' } })]
+  await lab.ok([...words, 'agent', 'reload'])
+  await lab.ok([...words, 'agent', 'run', 'backup', '--no-wait'])
+  const slowed = await until('the agent has looked at the server', async () => {
+    const limits = await lab.json<AgentRates>([...words, 'agent', 'limit'])
+    return limits.slowed ?? undefined
+  })
+  expect(slowed).toMatchObject({ share: 0.5, reason: expect.stringMatching(/^latency \d/) })
+  expect((await lab.ok([...words, 'agent', 'status'])).out).toMatch(
+    /slowed .*to 1.0 MiB\/s of reading: latency/,
+  )
+  configure({})
+  await lab.ok([...words, 'agent', 'reload'])
+  const ended = await until('the second backup has ended', async () => {
+    const { jobs } = await lab.json<AgentStatus>([...words, 'agent', 'status'])
+    return jobs[0]?.history[1]
+  })
+  expect(ended).toMatchObject({ outcome: 'done' })
+  await until('nobody is slowed', async () => {
+    const limits = await lab.json<AgentRates>([...words, 'agent', 'limit'])
+    return limits.slowed === null
+  })
 })
 
 test('what is no rate is refused, with how it is written', async () => {

@@ -15,6 +15,7 @@ import { limitsFileVariable } from '../control/limits-file.ts'
 import type { AgentStatus } from '../control/agent-status.ts'
 import type { Request } from '../control/messages.ts'
 import type { AlertDesk } from '../policy/alerts/desk.ts'
+import type { SlowDownRule } from '../policy/slow-down.ts'
 import { planJobs, type JobPlan } from '../policy/jobs/plan-jobs.ts'
 import { readDesk } from './alerts/desk-file.ts'
 import { lookBy } from './alerts/look.ts'
@@ -29,6 +30,7 @@ import { notifyBy, type Notify } from './notify.ts'
 import { createMetricsService, type MetricsDeps, type MetricsService } from './metrics/service.ts'
 import { claimFolder } from './only-one.ts'
 import { RateDesk } from './rate-desk.ts'
+import { keepSlowing, type StrainProbe } from './slow-down.ts'
 import type { AgentPlaces, LoadedSetup } from './setup.ts'
 import { makeStateFolder, readState, type AgentState } from './state-file.ts'
 import { iso, jobStatuses, told } from './status.ts'
@@ -44,9 +46,14 @@ export interface AgentDeps extends AgentPlaces {
   readonly setup: LoadedSetup
   /** Reads the configuration again; throws when it is not valid. */
   readonly load: () => Promise<LoadedSetup>
+  /** Looks at how hard the server has it. */
+  readonly probe: StrainProbe
   /** Calls back for each SIGHUP. */
   readonly onHangUp: (listener: () => void) => void
 }
+
+/** Jobs that read or send much. */
+const movingKinds: ReadonlySet<string> = new Set(['backup', 'dump', 'copy', 'archive', 'verify', 'drill'])
 
 /** Until the signal, or until it is told to stop. */
 export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<void> {
@@ -74,6 +81,7 @@ export async function runAgent(deps: AgentDeps, signal: AbortSignal): Promise<vo
       agent.keepCopies(end),
       agent.keepServices(end),
       agent.sendTrail(end),
+      agent.slowDown(end),
       agent.feedWatchdog(end),
     ])
     await agent.work(end)
@@ -223,6 +231,13 @@ class Agent {
   sendTrail(end: AbortSignal): Promise<void> {
     const folder = (): string => this.setup.auditDirectory ?? join(this.deps.folder, 'audit')
     return keepSendingTrail(this.childDeps(), folder, end)
+  }
+
+  slowDown(end: AbortSignal): Promise<void> {
+    const { world, log, probe } = this.deps
+    const isMoving = (): boolean => [...this.runner.busyKinds().keys()].some(kind => movingKinds.has(kind))
+    const rule = (): SlowDownRule | undefined => this.setup.slowDown
+    return keepSlowing({ clock: world.clock, log, probe, desk: this.rates, rule, isMoving }, end)
   }
 
   /** Only while the loop turns: an agent that hangs is to be started again. */

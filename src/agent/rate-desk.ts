@@ -7,6 +7,7 @@ import type { Clock } from '../base/world.ts'
 import type { AgentRates } from '../control/agent-status.ts'
 import { limitsFile, limitsFileName } from '../control/limits-file.ts'
 import { changed, rateInForce, type RateChanges } from '../policy/rate-limits.ts'
+import { fullSpeed, shareOf, type Slowness } from '../policy/slow-down.ts'
 import { readReplaced, replaceFile } from './replace-file.ts'
 
 export interface RateDeskDeps {
@@ -22,6 +23,7 @@ export class RateDesk {
   readonly path: string
   readonly #deps: RateDeskDeps
   #changes: RateChanges = {}
+  #slowness: Slowness = fullSpeed
   #writing: Promise<void> = Promise.resolve()
 
   constructor(deps: RateDeskDeps) {
@@ -67,6 +69,18 @@ export class RateDesk {
     })
   }
 
+  /** Jobs step back, or come back, for as long as the agent says so. */
+  async slow(slowness: Slowness): Promise<void> {
+    const before = this.#slowness
+    this.#slowness = slowness
+    try {
+      await this.#write()
+    } catch (error) {
+      this.#slowness = before
+      throw error
+    }
+  }
+
   status(): AgentRates {
     const rates = { stated: this.#deps.stated(), changes: this.#changes }
     const now = this.#deps.clock.now()
@@ -76,7 +90,8 @@ export class RateDesk {
       return { bytesPerSecond: bytesPerSecond ?? null, from, until }
     })
     if (!read || !network) throw new Error('assertion failed: there are two kinds')
-    return { read, network }
+    const { steps, reason = '' } = this.#slowness
+    return { read, network, slowed: steps === 0 ? null : { share: shareOf({ steps }), reason } }
   }
 
   /** One after the other, each time as it stands then. */
@@ -84,7 +99,8 @@ export class RateDesk {
     this.#writing = this.#writing
       .catch(() => undefined)
       .then(() => {
-        const file = { format: 1, stated: this.#deps.stated(), changes: this.#changes }
+        const share = shareOf(this.#slowness)
+        const file = { format: 1, stated: this.#deps.stated(), changes: this.#changes, share }
         return replaceFile(this.#deps.folder, limitsFileName, `${JSON.stringify(file)}\n`)
       })
     return this.#writing

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import type { Job } from '../policy/jobs/job.ts'
+import type { SlowDownRule } from '../policy/slow-down.ts'
 import { limits } from '../base/limits.ts'
 import type { RateLimits } from '../base/rates.ts'
 import type { MetricsSetup } from './metrics/service.ts'
@@ -18,6 +19,7 @@ export interface AgentSetup {
   readonly nice: number
   readonly io: 'normal' | 'low' | 'idle'
   readonly limits: RateLimits
+  readonly slowDown: SlowDownRule | undefined
   readonly metrics: MetricsSetup
   /** Of the audit trail, where it is not in the agent's own folder. */
   readonly auditDirectory: string | undefined
@@ -72,6 +74,7 @@ export function agentSetupOf(config: Config): AgentSetup {
     nice: agent.nice,
     io: agent.io,
     limits: config.limits,
+    slowDown: agent.slowDown,
     metrics: {
       cluster,
       listen: metrics.listen,

@@ -290,6 +290,16 @@ export const limits = {
   rateMadeUpMs: 100,
   /** Who waits for a turn looks this often whether the rate was changed; who runs under an agent, what it says. */
   rateLookMs: 500,
+  /** Without a limit, what a job does is measured over so long. */
+  rateMeasureMs: 10 * second,
+  /** While a job moves data the server is looked at so often, and asked for no longer than this. */
+  slowLookMs: 5 * second,
+  strainMsMax: 3 * second,
+  latenciesKept: 5,
+  /** Halved at most so many times; the next step down, or up, comes after so long. */
+  slowStepsMax: 4,
+  slowStepMs: 15 * second,
+  recoverStepMs: 1 * minute,
   /** Who asks the agent on the way to something else waits so long for its answer. */
   agentAnswerMsMax: 10 * second,
   servicePauseMsFirst: 5 * second,

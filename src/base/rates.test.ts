@@ -32,6 +32,7 @@ describe('a limited rate', () => {
     })
     await time.run(Promise.all(work))
     const sum = done.reduce((a, b) => a + b, 0)
+    expect(rates.moved('read')).toBe(sum)
     const allowed = ((time.nowMs - startMs + limits.rateMadeUpMs) / second) * 10 * MiB
     expect(sum).toBeLessThanOrEqual(allowed + pieceBytes)
     expect(sum).toBeGreaterThan(0.95 * allowed)

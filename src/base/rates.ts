@@ -20,12 +20,15 @@ export interface Rates {
   /** For other threads: `openRates` makes it usable there. */
   readonly memory: SharedArrayBuffer
   set(limits: RateLimits): void
+  isLimited(kind: RateKind): boolean
+  /** So many bytes of this kind were let go so far, by all threads. */
+  moved(kind: RateKind): number
   /** Resolves when so many bytes of this kind may go. */
   take(kind: RateKind, bytes: number, signal: AbortSignal): Promise<void>
 }
 
-/** Of each kind: bytes a second (0: no limit), the moment in nanoseconds, and how often the rate was changed. */
-const cellsOfKind = 3
+/** Of each kind: bytes a second (0: no limit), the moment in nanoseconds, how often the rate was changed, bytes that went. */
+const cellsOfKind = 4
 const nanosecondsOfMs = 1e6
 
 export function openRates(clock: Pick<Clock, 'monotonicMs' | 'sleep'>, memory = newMemory()): Rates {
@@ -36,11 +39,9 @@ export function openRates(clock: Pick<Clock, 'monotonicMs' | 'sleep'>, memory = 
     set(given) {
       for (const [kind, turn] of turns) turn.setRate(given[kind] ?? 0)
     },
-    async take(kind, bytes, signal) {
-      const pieceBytes = limits.ratePieceSizeBytes
-      for (let left = bytes; left > 0; left -= pieceBytes)
-        await turns.get(kind)?.take(Math.min(left, pieceBytes), signal)
-    },
+    isLimited: kind => turns.get(kind)?.isLimited() ?? false,
+    moved: kind => turns.get(kind)?.moved() ?? 0,
+    take: async (kind, bytes, signal) => turns.get(kind)?.take(bytes, signal),
   }
 }
 
@@ -53,6 +54,7 @@ class Turns {
   readonly #rate: number
   readonly #next: number
   readonly #changes: number
+  readonly #moved: number
 
   constructor(clock: Pick<Clock, 'monotonicMs' | 'sleep'>, cells: BigInt64Array, at: number) {
     this.#clock = clock
@@ -60,6 +62,15 @@ class Turns {
     this.#rate = at
     this.#next = at + 1
     this.#changes = at + 2
+    this.#moved = at + 3
+  }
+
+  isLimited(): boolean {
+    return Atomics.load(this.#cells, this.#rate) !== 0n
+  }
+
+  moved(): number {
+    return Number(Atomics.load(this.#cells, this.#moved))
   }
 
   setRate(bytesPerSecond: number): void {
@@ -71,6 +82,15 @@ class Turns {
   }
 
   async take(bytes: number, signal: AbortSignal): Promise<void> {
+    for (let left = bytes; left > 0;) {
+      const piece = this.isLimited() ? Math.min(left, limits.ratePieceSizeBytes) : left
+      await this.#turn(piece, signal)
+      Atomics.add(this.#cells, this.#moved, BigInt(piece))
+      left -= piece
+    }
+  }
+
+  async #turn(bytes: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       const changes = Atomics.load(this.#cells, this.#changes)
       const rate = Atomics.load(this.#cells, this.#rate)

@@ -1,6 +1,14 @@
 /** The agent for people: a line for each job, then what went wrong. */
+import { limits } from '../base/limits.ts'
 import { formatDuration, formatRate, formatTime } from '../base/units.ts'
-import type { AgentJobStatus, AgentRate, AgentRates, AgentRun, AgentStatus } from '../control/agent-status.ts'
+import type {
+  AgentJobStatus,
+  AgentRate,
+  AgentRates,
+  AgentRun,
+  AgentSlowed,
+  AgentStatus,
+} from '../control/agent-status.ts'
 import type { RunOutcome } from './ask-agent.ts'
 import { alertLine, headOf, worstFirst } from './describe-alerts.ts'
 import { listingOf, tableOf, type Column } from './table.ts'
@@ -22,6 +30,7 @@ export function agentText(status: AgentStatus, nowMs: number): string {
     ['refused', status.refused ?? undefined],
     ['copies', status.copies ? 'kept up to date' : undefined],
     ['limits', limitsLine(status.limits)],
+    ['slowed', status.limits.slowed ? slowedText(status.limits, status.limits.slowed) : undefined],
     ['alerts', status.alerts ? headOf(status.alerts, nowMs) : undefined],
   ])
   const troubles = status.jobs.flatMap(({ name, history }) => {
@@ -34,10 +43,11 @@ export function agentText(status: AgentStatus, nowMs: number): string {
 }
 
 /** How fast it may go, and who says so. */
-export function limitsText({ read, network }: AgentRates): string {
+export function limitsText({ read, network, slowed }: AgentRates): string {
   return listingOf([
     ['read', rateText(read)],
     ['network', rateText(network)],
+    ['slowed', slowed ? slowedText({ read, network }, slowed) : undefined],
   ])
 }
 
@@ -47,6 +57,18 @@ function limitsLine({ read, network }: AgentRates): string | undefined {
     rate.bytesPerSecond === null && rate.from === 'configuration' ? [] : [`${kind} ${rateText(rate)}`],
   )
   return parts.length === 0 ? undefined : parts.join('; ')
+}
+
+/** `to 25.0 MiB/s of reading: replication lag 45.0 s` */
+function slowedText({ read, network }: Omit<AgentRates, 'slowed'>, { share, reason }: AgentSlowed): string {
+  const slowed = (what: string, { bytesPerSecond }: AgentRate): readonly string[] =>
+    bytesPerSecond === null
+      ? []
+      : [`${formatRate(Math.max(limits.rateBytesMin, bytesPerSecond * share))} of ${what}`]
+  const parts = [...slowed('reading', read), ...slowed('sending and fetching', network)]
+  const rate =
+    parts.length === 0 ? `1/${String(Math.round(1 / share))} of what was measured` : parts.join(', ')
+  return `to ${rate}: ${reason}`
 }
 
 function rateText({ bytesPerSecond, from, until }: AgentRate): string {

@@ -1,11 +1,12 @@
 /** The limits of the rates that one command keeps to: those of the configuration, or what the agent that started it says now. */
-import { openRates, type RateLimits, type Rates } from '../base/rates.ts'
+import { openRates, rateKinds, type RateLimits, type Rates } from '../base/rates.ts'
 import { limits } from '../base/limits.ts'
 import type { Progress } from '../base/progress.ts'
 import { formatRate } from '../base/units.ts'
 import type { Clock } from '../base/world.ts'
-import { limitsFileVariable, readLimitsFile } from '../control/limits-file.ts'
-import { limitsInForce, type StatedRates } from '../policy/rate-limits.ts'
+import { limitsFileVariable, readLimitsFile, type LimitsFile } from '../control/limits-file.ts'
+import { limitsInForce, slowedLimits } from '../policy/rate-limits.ts'
+import { RateMeter } from '../policy/rate-meter.ts'
 
 export interface HeldRates extends AsyncDisposable {
   readonly rates: Rates
@@ -29,11 +30,17 @@ export async function holdRates({
   const path = environment[limitsFileVariable]
   if (path === undefined && wordsOf(stated) === '') return undefined
   const rates = openRates(clock)
-  let known: StatedRates = { stated, changes: {} }
+  const meters = rateKinds.map(kind => ({ kind, meter: new RateMeter() }))
+  let known: Omit<LimitsFile, 'format'> = { stated, changes: {} }
   let told = ''
   const look = async (): Promise<void> => {
     known = (path === undefined ? undefined : await readLimitsFile(path)) ?? known
-    const now = limitsInForce(known, clock.now())
+    const { share = 1 } = known
+    // What is held back already says nothing of how fast it would go.
+    for (const { kind, meter } of meters)
+      if (share === 1 || !rates.isLimited(kind)) meter.add(clock.monotonicMs(), rates.moved(kind))
+    const measured = Object.fromEntries(meters.map(({ kind, meter }) => [kind, meter.bytesPerSecond]))
+    const now = slowedLimits(limitsInForce(known, clock.now()), share, measured)
     rates.set(now)
     const words = wordsOf(now)
     if (words !== told) progress.note(words === '' ? 'no rate is limited any more' : words)

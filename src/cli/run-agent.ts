@@ -11,6 +11,7 @@ import { openSinks } from '../sinks/open.ts'
 import { parseWords } from './commander.ts'
 import type { CommandContext } from './context.ts'
 import { copyPairs } from './copy-pairs.ts'
+import { openStrainProbe } from './strain-probe.ts'
 import { nextRunsText } from './describe-agent.ts'
 
 export async function serve(context: CommandContext): Promise<void> {
@@ -29,6 +30,7 @@ export async function serve(context: CommandContext): Promise<void> {
       configPath: path,
       setup: loadedSetup(loaded, context),
       load: async () => loadedSetup(await loadConfig(path), context),
+      probe: openStrainProbe(context),
       onHangUp: terminal.onHangUp,
       ...agentPlacesOf(loaded.config),
     },

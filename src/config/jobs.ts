@@ -163,6 +163,22 @@ export const agent = section({
     z._default(words(['normal', 'low', 'idle']), 'low'),
     'Likewise for the disk, where its scheduler knows priorities.',
   ),
+  slow_down: described(
+    z.optional(
+      section({
+        replication_lag: described(z.optional(duration()), 'A standby is so far behind in replaying.', [
+          '30s',
+        ]),
+        latency: described(
+          z.optional(duration()),
+          'The simplest question takes so long, in the middle of the last few.',
+          ['200ms'],
+        ),
+      }),
+    ),
+    'When one of these is passed while a job reads or sends, jobs go half as fast, and half as fast again, until it is well.',
+    [{ replication_lag: '30s', latency: '200ms' }],
+  ),
   stop_limit: described(
     z.prefault(duration(), '60s'),
     'What runs when the agent is told to stop gets so much time to clean up; then it is killed.',

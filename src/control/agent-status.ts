@@ -21,6 +21,14 @@ export interface AgentStatus {
 export interface AgentRates {
   readonly read: AgentRate
   readonly network: AgentRate
+  /** Null: they go as fast as that. */
+  readonly slowed: AgentSlowed | null
+}
+
+/** The database suffers: jobs get a share of what they may else, or of what they did before. */
+export interface AgentSlowed {
+  readonly share: number
+  readonly reason: string
 }
 
 export interface AgentRate {

@@ -16,6 +16,8 @@ export const limitsFile = z.object({
   format: z.literal(1),
   stated: z.object({ read: z.optional(bytesPerSecond), network: z.optional(bytesPerSecond) }),
   changes: z.object({ read: z.optional(change), network: z.optional(change) }),
+  /** Of what holds else, while the database suffers. */
+  share: z.optional(z.number().check(z.positive(), z.lte(1))),
 })
 export type LimitsFile = z.infer<typeof limitsFile>
 

@@ -1,4 +1,5 @@
 /** Decides only: which limits of the rates hold, and why. */
+import { limits } from '../base/limits.ts'
 import { rateKinds, type RateKind, type RateLimits } from '../base/rates.ts'
 
 /** What somebody asked for while it runs; null: no limit. Without an end it holds until the file is loaded again. */
@@ -44,4 +45,17 @@ export function changed(
     return bytesPerSecond === undefined ? before[kind] : { bytesPerSecond, untilMs }
   }
   return { read: asksFor('read'), network: asksFor('network') }
+}
+
+/**
+ * While the database suffers, a share of that: of the limit, or of the rate that was measured before. Where neither is
+ * known, it goes on as it is until it was measured; what is slower than the floor by itself is left alone.
+ */
+export function slowedLimits(held: RateLimits, share: number, measured: RateLimits): RateLimits {
+  if (share >= 1) return held
+  const slowed = (kind: RateKind): number | undefined => {
+    const full = held[kind] ?? measured[kind] ?? 0
+    return full < limits.rateBytesMin ? undefined : Math.max(limits.rateBytesMin, full * share)
+  }
+  return { read: slowed('read'), network: slowed('network') }
 }

@@ -9,11 +9,13 @@ import { withRates } from './with-rates.ts'
 const signal = new AbortController().signal
 
 /** Lets everything go, and remembers what was asked for. */
-function countingRates(): { readonly rates: Rates; readonly taken: number[]; sum(): number } {
+function countingRates(isLimited = true): { readonly rates: Rates; readonly taken: number[]; sum(): number } {
   const taken: number[] = []
   const rates: Rates = {
     memory: new SharedArrayBuffer(0),
     set() {},
+    isLimited: () => isLimited,
+    moved: () => 0,
     take(kind, bytes) {
       expect(kind).toBe('network')
       taken.push(bytes)
@@ -71,7 +73,14 @@ test('a body that is sent again counts again', async () => {
   expect(sum()).toBe(2 * bytes.length)
 })
 
-test('without limits the storage is what it was', () => {
+test('without a limit pieces stay as they are', async () => {
+  const { rates, taken } = countingRates(false)
+  const storage = withRates(memory(), rates)
+  await storage.put('a', bodyOf(bytes), signal)
+  expect(taken).toEqual([bytes.length])
+})
+
+test('where nothing can be limited the storage is what it was', () => {
   const inner = memory()
   expect(withRates(inner, undefined)).toBe(inner)
 })

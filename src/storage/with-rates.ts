@@ -9,47 +9,41 @@ import type { ObjectWriter, Storage } from './storage.ts'
 /** `copies`: to so many places each byte that is written goes. */
 export function withRates<S extends Storage>(inner: S, rates: Rates | undefined, copies = () => 1): S {
   if (!rates) return inner
-  const sent = (bytes: Uint8Array, signal: AbortSignal): Promise<void> =>
-    rates.take('network', bytes.length * copies(), signal)
   return {
     ...inner,
-    put: (key, body, signal) =>
-      inner.put(
-        key,
-        {
-          sizeBytes: body.sizeBytes,
-          async *open() {
-            for await (const piece of inPieces(body.open())) {
-              await sent(piece, signal)
-              yield piece
-            }
-          },
-        },
-        signal,
-      ),
+    put(key, body, signal) {
+      const open = (): AsyncIterable<Uint8Array> => paced(body.open(), rates, copies, signal)
+      return inner.put(key, { sizeBytes: body.sizeBytes, open }, signal)
+    },
     async create(key, signal): Promise<ObjectWriter> {
       const writer = await inner.create(key, signal)
       return {
         async write(bytes) {
-          await sent(bytes, signal)
+          await rates.take('network', bytes.length * copies(), signal)
           await writer.write(bytes)
         },
         commit: () => writer.commit(),
         abort: () => writer.abort(),
       }
     },
-    async *get(key, range, signal) {
-      for await (const piece of inPieces(inner.get(key, range, signal))) {
-        await rates.take('network', piece.length, signal)
-        yield piece
-      }
-    },
+    get: (key, range, signal) => paced(inner.get(key, range, signal), rates, () => 1, signal),
   }
 }
 
-/** Small ones, so that whoever waits for the next sees it soon. */
-async function* inPieces(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const sizeBytes = limits.ratePieceSizeBytes
-  for await (const piece of stream)
-    for (let at = 0; at < piece.length; at += sizeBytes) yield piece.subarray(at, at + sizeBytes)
+/** Small pieces while the rate is limited, so that whoever waits for the next sees it soon. */
+async function* paced(
+  stream: AsyncIterable<Uint8Array>,
+  rates: Rates,
+  copies: () => number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of stream) {
+    for (let at = 0; at < piece.length;) {
+      const endBytes = rates.isLimited('network') ? at + limits.ratePieceSizeBytes : piece.length
+      const part = piece.subarray(at, endBytes)
+      await rates.take('network', part.length * copies(), signal)
+      yield part
+      at += part.length
+    }
+  }
 }

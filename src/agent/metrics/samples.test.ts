@@ -12,6 +12,7 @@ const status: AgentStatus = {
   limits: {
     read: { bytesPerSecond: null, from: 'configuration', until: null },
     network: { bytesPerSecond: null, from: 'configuration', until: null },
+    slowed: null,
   },
   pid: 1,
   version: '1.0.0',

@@ -10,6 +10,7 @@ const status: AgentStatus = {
   limits: {
     read: { bytesPerSecond: null, from: 'configuration', until: null },
     network: { bytesPerSecond: null, from: 'configuration', until: null },
+    slowed: null,
   },
   ...{ pid: 1, version: '1', startedAt: '2026-03-01T00:00:00Z', configuration: 'x' },
   ...{ loadedAt: '2026-03-01T00:00:00Z', refused: null, copies: false, alerts: null, jobs: [] },
