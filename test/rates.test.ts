@@ -74,7 +74,7 @@ test('`agent limit` lets a backup that runs be done soon', async () => {
   expect(changed.read.until).not.toBeNull()
   const run = await until('the backup has ended', () => lastRun(words))
   expect(run).toMatchObject({ outcome: 'done' })
-  const { sizes } = jsonOf<BackupRecord>({ ...(await lab.ok(words('show', 'latest', '--json'))) })
+  const { sizes } = await lab.json<BackupRecord>(words('show', 'latest'))
   const tookMs = Date.parse(run.endedAt) - Date.parse(run.startedAt)
   expect(tookMs).toBeLessThan(leastMs(sizes.rawBytes, MiB))
 })

@@ -12,6 +12,7 @@ import {
   type SlowDownRule,
   type Strain,
 } from '../policy/slow-down.ts'
+import { isOver } from './copies-service.ts'
 import type { RateDesk } from './rate-desk.ts'
 
 export interface StrainProbe {
@@ -39,7 +40,7 @@ export async function keepSlowing(deps: SlowDownDeps, signal: AbortSignal): Prom
   while (!signal.aborted) {
     await clock.sleep(limits.slowLookMs, signal).catch(() => undefined)
     const asked = rule()
-    if (signal.aborted || asked === undefined || !isMoving()) {
+    if (isOver(signal) || asked === undefined || !isMoving()) {
       now = await settle(deps, now, fullSpeed)
       latencies.length = 0
       await probe.close().catch(() => undefined)

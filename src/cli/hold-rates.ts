@@ -59,9 +59,10 @@ export async function holdRates({
 }
 
 async function keepLooking(look: () => Promise<void>, clock: Clock, ended: AbortSignal): Promise<void> {
-  while (!ended.aborted) {
+  for (;;) {
     await clock.sleep(limits.rateLookMs, ended).catch(() => undefined)
-    if (!ended.aborted) await look()
+    if (ended.aborted) return
+    await look()
   }
 }
 
