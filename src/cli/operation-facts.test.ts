@@ -26,7 +26,7 @@ test('a plan, a dry run and a list are no operations', () => {
   expect(isOperation(named('hold'), { id: undefined })).toBe(false)
   expect(isOperation(named('hold'), { id: '20260301T020000Z-full' })).toBe(true)
   expect(isOperation(named('agent limit'), { for: 60_000 })).toBe(false)
-  expect(isOperation(named('agent limit'), { network: null })).toBe(true)
+  expect(isOperation(named('agent limit'), { network: 'none' })).toBe(true)
   expect(isOperation(named('list'), {})).toBe(false)
 })
 

@@ -46,9 +46,9 @@ export function asSize(text: string): number {
   throw usageFault(`"${text}" is not a size`, 'Write it as 100GB or 64GiB.')
 }
 
-/** Null: `none`, no limit. */
-export function asRateOrNone(text: string): number | null {
-  if (text === 'none') return null
+/** `none`: no limit. Not null, which Commander takes for no value. */
+export function asRateOrNone(text: string): number | 'none' {
+  if (text === 'none') return text
   const bytesPerSecond = parseRate(text)
   if (bytesPerSecond !== undefined && bytesPerSecond >= limits.rateBytesMin) return bytesPerSecond
   throw usageFault(

@@ -31,7 +31,7 @@ export function rateInForce({ stated, changes }: StatedRates, kind: RateKind, no
 
 export function limitsInForce(rates: StatedRates, nowMs: number): RateLimits {
   const held = rateKinds.map(kind => [kind, rateInForce(rates, kind, nowMs).bytesPerSecond] as const)
-  return Object.fromEntries(held) as RateLimits
+  return Object.fromEntries(held)
 }
 
 /** What is not asked for stays as it is. */

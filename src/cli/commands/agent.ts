@@ -73,6 +73,9 @@ const run = defineCommand({
   },
 })
 
+const orNull = (rate: number | 'none' | undefined): number | null | undefined =>
+  rate === 'none' ? null : rate
+
 const limit = defineCommand({
   words: ['agent', 'limit'],
   operation: { withoutHooks: true, needs: ['read', 'network'] },
@@ -103,7 +106,7 @@ const limit = defineCommand({
     if (!isAsked && forMs !== undefined)
       throw usageFault('--for says how long, and nothing says what', 'Give --read or --network, too.')
     const { limits } = isAsked
-      ? await changeLimits(context, path, { read, network, forMs })
+      ? await changeLimits(context, path, { read: orNull(read), network: orNull(network), forMs })
       : await agentStatus(context, path)
     context.output.result(limits, () => limitsText(limits))
     return undefined
