@@ -9,7 +9,11 @@ import { withRates } from './with-rates.ts'
 const signal = new AbortController().signal
 
 /** Lets everything go, and remembers what was asked for. */
-function countingRates(isLimited = true): { readonly rates: Rates; readonly taken: number[]; readonly sum: () => number } {
+function countingRates(isLimited = true): {
+  readonly rates: Rates
+  readonly taken: number[]
+  readonly sum: () => number
+} {
   const taken: number[] = []
   const rates: Rates = {
     memory: new SharedArrayBuffer(0),
