@@ -1,7 +1,7 @@
 /** `write: all`: WAL and backups go to two repositories at once, and one that is away, damaged or hung holds up nothing. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, globSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
@@ -49,11 +49,11 @@ const segment = (): Promise<string> =>
 const walIn = (folder: string): readonly string[] => keysOf(folder).filter(key => key.includes('/wal/'))
 const backupKeys = (folder: string, id: string): readonly string[] =>
   keysOf(folder).filter(key => key.includes(`/backups/${id}/`))
-const owedFolder = (): string => join(lab.server.dataDirectory, 'pg_wal/holdfast-owed')
+/** Also where nothing has ever been owed. */
 const owed = (): readonly string[] =>
-  readdirSync(owedFolder()).flatMap(id =>
-    readdirSync(join(owedFolder(), id)).filter(name => /^[0-9A-F]{24}/.test(name)),
-  )
+  globSync(join(lab.server.dataDirectory, 'pg_wal/holdfast-owed/*/*'))
+    .map(path => basename(path))
+    .filter(name => /^[0-9A-F]{24}/.test(name))
 
 /** As if its disk were not mounted. */
 async function without(folder: string, work: () => Promise<void>): Promise<void> {
@@ -73,6 +73,13 @@ const untilCaughtUp = (): Promise<unknown> =>
     await delay(500)
     return false
   })
+
+const untilNobodyPushes = (): Promise<unknown> =>
+  until(
+    'nobody pushes ahead',
+    // What was pushed stays noted until PostgreSQL has asked for it; only the lock says that somebody is about.
+    () => globSync(join(lab.server.dataDirectory, 'pg_wal/holdfast-pushed/*/lock')).length === 0,
+  )
 
 /** Starts a backup, and does something to a repository when its first pack is being written. */
 async function backupDuring(meddle: () => void): Promise<Run> {
@@ -166,8 +173,11 @@ describe('a backup to all', () => {
 })
 
 describe('WAL to all', () => {
-  // What the lost repositories of the tests above were not given is on its way yet, and `status` would tell of that, too.
-  beforeAll(untilCaughtUp)
+  beforeAll(async () => {
+    // What the lost repositories of the tests above were not given is on its way yet, and `status` would tell of that, too.
+    await untilCaughtUp()
+    await untilNobodyPushes()
+  })
 
   test('a repository that is away is owed what it lacks, and catches up by itself', async () => {
     await without(second, async () => {
@@ -186,7 +196,8 @@ describe('WAL to all', () => {
       const wal = await lab.json<WalStatusHere>(['wal', 'status'])
       expect(wal.owed).toMatchObject([{ repository: 'second', lastError: expect.any(String) as string }])
     })
-    expect(lab.server.log().match(/repository "second" is behind/g)).toHaveLength(1)
+    // By PostgreSQL's own call, and not again and again; what was pushed ahead is told by status alone.
+    expect((lab.server.log().match(/repository "second" is behind/g) ?? []).length).toBeLessThanOrEqual(1)
     await untilCaughtUp()
     await lab.archiveAll()
     expect(walIn(second)).toEqual(walIn(lab.repositoryDirectory))
@@ -194,11 +205,7 @@ describe('WAL to all', () => {
   })
 
   test('a repository that hangs does not hold up PostgreSQL, nor the process that pushes', async () => {
-    await until(
-      'nobody has it open',
-      // What was pushed stays noted until PostgreSQL has asked for it; only the lock says that somebody is about.
-      () => globSync(join(lab.server.dataDirectory, 'pg_wal/holdfast-pushed/*/lock')).length === 0,
-    )
+    await untilNobodyPushes()
     const record = join(second, 'holdfast.json')
     renameSync(record, `${record}-away`)
     execFileSync('mkfifo', [record])
