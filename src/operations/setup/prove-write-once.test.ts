@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Fault } from '../../base/fault.ts'
 import { simWorld } from '../../base/world.ts'
 import { openMemoryStorage } from '../../storage/drivers/memory.ts'
-import type { ObjectWriter, Storage } from '../../storage/storage.ts'
+import { bodyOf, type ObjectWriter, type Storage } from '../../storage/storage.ts'
 import { assertWriteOnce, oneAfterAnother, proveWriteOnce, racersOfInit } from './prove-write-once.ts'
 
 const world = simWorld({ startMs: 1_000_000 })
@@ -48,6 +48,19 @@ function replacingUploads(storage: Storage): Storage {
   }
 }
 
+/** A server that numbers versions by the clock: every racer's driver looks, and what it finds is not what it sent. */
+function findingOthers(storage: Storage, found: 'another' | 'changed'): Storage {
+  return {
+    ...storage,
+    async put(key, body, stop) {
+      const bytes = found === 'another' ? body : bodyOf(new Uint8Array(64))
+      const outcome = await storage.put(key, bytes, stop)
+      if (outcome === 'written') return outcome
+      throw new Fault('OBJECT_CORRUPT', 'other bytes', { hint: 'No.' })
+    },
+  }
+}
+
 describe('that a second write is refused', () => {
   test('is proven by sixteen writers at the same time, and nothing is left behind', async () => {
     const storage = memory()
@@ -67,6 +80,22 @@ describe('that a second write is refused', () => {
     const { put, upload } = await proveWriteOnce(storage, 'gathr', racersOfInit, world, signal)
     expect(put).toBeUndefined()
     expect(upload).toMatch(/of 4 uploads in parts of one object at the same time, 4 succeeded/)
+  })
+
+  test('is found not to be so where a driver finds the bytes of another racer under the number of its own', async () => {
+    const { put } = await proveWriteOnce(
+      findingOthers(memory(), 'another'),
+      'gathr',
+      racersOfInit,
+      world,
+      signal,
+    )
+    expect(put).toBe('one of 16 puts at the same time replaced another')
+  })
+
+  test('but bytes that no racer sent were changed on their way: that stays a fault', async () => {
+    const proof = proveWriteOnce(findingOthers(memory(), 'changed'), 'gathr', racersOfInit, world, signal)
+    await expect(proof).rejects.toMatchObject({ code: 'OBJECT_CORRUPT' })
   })
 
   test('is found not to be so also one after another', async () => {
