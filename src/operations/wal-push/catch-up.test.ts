@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { makeTargets, type FakeTargets } from '../../../test/fakes/push-targets.ts'
-import { bringOwed } from './catch-up.ts'
+import { bringOwed, catchUp } from './catch-up.ts'
 import { openOwedBook, readOwed, type OwedBook } from './owed.ts'
 import { pushToAll } from './push-to-all.ts'
 import { settlePush } from './settle-push.ts'
@@ -19,7 +19,7 @@ async function behind(fake: FakeTargets): Promise<OwedBook> {
   return book
 }
 
-const bring = (fake: FakeTargets, book: OwedBook): Promise<number> =>
+const bring = (fake: FakeTargets, book: OwedBook): Promise<number | 'hung'> =>
   bringOwed({ world: fake.world, book, targets: fake.targets }, fake.walFolder, fake.targets[1]!, signal)
 
 describe('catching up', () => {
@@ -57,6 +57,18 @@ describe('catching up', () => {
     expect(await bring(fake, book)).toBe(1)
     expect(await readOwed(fake.walFolder, fake.targets, fake.world.clock)).toMatchObject([
       { repository: 'second', lastError: expect.stringMatching(/neither in pg_wal nor in another/) },
+    ])
+  })
+
+  test('one that gives no answer is given up, for the next process to ask anew', async () => {
+    using fake = await makeTargets(['main', 'second'], { segments: 3 })
+    const book = await behind(fake)
+    fake.places['second']!.mood = 'hung'
+    const clock = { ...fake.world.clock, sleep: () => Promise.resolve() }
+    const deps = { world: { ...fake.world, clock }, book, targets: fake.targets }
+    await catchUp(deps, fake, () => false, signal)
+    expect(await readOwed(fake.walFolder, fake.targets, clock)).toMatchObject([
+      { files: 3, lastError: 'second gave no answer for 2m 00s' },
     ])
   })
 })

@@ -34,6 +34,8 @@ export interface OwedBook {
   circuit(target: OwedTarget): Promise<Circuit | undefined>
   failed(target: OwedTarget, fault: Fault): Promise<void>
   succeeded(target: OwedTarget): Promise<void>
+  /** Whether nobody was told for a while that it is behind. */
+  isWarningDue(target: OwedTarget): Promise<boolean>
   /** Whether a warning is due; it counts as told. */
   takeWarning(target: OwedTarget): Promise<boolean>
 }
@@ -58,8 +60,14 @@ export function openOwedBook(walFolder: string, clock: Pick<Clock, 'now'>): Owed
   const folderOf = ({ id }: OwedTarget): string => join(walFolder, owedFolderName, id)
   const circuit: OwedBook['circuit'] = async target =>
     readJson<Circuit>(join(folderOf(target), 'circuit.json'))
+  const warnedPath = (target: OwedTarget): string => join(folderOf(target), 'warned')
+  const isWarningDue: OwedBook['isWarningDue'] = async target => {
+    const info = await stat(warnedPath(target)).catch(unlessMissing)
+    return !info || clock.now() - info.mtimeMs >= limits.walBehindWarningMsMin
+  }
   return {
     circuit,
+    isWarningDue,
     async note(target, file) {
       const folder = folderOf(target)
       await makeFolder(folder, target)
@@ -86,9 +94,8 @@ export function openOwedBook(walFolder: string, clock: Pick<Clock, 'now'>): Owed
       await rm(join(folderOf(target), 'circuit.json'), { force: true })
     },
     async takeWarning(target) {
-      const path = join(folderOf(target), 'warned')
-      const info = await stat(path).catch(unlessMissing)
-      if (info && clock.now() - info.mtimeMs < limits.walBehindWarningMsMin) return false
+      if (!(await isWarningDue(target))) return false
+      const path = warnedPath(target)
       await makeFolder(folderOf(target), target)
       await writeFile(path, '')
       const now = new Date(clock.now())
@@ -160,8 +167,11 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+let replacements = 0
+
+/** Several files that are pushed at the same time may fail of one repository: none of them takes another's unfinished file. */
 async function replaceFile(path: string, text: string): Promise<void> {
-  const unfinished = `${path}.${String(process.pid)}`
+  const unfinished = `${path}.${String(process.pid)}.${String(++replacements)}`
   await writeFile(unfinished, text, { mode: 0o600 })
   await rename(unfinished, path)
 }

@@ -4,7 +4,8 @@
  * that follow only look there.
  *
  * It also brings repositories what they are owed (catch-up.ts). A file that it could not push is left to PostgreSQL's
- * own call, which tries it and tells the fault.
+ * own call, which tries it and tells the fault. So is, now and then, one that a repository lacks: nobody reads what this
+ * process says, and the call warns in the server's log.
  */
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -58,6 +59,9 @@ export async function pushAhead(
     const upkeep = keepUp(deps, request, stop, running).then(() => 'end' as const)
     const catching = catchUp({ ...deps, targets: deps.opened }, request, () => !isPushing, running)
     const caughtUp = catching.then(() => 'end' as const)
+    // It is listened to after the pushing, and may fail before; a rejection that nobody hears would end the process, and
+    // leave its lock.
+    caughtUp.catch(() => undefined)
     do {
       isPushing = true
       await pushWaiting(deps, request, pusher, running)
@@ -135,6 +139,7 @@ class Pusher {
   /** Pushed, or left to PostgreSQL's own call; until they wait no longer. */
   readonly #done = new Set<string>()
   #failuresInARow = 0
+  #leftToTellMs = -Infinity
   #workedAtMs: number
   #looking: Promise<void> | undefined
 
@@ -207,14 +212,27 @@ class Pusher {
     const stamp = this.#underWay.get(name)
     this.#workedAtMs = world.clock.monotonicMs()
     this.#failuresInARow = pushed ? 0 : this.#failuresInARow + 1
+    let isLeft = true
     try {
       if (pushed) await settlePush(book, opened, pushed)
-      if (pushed && stamp !== undefined) await spool.writePushed(path, name, stamp)
+      isLeft = !pushed || (await this.#isToBeTold(pushed))
+      if (!isLeft && stamp !== undefined) await spool.writePushed(path, name, stamp)
     } finally {
       this.#underWay.delete(name)
       this.#done.add(name)
-      await spool.release(name, pushed ? undefined : 'failed')
+      await spool.release(name, isLeft ? 'failed' : undefined)
     }
+  }
+
+  /** Whether PostgreSQL's own call has to push the file again, to warn of a repository that lacks it. One file is enough. */
+  async #isToBeTold({ lacking }: Pushed): Promise<boolean> {
+    const { book, opened, world } = this.#deps
+    const behind = opened.filter(({ name }) => lacking.some(({ target }) => target === name))
+    const isDue = (await Promise.all(behind.map(target => book.isWarningDue(target)))).includes(true)
+    const nowMs = world.clock.monotonicMs()
+    if (!isDue || nowMs - this.#leftToTellMs < limits.walBehindWarningMsMin) return false
+    this.#leftToTellMs = nowMs
+    return true
   }
 
   #isBehind(): boolean {

@@ -4,7 +4,7 @@
  *     pg_wal/holdfast-pushed/<configuration>/lock         who pushes, touched as long as it lives
  *                                            <file>.pushing   on its way
  *                                            <file>.pushed    durable where it must be; what exactly, see `proofOf`
- *                                            <file>.failed    could not be pushed: left to the call for it
+ *                                            <file>.failed    left to the call for it: could not be pushed, or there is something to tell
  *
  * bin/holdfast reads `.pushed` files by itself, without starting Node: what it compares is written down here and
  * there, and test/push-ahead.test.ts holds the two together. Whatever is wrong with the spool, `wal push` stores its
@@ -40,7 +40,9 @@ export interface PushedSpool {
   isPusherAlive(): Promise<boolean>
   /** False: another process is pushing. */
   takeLock(): Promise<boolean>
+  /** Throws when the lock is another process's by now: this one was silent for too long, or both found a dead one's. */
   touchLock(): Promise<void>
+  /** Another process's is left alone. */
   releaseLock(): Promise<void>
   /** Removes what is told of files that are not waiting any more. */
   sweep(waiting: ReadonlySet<string>): Promise<void>
@@ -102,10 +104,12 @@ function spoolIn(folder: string, { context, configPath, clock }: SpoolPlace): Pu
     isPusherAlive: () => isHeld(lockPath, clock),
     takeLock: () => takeLock(folder, lockPath, clock),
     async touchLock() {
+      if (!(await isOwn(lockPath))) throw new Error(`${lockPath} is held by another process`)
       const now = new Date(clock.now())
       await utimes(lockPath, now, now)
     },
     async releaseLock() {
+      if (!(await isOwn(lockPath))) return
       await removeTraces(folder)
       for (const path of [folder, dirname(folder)]) await rmdir(path).catch(() => undefined)
     },
@@ -122,7 +126,12 @@ async function isHeld(lockPath: string, clock: Clock): Promise<boolean> {
   return holder !== undefined && !(await isProvablyDead(holder))
 }
 
+const isOwn = async (lockPath: string): Promise<boolean> =>
+  (await readText(lockPath)) === encodeHolder(await ownProcess())
+
 /** The pid stands by itself in the first line, for bin/holdfast. */
+const encodeHolder = (holder: ProcessIdentity): string => `${String(holder.pid)}\n${JSON.stringify(holder)}`
+
 function parseHolder(text: string): ProcessIdentity | undefined {
   try {
     return JSON.parse(text.slice(text.indexOf('\n') + 1)) as ProcessIdentity
@@ -138,7 +147,7 @@ async function takeLock(folder: string, lockPath: string, clock: Clock): Promise
   await makeFolders(folder)
   const holder = await ownProcess()
   const unfinished = `${lockPath}.${String(holder.pid)}`
-  await writeFile(unfinished, `${String(holder.pid)}\n${JSON.stringify(holder)}`, { mode: 0o600 })
+  await writeFile(unfinished, encodeHolder(holder), { mode: 0o600 })
   try {
     // A lock without its holder's name would be taken for a dead process's.
     await link(unfinished, lockPath)
