@@ -29,7 +29,7 @@ const result = await build({
   external: ['@node-rs/crc32', 'pg-native'],
   // Amazon's SDK comes in both forms; only from ES modules can be left out what is not used.
   mainFields: ['module', 'main'],
-  plugins: [plainKeys()],
+  plugins: [plainKeys(), lazyHttp()],
   // Names stay as they are: a stack trace in a bug report has to be readable.
   minifySyntax: true,
   minifyWhitespace: true,
@@ -59,6 +59,22 @@ function plainKeys() {
           }
         },
       )
+    },
+  }
+}
+
+/**
+ * To import `node:http` as an ES module reads everything it exports, WebSocket among it, for which Node loads its whole
+ * fetch, for nothing. Asked for in this way it gives what is used.
+ */
+function lazyHttp() {
+  return {
+    name: 'lazy-http',
+    setup(esbuild) {
+      esbuild.onResolve({ filter: /^(node:)?http$/ }, () => ({ path: 'node:http', namespace: 'lazy-http' }))
+      esbuild.onLoad({ filter: /./, namespace: 'lazy-http' }, () => ({
+        contents: `module.exports = process.getBuiltinModule('node:http')`,
+      }))
     },
   }
 }
