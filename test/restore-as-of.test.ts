@@ -2,21 +2,15 @@
  * A crime with stolen credentials: everything in the bucket is overwritten and then deleted. The bucket keeps versions, so a
  * restore as of a time before brings the server back.
  */
-import {
-  DeleteObjectsCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type S3Client,
-} from '@aws-sdk/client-s3'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
+import { destroyAll, momentBetweenVersions } from './support/bucket-crime.ts'
 import type { CephServer } from './support/ceph-server.ts'
 import { describeWithCeph } from './support/describe-with-ceph.ts'
 import { describeRun, jsonOf } from './support/holdfast.ts'
 import { openLab, readText, type Lab } from './support/repository-lab.ts'
 import { restoreAndStart } from './support/restored-server.ts'
-import { until } from './support/until.ts'
 
 const build = 'debian'
 
@@ -42,7 +36,7 @@ describeWithCeph('everything in a bucket overwritten and deleted', server => {
     lab.server.configure({ archive_mode: 'off' })
     await lab.server.restart()
     before = await momentBetweenVersions()
-    await commitCrime(ceph.client(), bucket)
+    expect(await destroyAll(ceph.client(), bucket)).toBeGreaterThan(5)
   })
 
   afterAll(() => lab[Symbol.asyncDispose]())
@@ -90,21 +84,4 @@ function accessTo(ceph: CephServer, bucket: string): Readonly<Record<string, unk
     write_once: 'check',
     credentials: { access_key_id: accessKeyId, secret_access_key: secretAccessKey },
   }
-}
-
-/** Servers may tell the time of a version in whole seconds: one has to pass on either side. */
-async function momentBetweenVersions(): Promise<string> {
-  const moment = Date.now() + 1_100
-  await until('a second has passed', () => Date.now() > moment + 1_100)
-  return new Date(moment).toISOString()
-}
-
-async function commitCrime(client: S3Client, bucket: string): Promise<void> {
-  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }))
-  const keys = Contents.map(({ Key = '' }) => Key)
-  expect(keys.length).toBeGreaterThan(5)
-  for (const Key of keys) await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'pay us' }))
-  await client.send(
-    new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: keys.map(Key => ({ Key })) } }),
-  )
 }

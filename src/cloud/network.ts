@@ -1,5 +1,6 @@
 /** What a client throws when no answer came at all, as a fault. */
 import { Fault, errnoOf, messageOf } from '../base/fault.ts'
+import { certificateTrouble } from './certificate-trouble.ts'
 
 /** Which service is meant: the storage of a repository, or a vendor's API for volumes and servers. */
 export type UnavailableCode = 'STORAGE_UNAVAILABLE' | 'CLOUD_UNAVAILABLE'
@@ -16,11 +17,11 @@ export function unreachable(
   if (error instanceof Fault) return error
   const code = codeOf(error)
   const message = `${location}: ${what} failed: ${networkWords(error)}`
-  if (isAboutCertificates(code))
-    return new Fault('CONFIG_INVALID', message, {
-      hint: "Name the file with the authority's certificates in ca_file, or put them into the system's.",
-      cause: error,
-    })
+  const certificate = certificateTrouble(code)
+  if (certificate) {
+    const { isConfiguration, hint } = certificate
+    return new Fault(isConfiguration ? 'CONFIG_INVALID' : unavailable, message, { hint, cause: error })
+  }
   return new Fault(unavailable, message, {
     hint: 'Check the network between this host and that service, and its address (endpoint).',
     cause: error,
@@ -57,9 +58,6 @@ const words: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is of an authority that is not known here',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is of an authority that is not known here',
   CERT_HAS_EXPIRED: 'its certificate has expired',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-}
-
-function isAboutCertificates(code: string | undefined): boolean {
-  return code !== undefined && /CERT|SIGNATURE/.test(code)
 }

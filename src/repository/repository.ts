@@ -11,6 +11,7 @@ import {
 } from './format/cluster-record.ts'
 import { clusterKey, repositoryKey } from './layout.ts'
 import { readWhole, writeOnce } from './objects.ts'
+import { otherClusterHint } from '../wal/other-cluster.ts'
 
 /** Whose backups and WAL may enter: fixed when the cluster is first seen. */
 export interface ClusterIdentity {
@@ -85,7 +86,7 @@ export function assertSameCluster(
     'CLUSTER_MISMATCH',
     `in ${location}, the ${different} of cluster "${given.cluster}" is ${values}`,
     {
-      hint: 'Give this server a cluster name of its own in the configuration: after pg_upgrade or a new initdb it is another cluster.',
+      hint: otherClusterHint,
     },
   )
 }

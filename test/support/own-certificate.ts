@@ -12,13 +12,28 @@ export interface OwnCertificate {
   readonly cert: string
 }
 
-export async function makeCertificate(): Promise<OwnCertificate> {
+export interface CertificateOptions {
+  /** Below 0: it has expired. */
+  readonly days?: number | undefined
+  readonly name?: string | undefined
+}
+
+export async function makeCertificate({
+  days = 2,
+  name = 'IP:127.0.0.1',
+}: CertificateOptions = {}): Promise<OwnCertificate> {
   const folder = await mkdtemp(join(tmpdir(), 'hf-cert-'))
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const [key, request, cert] = ['key', 'request', 'cert'].map(file => join(folder, `${file}.pem`)) as [
+    string,
+    string,
+    string,
+  ]
   try {
-    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
-    await run('openssl', ['req', '-x509', ...kind, ...names, '-keyout', key, '-out', cert])
+    const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+    const names = ['-subj', '/CN=localhost', '-addext', `subjectAltName=${name}`]
+    await run('openssl', ['req', ...kind, ...names, '-keyout', key, '-out', request])
+    const sign = ['-req', '-in', request, '-signkey', key, '-copy_extensions', 'copy', '-days', String(days)]
+    await run('openssl', ['x509', ...sign, '-out', cert])
     return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') }
   } finally {
     await rm(folder, { recursive: true, force: true })

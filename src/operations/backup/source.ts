@@ -4,6 +4,7 @@ import { judgeArchiver } from '../../postgres/archiver-health.ts'
 import { readControlFile } from '../../postgres/control-file.ts'
 import type { ServerFacts } from '../../postgres/server-facts.ts'
 import type { ClusterIdentity } from '../../repository/repository.ts'
+import { otherClusterHint } from '../../wal/other-cluster.ts'
 
 export interface BackupSource {
   readonly facts: ServerFacts
@@ -41,7 +42,7 @@ export function assertSameCluster(facts: ServerFacts, identity: ClusterIdentity)
     `the server is PostgreSQL ${String(facts.major)} with system identifier ${facts.systemIdentifier}; ` +
       `"${identity.cluster}" in the repository is ${String(identity.postgresMajor)} with ${identity.systemIdentifier}`,
     {
-      hint: 'Give this server a cluster name of its own in the configuration: after pg_upgrade or a new initdb it is another cluster.',
+      hint: otherClusterHint,
     },
   )
 }

@@ -9,6 +9,7 @@ import type { ClusterOfWal } from '../../wal/cluster.ts'
 import { parseSegmentName, segmentStartLsn } from '../../wal/segment.ts'
 import { formatLsn } from '../../wal/lsn.ts'
 import { decodeLongPageHeader, describePage, longPageHeaderSizeBytes, type LongPageHeader } from './page.ts'
+import { otherClusterHint } from '../../wal/other-cluster.ts'
 
 /**
  * CLUSTER_MISMATCH for another cluster's segment, WAL_INVALID for a file that is not what its name says. Only the
@@ -64,7 +65,7 @@ function otherCluster(name: string, found: string, expected: string): Fault {
     'CLUSTER_MISMATCH',
     `WAL segment ${name} is of the cluster with system identifier ${found}; the repository is for ${expected}`,
     {
-      hint: 'Give each cluster a name and a configuration of its own: two clusters can not share an archive.',
+      hint: otherClusterHint,
     },
   )
 }

@@ -4,6 +4,7 @@
  * The SDK's errors carry the server's own code as `name`; HEAD has no body, so there the status is all there is.
  */
 import { Fault, errnoOf, messageOf, type FaultCode } from '../../../base/fault.ts'
+import { certificateTrouble } from '../../../cloud/certificate-trouble.ts'
 
 /** What was being done, for the message: `writing <key>`. */
 export interface Doing {
@@ -47,10 +48,6 @@ const elsewhere: Meaning = {
 const clock: Meaning = {
   code: 'STORAGE_UNAVAILABLE',
   hint: 'Set the clock of this host right: the storage refuses requests that are signed with another time.',
-}
-const certificate: Meaning = {
-  code: 'CONFIG_INVALID',
-  hint: 'Name the certificate of the authority that signed it under `ca_file` of the repository.',
 }
 const unsupported: Meaning = {
   code: 'STORAGE_UNSUPPORTED',
@@ -145,9 +142,6 @@ const table: readonly (readonly [Meaning, readonly string[]])[] = [
 
 const byName = new Map(table.flatMap(([meaning, names]) => names.map(name => [name, meaning] as const)))
 
-const certificateErrors =
-  /^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(VERIFY|GET)|CERT_|ERR_TLS_CERT|HOSTNAME_MISMATCH)/
-
 /** Errors that are none of the storage's are bugs of ours, and stay what they are. */
 export function faultOf(error: unknown, doing: Doing): unknown {
   if (error instanceof Fault || !(error instanceof Error)) return error
@@ -166,7 +160,12 @@ function ofConnection(error: Error): Meaning | undefined {
   const errno = errnoOf(error)
   // Nothing that is sent or received is a file: it is the token of a web identity, or a file of profiles.
   if (errno === 'ENOENT' || errno === 'EACCES') return credentials
-  if (errno !== undefined && certificateErrors.test(errno)) return certificate
+  const certificate = certificateTrouble(errno)
+  if (certificate)
+    return {
+      code: certificate.isConfiguration ? 'CONFIG_INVALID' : 'STORAGE_UNAVAILABLE',
+      hint: certificate.hint,
+    }
   // A body that is cut, and an answer that is no XML, are the connection's fault, too.
   const isBroken =
     error.name === 'TimeoutError' ||
