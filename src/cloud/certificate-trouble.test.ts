@@ -1,10 +1,7 @@
 /** What a user is told of a server whose certificate does not hold: by the errors that Node.js really throws. */
 import { createServer, get } from 'node:https'
 import { afterEach, describe, expect, test } from 'vitest'
-import {
-  makeCertificate,
-  type CertificateOptions,
-} from '../../test/support/own-certificate.ts'
+import { makeCertificate, type CertificateOptions } from '../../test/support/own-certificate.ts'
 import { faultOf } from '../storage/drivers/s3/faults.ts'
 import { unreachable } from './network.ts'
 
