@@ -8,14 +8,14 @@ type Line = readonly [name: string, text: string | undefined]
 /** In the plan of a restore. */
 export function erasurePlanLines(
   { pending, skipReason }: ErasuresAhead,
-  { standby }: { readonly standby: boolean },
+  { standby, how }: { readonly standby: boolean; readonly how?: string | undefined },
 ): readonly Line[] {
   if (pending.length === 0) return []
   const what = `${counted(pending.length, 'request')} to forget a person (${idsOf(pending)})`
   if (standby)
     return [['erasures', `${what}: not applied, for a standby replays what its primary does: run them there`]]
   if (skipReason !== undefined) return [['erasures', `${what}: NOT applied: ${skipReason}`]]
-  return [['erasures', `${what}: applied before anybody can connect`]]
+  return [['erasures', `${what}: ${how ?? 'applied before anybody can connect'}`]]
 }
 
 export function erasurePlanRecord({ pending, unread, skipReason }: ErasuresAhead): object {

@@ -1,8 +1,10 @@
 /** What `restore-table` is going to do, and has done: for people, and as JSON. */
 import { formatBytes, formatDuration } from '../base/units.ts'
 import { describeTarget } from '../policy/recovery-target.ts'
-import type { TablePlan, TableReport } from '../operations/restore-table/restore-table.ts'
+import type { TablePlan } from '../operations/restore-table/lay-out.ts'
+import type { TableReport } from '../operations/restore-table/restore-table.ts'
 import { formatLsn } from '../wal/lsn.ts'
+import { appliedLines, appliedRecord } from './describe-erasures.ts'
 import { counted, listingOf } from './table.ts'
 
 export function tablePlanRecord({ plan, ...sizes }: TablePlan): Readonly<Record<string, unknown>> {
@@ -17,7 +19,7 @@ export function tablePlanRecord({ plan, ...sizes }: TablePlan): Readonly<Record<
   }
 }
 
-export function tablePlanListing(tablePlan: TablePlan): string {
+export function tablePlanListing(tablePlan: TablePlan, more: Parameters<typeof listingOf>[0]): string {
   const { plan, neededBytes, neededFiles, allBytes, downloadBytes, expectedMs, space } = tablePlan
   return listingOf([
     ['target', describeTarget(plan.target)],
@@ -30,19 +32,25 @@ export function tablePlanListing(tablePlan: TablePlan): string {
         ['room', `${formatBytes(needBytes)} in ${path}, where ${formatBytes(freeBytes)} are free`] as const,
     ),
     ['time', `about ${formatDuration(Math.max(1000, expectedMs))}, and that of loading the rows`],
+    ...more,
   ])
 }
 
-export function tableRecord({ tables, ...rest }: TableReport): Readonly<Record<string, unknown>> {
-  return { ...rest, tables: tables.map(table => ({ ...table, replaced: table.replaced ?? null })) }
+export function tableRecord({ tables, erasures, ...rest }: TableReport): Readonly<Record<string, unknown>> {
+  return {
+    ...rest,
+    tables: tables.map(table => ({ ...table, replaced: table.replaced ?? null })),
+    erasures: erasures.map(appliedRecord),
+  }
 }
 
-export function tableListing({ tables, files, bytes, bytesFetched, times, durationMs }: TableReport): string {
+export function tableListing(report: TableReport): string {
+  const { tables, erasures, files, bytes, bytesFetched, times, durationMs } = report
   const lines = tables.map(({ from, schema, name, rows, replaced }) => {
     const old =
       replaced === undefined ? '' : `; the old one is ${replaced} now: drop its schema when you are sure`
     return `${from} is back as ${schema}.${name}: ${counted(rows, 'row')}${old}\n`
   })
   const work = `${counted(files, 'file')} with ${formatBytes(bytes)} (${formatBytes(bytesFetched)} fetched) in the scratch cluster (${formatDuration(times.scratchMs)}), then loaded (${formatDuration(times.loadMs)})`
-  return `${lines.join('')}${work}; together ${formatDuration(durationMs)}\n`
+  return `${lines.join('')}${listingOf(appliedLines(erasures))}${work}; together ${formatDuration(durationMs)}\n`
 }

@@ -5,11 +5,7 @@ import { Fault } from '../base/fault.ts'
 import type { RestoreDeps } from '../operations/restore/layout.ts'
 import type { Destination } from '../operations/restore-table/live-tables.ts'
 import { assertFree } from '../operations/restore-table/live-tables.ts'
-import {
-  layOutTables,
-  type LaidOutTables,
-  type TableRequest,
-} from '../operations/restore-table/restore-table.ts'
+import { layOutTables, type LaidOutTables, type TableRequest } from '../operations/restore-table/lay-out.ts'
 import { planRestore } from '../operations/resolve-target.ts'
 import { connectIn } from '../operations/restore-dump/target-place.ts'
 import { readCopies } from '../operations/sources/catalog.ts'

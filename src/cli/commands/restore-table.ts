@@ -70,8 +70,8 @@ export const restoreTable = defineCommand({
       { layOutTable },
       { restoreTables },
       { tableListing, tableRecord, tablePlanListing, tablePlanRecord },
-      { refusePending, tableErasures },
-      { erasurePlanRecord },
+      { forgetInTables, tableErasures },
+      { erasurePlanLines, erasurePlanRecord },
       { noteSkipped },
     ] = await Promise.all([
       import('../restore-table-setup.ts'),
@@ -86,14 +86,16 @@ export const restoreTable = defineCommand({
     const { deps, request, tables } = laidOut
     const erasures = await tableErasures(context, given, tables, request.database)
     const plan = { ...tablePlanRecord(tables.plan), erasures: erasurePlanRecord(erasures) }
+    const how = 'applied before anything is copied; tables that they look into are fetched, too'
+    const listing = tablePlanListing(tables.plan, erasurePlanLines(erasures, { standby: false, how }))
     if (given.plan) {
-      output.result({ plan }, () => tablePlanListing(tables.plan))
+      output.result({ plan }, () => listing)
       return undefined
     }
-    output.note(tablePlanListing(tables.plan).trimEnd())
-    if (erasures.skipReason === undefined) refusePending(erasures)
+    output.note(listing.trimEnd())
     await noteSkipped(context, erasures, { operation: 'restore-table', from: tables.plan.plan.backup.id })
-    const report = await restoreTables({ ...deps, log }, request, tables, signal)
+    const forget = forgetInTables(context, erasures, tables)
+    const report = await restoreTables({ ...deps, log, erasures: forget }, request, tables, signal)
     for (const warning of report.warnings) output.warn(warning)
     output.result({ plan, result: tableRecord(report) }, () => tableListing(report))
     return undefined

@@ -14,7 +14,7 @@ import type {
 } from '../../repository/format/erasure-record.ts'
 import { findDatabase } from './find-database.ts'
 import type { OpenedErasure } from './open-erasures.ts'
-import { rowsOf, runRequest } from './run-request.ts'
+import { rowsOf, runRequest, type Watch } from './run-request.ts'
 
 export interface ApplyDeps {
   readonly progress: Progress
@@ -32,6 +32,7 @@ export interface ErasureJob {
   readonly place: { readonly database: string } | { readonly anyDatabase: string }
   /** What to do when one fails, after what is to be done with the request. */
   readonly onFailure: string
+  readonly watch?: Watch | undefined
 }
 
 /** What came of one request. */
@@ -82,7 +83,7 @@ export async function applyErasures(
 async function applyOne(
   deps: ApplyDeps,
   { record, secret }: OpenedErasure,
-  { reached, place, onFailure }: ErasureJob,
+  { reached, place, onFailure, watch }: ErasureJob,
   done: readonly AppliedErasure[],
   signal: AbortSignal,
 ): Promise<AppliedErasure> {
@@ -97,7 +98,7 @@ async function applyOne(
     if ('anyDatabase' in place) database = await findDatabase(deps, record, place.anyDatabase, signal)
     if (database === undefined) return outcome('no database')
     await using server = await deps.connect(database, signal)
-    const how = { ending: 'commit', lockMsMax: undefined } as const
+    const how = { ending: 'commit', lockMsMax: undefined, watch } as const
     return outcome('applied', database, await runRequest(server, secret.statements, how, signal))
   } catch (error) {
     signal.throwIfAborted()

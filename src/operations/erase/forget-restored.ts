@@ -69,41 +69,57 @@ export async function forgetInRestored(
   return withRecord(deps, { operation, from }, () => applyErasures({ ...deps, connect }, job, signal), signal)
 }
 
-/** Written down however it ends. Where it can be written nowhere, that is told, and what was done stays done. */
+type RecordDeps = Pick<ForgetDeps, 'world' | 'sources' | 'progress' | 'enter'>
+
+interface RecordAbout {
+  readonly operation: ErasureOperation
+  readonly from: string | undefined
+}
+
+/** Written down however it ends. */
 export async function withRecord(
-  deps: Pick<ForgetDeps, 'world' | 'sources' | 'progress' | 'enter'>,
-  about: { readonly operation: ErasureOperation; readonly from: string | undefined },
+  deps: RecordDeps,
+  about: RecordAbout,
   work: () => Promise<readonly AppliedErasure[]>,
   signal: AbortSignal,
 ): Promise<readonly AppliedErasure[]> {
-  const keep = async (outcomes: readonly AppliedErasure[]): Promise<void> => {
-    if (outcomes.length === 0) return
-    for (const { id, outcome, database, statements } of outcomes)
-      await deps.enter('erasure', {
-        request: id,
-        outcome,
-        database,
-        from: about.from ?? '',
-        rows: rowsOf(statements),
-      })
-    try {
-      const failed = await keepErasureRecord(deps, { ...about, requests: outcomes.map(recordOf) }, signal)
-      for (const { name, fault } of failed)
-        deps.progress.note(
-          `repository ${name}: what was done with requests to forget was not written: ${fault.message}`,
-        )
-    } catch (error) {
-      signal.throwIfAborted()
-      deps.progress.note(error instanceof Error ? error.message : String(error))
-    }
-  }
   try {
     const outcomes = await work()
-    await keep(outcomes)
+    await recordOutcomes(deps, about, outcomes, signal)
     return outcomes
   } catch (error) {
-    if (error instanceof ErasureFailure) await keep(error.outcomes)
+    if (error instanceof ErasureFailure) await recordOutcomes(deps, about, error.outcomes, signal)
     throw error
+  }
+}
+
+/**
+ * Into the audit trail and the repositories. Where it can be written nowhere, that is told, and what was done stays done.
+ */
+export async function recordOutcomes(
+  deps: RecordDeps,
+  about: RecordAbout,
+  outcomes: readonly AppliedErasure[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (outcomes.length === 0) return
+  for (const { id, outcome, database, statements } of outcomes)
+    await deps.enter('erasure', {
+      request: id,
+      outcome,
+      database,
+      from: about.from ?? '',
+      rows: rowsOf(statements),
+    })
+  try {
+    const failed = await keepErasureRecord(deps, { ...about, requests: outcomes.map(recordOf) }, signal)
+    for (const { name, fault } of failed)
+      deps.progress.note(
+        `repository ${name}: what was done with requests to forget was not written: ${fault.message}`,
+      )
+  } catch (error) {
+    signal.throwIfAborted()
+    deps.progress.note(error instanceof Error ? error.message : String(error))
   }
 }
 

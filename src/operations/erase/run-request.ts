@@ -6,25 +6,68 @@ import type { CountedStatement } from '../../repository/format/erasure-record.ts
 
 export type Ending = 'commit' | 'roll back'
 
+/** Looks at the transaction of a request while it still stands: before its end, and after a statement failed. */
+export type Watch = (server: Server, signal: AbortSignal) => Promise<void>
+
+export interface HowToRun {
+  readonly ending: Ending
+  readonly lockMsMax: number | undefined
+  readonly watch?: Watch | undefined
+}
+
 /** ERASURE_INVALID, with the number of the statement, when one fails; nothing is changed then. */
 export async function runRequest(
   server: Server,
   statements: readonly string[],
-  { ending, lockMsMax }: { readonly ending: Ending; readonly lockMsMax: number | undefined },
+  { ending, lockMsMax, watch }: HowToRun,
   signal: AbortSignal,
 ): Promise<readonly CountedStatement[]> {
   await server.query(beginning(lockMsMax), [], signal)
   try {
-    const counted: CountedStatement[] = []
-    for (const [index, text] of statements.entries())
-      counted.push(await runStatement(server, { number: index + 1, text }, signal))
-    await end(server, ending, signal)
+    const work = (): Promise<readonly CountedStatement[]> => runStatements(server, statements, signal)
+    const counted = await (watch ? watched(server, watch, work, signal) : work())
+    await server.query(ending === 'commit' ? 'COMMIT' : 'ROLLBACK', [], signal)
     return counted
   } catch (error) {
     if (!server.lost.aborted)
       await server
         .query('ROLLBACK', [], AbortSignal.timeout(limits.postgresStatementMsMax))
         .catch(() => undefined)
+    throw error
+  }
+}
+
+async function runStatements(
+  server: Server,
+  statements: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly CountedStatement[]> {
+  const counted: CountedStatement[] = []
+  for (const [index, text] of statements.entries())
+    counted.push(await runStatement(server, { number: index + 1, text }, signal))
+  await checkConstraints(server, signal)
+  return counted
+}
+
+/** A savepoint keeps the transaction fit to be asked after a failure. */
+async function watched<T>(
+  server: Server,
+  watch: Watch,
+  work: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  await server.query('SAVEPOINT holdfast', [], signal)
+  try {
+    const result = await work()
+    await watch(server, signal)
+    return result
+  } catch (error) {
+    if (!server.lost.aborted && !signal.aborted) {
+      // With the limit of the statements: to set another one is refused before this is done.
+      const options = { timeoutMs: limits.erasureStatementMsMax }
+      await server.query('ROLLBACK TO SAVEPOINT holdfast', [], signal, options)
+      await watch(server, signal)
+    }
     throw error
   }
 }
@@ -52,7 +95,7 @@ async function runStatement(
 }
 
 /** What is checked only now (deferred constraints) is checked for a trial, too. */
-async function end(server: Server, ending: Ending, signal: AbortSignal): Promise<void> {
+async function checkConstraints(server: Server, signal: AbortSignal): Promise<void> {
   try {
     await server.query('SET CONSTRAINTS ALL IMMEDIATE', [], signal, {
       timeoutMs: limits.erasureStatementMsMax,
@@ -60,7 +103,6 @@ async function end(server: Server, ending: Ending, signal: AbortSignal): Promise
   } catch (error) {
     throw failed('a constraint that is checked at the end', error, signal)
   }
-  await server.query(ending === 'commit' ? 'COMMIT' : 'ROLLBACK', [], signal)
 }
 
 const changesRows = (command: string): boolean => /^(DELETE|UPDATE|INSERT|MERGE)$/.test(command)

@@ -9,10 +9,18 @@ export interface Superuser {
   readonly database: string
 }
 
+export interface SuperuserSearch {
+  /** Who may be one. */
+  readonly users: readonly string[]
+  readonly environment: Environment
+  /** Where to look; else in those that every cluster has. */
+  readonly databases?: readonly string[] | undefined
+}
+
 /** A cluster that was made by another account has its own name for it, and `postgres` may have been dropped. */
 export async function findSuperuser(
   connectionString: string,
-  { users, environment }: { readonly users: readonly string[]; readonly environment: Environment },
+  { users, environment, databases = ['postgres', 'template1'] }: SuperuserSearch,
   signal: AbortSignal,
 ): Promise<Superuser> {
   const target = parseConnectionString(connectionString, {})
@@ -22,7 +30,7 @@ export async function findSuperuser(
       connectTo({ ...target, user, database }, { environment, applicationName: 'holdfast erase' }, stop)
   let refusal: unknown
   for (const user of new Set(users))
-    for (const database of ['postgres', 'template1']) {
+    for (const database of databases) {
       try {
         await using server = await connectAs(user)(database, signal)
         if (await isSuperuser(server, signal)) return { connect: connectAs(user), database }

@@ -6,22 +6,26 @@
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Log } from '../../base/log.ts'
-import type { RestorePlan } from '../../policy/restore-plan.ts'
+import { formatBytes } from '../../base/units.ts'
 import { describeTarget } from '../../policy/recovery-target.ts'
 import { clientEnvironment, databaseArgument } from '../../postgres/client-environment.ts'
 import { connect, type Server } from '../../postgres/connection.ts'
 import { parseConnectionString } from '../../postgres/connection-string.ts'
 import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
-import type { NamePattern } from '../../postgres/dump-archive/name-pattern.ts'
 import { startClient } from '../../postgres/dump/client-output.ts'
 import { runPgRestore } from '../../postgres/pg-restore.ts'
 import { findClientProgram } from '../../postgres/tools.ts'
-import { openBackupCatalogues, type BackupCatalogues } from '../catalogues/backup-catalogues.ts'
+import type { AppliedErasure } from '../erase/apply-erasures.ts'
 import type { RestoreDeps } from '../restore/layout.ts'
-import { assertSpace, measureSpace, type SpaceNeed } from '../restore/places.ts'
-import { connectIn, type TargetPlace } from '../restore-dump/target-place.ts'
-import { readManifestFiles } from '../sources/manifest.ts'
-import { chooseFiles, findDatabase, type FileChoice } from './choose-files.ts'
+import { connectIn } from '../restore-dump/target-place.ts'
+import { forgetInScratch, type Lacking, type TableErasures } from './forget-in-scratch.ts'
+import {
+  chooseTableFiles,
+  copyOf,
+  type ChosenFiles,
+  type LaidOutTables,
+  type TableRequest,
+} from './lay-out.ts'
 import {
   addForeignKeys,
   assertFree,
@@ -34,6 +38,7 @@ import {
   assertWhole,
   makeScratch,
   passedOverRelations,
+  withheldIn,
   type Scratch,
   type ScratchRequest,
 } from './scratch.ts'
@@ -46,122 +51,42 @@ import {
   type ScratchTable,
 } from './scratch-tables.ts'
 
-export interface TableRequest extends Pick<
-  ScratchRequest,
-  'wal' | 'place' | 'recovery' | 'account' | 'workers' | 'environment' | 'programs' | 'user' | 'database'
-> {
-  /** As they were given, and as patterns. */
-  readonly names: readonly string[]
-  readonly patterns: readonly NamePattern[]
-  readonly destination: Destination
-  readonly live: TargetPlace
-  /** A name that nobody has. */
-  readonly staging: string
-}
-
-export interface TablePlan {
-  readonly plan: RestorePlan
-  /** What is to be fetched of the backup's files, and what there is. */
-  readonly neededBytes: number
-  readonly neededFiles: number
-  readonly allBytes: number
-  /** As stored, by the share of the files: what goes over the wire, WAL not counted. */
-  readonly downloadBytes: number
-  /** From the rate at which the backup was made, and that of replay as it is assumed. */
-  readonly expectedMs: number
-  readonly space: readonly SpaceNeed[]
+export interface TableDeps extends RestoreDeps {
+  readonly log: Log
+  /** Undefined: nobody has to be forgotten in this state, or somebody said that they are not. */
+  readonly erasures: TableErasures | undefined
 }
 
 export interface TableReport {
   readonly tables: readonly Placed[]
+  /** What came of each request to forget a person. */
+  readonly erasures: readonly AppliedErasure[]
   readonly warnings: readonly string[]
   readonly files: number
   readonly bytes: number
   /** Of the backup's packs, as stored; the WAL is not counted. */
   readonly bytesFetched: number
-  /** Scratch clusters that were made: a second one when a table had another name at the backup. */
+  /** Scratch clusters that were made: more when a table had another name at the backup, or a request looked into others. */
   readonly attempts: number
   readonly times: { readonly scratchMs: number; readonly loadMs: number }
   readonly durationMs: number
 }
 
-export interface LaidOutTables extends AsyncDisposable {
-  readonly plan: TablePlan
-  readonly catalogues: BackupCatalogues
-  readonly databaseOid: number
-  readonly choice: FileChoice
-}
-
-/** Reads the catalogues and looks at the live server; changes nothing. */
-export async function layOutTables(
-  deps: RestoreDeps,
-  request: TableRequest,
-  plan: RestorePlan,
-  signal: AbortSignal,
-): Promise<LaidOutTables> {
-  const { record } = copyOf(deps)
-  deps.progress.phase('reading the catalogues of the backup')
-  const catalogues = await openBackupCatalogues(deps, ['namespace', 'index', 'inherits'], signal)
-  try {
-    const databaseOid = await findDatabase(catalogues, request.database)
-    if (databaseOid === undefined) throw noDatabase(request.database, record.id)
-    const choice = await choose(catalogues, deps, request, databaseOid, [])
-    let [neededBytes, neededFiles, allBytes] = [0, 0, 0]
-    for await (const group of readManifestFiles(deps.copies, deps.troubles, signal))
-      for (const { path, sizeBytes } of group) {
-        allBytes += sizeBytes
-        if (choice.judge(path) !== 'needed') continue
-        neededBytes += sizeBytes
-        neededFiles++
-      }
-    const share = allBytes === 0 ? 1 : neededBytes / allBytes
-    const heldBytes = Math.min(plan.wal.rawBytes, limits.restoreTableWalHeldBytesMax)
-    const needBytes = neededBytes + heldBytes + walSegmentsHeld * record.postgres.walSegmentSizeBytes
-    const space = await measureSpace([{ path: request.place, needBytes, keptBytes: 0 }])
-    assertSpace(space)
-    return {
-      plan: {
-        plan,
-        neededBytes,
-        neededFiles,
-        allBytes,
-        downloadBytes: Math.round(record.sizes.storedBytes * share),
-        expectedMs: record.durationMs * share + (plan.wal.rawBytes / replayBytesPerSecond) * 1000,
-        space,
-      },
-      catalogues,
-      databaseOid,
-      choice,
-      [Symbol.asyncDispose]: () => catalogues[Symbol.asyncDispose](),
-    }
-  } catch (error) {
-    await catalogues[Symbol.asyncDispose]()
-    throw error
-  }
-}
-
-/** Segments that a server has in pg_wal while it replays, and those of its own. */
-const walSegmentsHeld = 8
-/** Fetching, decompressing and replaying WAL, measured on two cores; only for what the plan says beforehand. */
-const replayBytesPerSecond = 100 * 1024 * 1024
-
 export async function restoreTables(
-  deps: RestoreDeps & { readonly log: Log },
+  deps: TableDeps,
   request: TableRequest,
   laidOut: LaidOutTables,
   signal: AbortSignal,
 ): Promise<TableReport> {
   const { clock } = deps.world
   const startedMs = clock.monotonicMs()
-  let choice = laidOut.choice
+  const also = new Set<number>()
+  let chosen: ChosenFiles = laidOut
   for (let attempts = 1; ; attempts++) {
-    await using scratch = await makeScratch(deps, scratchRequest(deps, request, laidOut, choice), signal)
-    const proven = await prove(deps, request, laidOut.plan.plan, { scratch, choice }, signal)
+    await using scratch = await makeScratch(deps, scratchRequest(deps, request, laidOut, chosen), signal)
+    const proven = await prove(deps, request, chosen, scratch, signal)
     if ('missing' in proven) {
-      if (attempts > 1)
-        throw new Error('assertion failed: a second scratch cluster has what the first one lacked')
-      deps.progress.note('the tables had other names when the backup was made: once more, with their files')
-      choice = await choose(laidOut.catalogues, deps, request, laidOut.databaseOid, proven.missing)
+      chosen = await withMissing(deps, request, laidOut, { also, proven }, signal)
       continue
     }
     const scratchMs = clock.monotonicMs() - startedMs
@@ -171,6 +96,7 @@ export async function restoreTables(
     deps.log.info('restore-table.finished', { tables: placed.length, bytes, durationMs })
     return {
       tables: placed,
+      erasures: proven.erasures,
       warnings,
       files,
       bytes,
@@ -182,46 +108,71 @@ export async function restoreTables(
   }
 }
 
-function choose(
-  catalogues: BackupCatalogues,
-  deps: RestoreDeps,
-  { patterns }: TableRequest,
-  database: number,
-  alsoOids: readonly number[],
-): Promise<FileChoice> {
-  const major = Math.floor(copyOf(deps).record.postgres.versionNumber / 10_000)
-  return chooseFiles(catalogues, { database, tables: patterns, alsoOids, major })
+/** The files of the next scratch cluster. Each has more than the one before, so this comes to an end. */
+async function withMissing(
+  deps: TableDeps,
+  request: TableRequest,
+  laidOut: LaidOutTables,
+  { also, proven: { missing, why } }: { readonly also: Set<number>; readonly proven: Lacking },
+  signal: AbortSignal,
+): Promise<ChosenFiles> {
+  const before = also.size
+  for (const oid of missing) also.add(oid)
+  if (also.size === before)
+    throw new Error('assertion failed: the next scratch cluster has what the last one lacked')
+  const about = { ...laidOut, plan: laidOut.plan.plan }
+  const chosen = await chooseTableFiles(deps, request, about, [...also], signal)
+  const size = formatBytes(chosen.plan.downloadBytes)
+  deps.progress.note(`${why}: once more, with their files, about ${size} of the backup`)
+  return chosen
 }
 
 function scratchRequest(
   deps: RestoreDeps,
   request: TableRequest,
   { catalogues, plan }: LaidOutTables,
-  choice: FileChoice,
+  { choice }: ChosenFiles,
 ): ScratchRequest {
   const { record } = copyOf(deps)
   return { ...request, plan: plan.plan, record, directories: catalogues.directories, choice }
 }
 
-/** The tables are there, whole, and can be read to their last page; or which of them need files that were not fetched. */
+interface Proven {
+  readonly tables: readonly ScratchTable[]
+  readonly erasures: readonly AppliedErasure[]
+}
+
+/**
+ * The tables are there, whole, without whoever asked to be forgotten, and can be read to their last page; or which relations
+ * need files that were not fetched.
+ */
 async function prove(
-  deps: RestoreDeps,
-  { names, patterns, environment }: TableRequest,
-  plan: RestorePlan,
-  { scratch, choice }: { readonly scratch: Scratch; readonly choice: FileChoice },
+  deps: TableDeps,
+  request: TableRequest,
+  { plan: { plan }, choice }: ChosenFiles,
+  scratch: Scratch,
   signal: AbortSignal,
-): Promise<{ readonly tables: readonly ScratchTable[] } | { readonly missing: readonly number[] }> {
+): Promise<Proven | Lacking> {
+  const { names, patterns, environment } = request
   deps.progress.phase('checking the tables')
   assertWhole(await passedOverRelations(scratch.logFile), choice, scratch.withheld)
   await using server = await connect(scratch.connectionString, { environment }, signal)
   const found = await findTables(server, patterns, signal)
   if (found.length === 0) throw notThere(names, describeTarget(plan.target))
   const oids = found.map(({ oid }) => oid)
-  const lacking = (await filesOfTables(server, oids, signal)).some(path => {
-    const key = choice.keyOf(path)
-    return key !== undefined && scratch.withheld.has(key)
-  })
-  return lacking ? { missing: oids } : { tables: await countScratchRows(server, found, signal) }
+  const isWithheld = withheldIn(scratch, choice)
+  if ((await filesOfTables(server, oids, signal)).some(isWithheld))
+    return { missing: oids, why: 'the tables had other names when the backup was made' }
+  const erasures = deps.erasures
+    ? await forgetInScratch(
+        deps,
+        deps.erasures,
+        { ...request, scratch, isWithheld, from: plan.backup.id },
+        signal,
+      )
+    : []
+  if ('missing' in erasures) return erasures
+  return { tables: await countScratchRows(server, found, signal), erasures }
 }
 
 async function copyTables(
@@ -299,16 +250,4 @@ async function dropStaging({ live: place, database, staging }: TableRequest): Pr
   const signal = AbortSignal.timeout(limits.dumpCleanUpMsMax)
   await using live = await connectIn(place, database, signal)
   await live.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(staging)} CASCADE`, [], signal)
-}
-
-function copyOf({ copies }: RestoreDeps): RestoreDeps['copies'][number] {
-  const [copy] = copies
-  if (!copy) throw new Error('assertion failed: a backup lies somewhere')
-  return copy
-}
-
-function noDatabase(name: string, backup: string): Fault {
-  return new Fault('TARGET_UNREACHABLE', `there was no database ${name} when backup ${backup} was made`, {
-    hint: 'Name the database with --database; one that was made after the backup comes back with holdfast restore.',
-  })
 }

@@ -54,6 +54,8 @@ export interface ScratchRequest {
 export interface Scratch extends AsyncDisposable {
   readonly server: LocalServer
   readonly outcome: RecoveryOutcome
+  /** Its data directory. */
+  readonly directory: string
   readonly report: CopyInReport
   readonly withheld: ReadonlySet<string>
   readonly connectionString: string
@@ -62,6 +64,17 @@ export interface Scratch extends AsyncDisposable {
 
 /** Smaller files need no place to be kept: PostgreSQL makes them when a record comes for them. */
 const sparseSizeBytesMin = 1 * MiB
+
+/** Whether what is at this path (as pg_relation_filepath tells it) was not brought. */
+export function withheldIn(
+  { withheld }: Pick<Scratch, 'withheld'>,
+  choice: FileChoice,
+): (path: string) => boolean {
+  return path => {
+    const key = choice.keyOf(path)
+    return key !== undefined && withheld.has(key)
+  }
+}
 
 /** When this returns, it has reached its target and answers. Stopped and removed when it is disposed of. */
 export async function makeScratch(
@@ -82,6 +95,7 @@ export async function makeScratch(
     return {
       server,
       outcome,
+      directory,
       report,
       withheld,
       connectionString,
