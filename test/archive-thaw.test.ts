@@ -5,29 +5,20 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  CopyObjectCommand,
-  CreateBucketCommand,
-  DeleteObjectsCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  S3Client,
-} from '@aws-sdk/client-s3'
+import { CopyObjectCommand } from '@aws-sdk/client-s3'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
 import { describeRun, jsonOf } from './support/holdfast.ts'
-import { motoMissing, startMoto, type MotoServer } from './support/moto-server.ts'
+import { coldClass, openColdBucket, type ColdBucket } from './support/cold-bucket.ts'
+import { motoMissing } from './support/moto-server.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
 import { faultOf, restoreAndStart, tryRestore } from './support/restored-server.ts'
-import { openThawProxy, type ThawProxy } from './support/thaw-proxy.ts'
+import type { ThawProxy } from './support/thaw-proxy.ts'
 import { until } from './support/until.ts'
 
 const reason = motoMissing()
 if (reason !== undefined) console.warn(`left out: restoring from a cold class: ${reason}`)
-
-const coldClass = 'DEEP_ARCHIVE'
-const bucket = 'cold'
 
 interface ThawPlan {
   readonly objects: number
@@ -39,46 +30,17 @@ interface ThawPlan {
 }
 
 /** WAL that leads on from the backup, put beside it as cold as it is. */
-async function freezeWal(client: S3Client): Promise<void> {
-  const { Contents = [] } = await client.send(
-    new ListObjectsV2Command({ Bucket: bucket, Prefix: 'pg/lab/wal/' }),
-  )
-  for (const { Key = '' } of Contents) {
-    const to = { Bucket: bucket, Key: Key.replace('pg/lab/', 'pg/lab/archive/') }
-    const isThere = await client.send(new HeadObjectCommand(to)).then(
-      () => true,
-      () => false,
-    )
-    if (!isThere)
-      await client.send(
-        new CopyObjectCommand({ ...to, CopySource: `${bucket}/${Key}`, StorageClass: coldClass }),
-      )
+async function freezeWal({ client, bucket, keys }: ColdBucket): Promise<void> {
+  for (const key of await keys('pg/lab/wal/')) {
+    const to = { Bucket: bucket, Key: key.replace('pg/lab/', 'pg/lab/archive/') }
+    if ((await keys(to.Key)).length > 0) continue
+    const CopySource = `${bucket}/${key}`
+    await client.send(new CopyObjectCommand({ ...to, CopySource, StorageClass: coldClass }))
   }
 }
 
-async function deleteObjects(client: S3Client, those: RegExp): Promise<void> {
-  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: 'pg/lab/' }))
-  const Objects = Contents.map(({ Key = '' }) => ({ Key })).filter(({ Key }) => those.test(Key))
-  await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }))
-}
-
-/** As a rule of the bucket does when they are old. */
-async function freeze(client: S3Client, Prefix: string): Promise<void> {
-  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix }))
-  for (const { Key = '' } of Contents)
-    await client.send(
-      new CopyObjectCommand({
-        Bucket: bucket,
-        Key,
-        CopySource: `${bucket}/${Key}`,
-        StorageClass: coldClass,
-      }),
-    )
-}
-
 describe.skipIf(reason !== undefined)('an archive in a cold class', () => {
-  let moto: MotoServer
-  let client: S3Client
+  let cold: ColdBucket
   let proxy: ThawProxy
   let lab: Lab
   let backup: BackupRecord
@@ -87,25 +49,12 @@ describe.skipIf(reason !== undefined)('an archive in a cold class', () => {
   let moment: string
 
   beforeAll(async () => {
-    moto = await startMoto()
-    proxy = await openThawProxy(moto.endpoint)
-    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
-    client = new S3Client({ endpoint: moto.endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
-    await client.send(new CreateBucketCommand({ Bucket: bucket }))
+    cold = await openColdBucket()
+    proxy = cold.proxy
     lab = await openLab({
       major: 15,
       build: 'debian',
-      repositories: encryption => ({
-        main: {
-          url: `s3://${bucket}/pg`,
-          endpoint: proxy.url,
-          region: 'us-east-1',
-          path_style: true,
-          credentials: { access_key_id: 'test', secret_access_key: 'test' },
-          encryption,
-          classes: { archive: coldClass },
-        },
-      }),
+      repositories: encryption => ({ main: cold.repository(encryption) }),
       config: {
         archives: { monthly: { of: 'backups', keep: '10y' }, dumped: { of: 'dumps', keep: '10y' } },
       },
@@ -120,16 +69,14 @@ describe.skipIf(reason !== undefined)('an archive in a cold class', () => {
     await delay(20)
     await lab.server.query('INSERT INTO t SELECT n FROM generate_series(6001, 9000) n')
     await lab.archiveAll()
-    await freezeWal(client)
-    await deleteObjects(client, /^pg\/lab\/(backups|wal|catalog)\//)
+    await freezeWal(cold)
+    await cold.remove(/^pg\/lab\/(backups|wal|catalog)\//)
     target = ['--backup', backup.id, '--to-immediate']
   })
 
   afterAll(async () => {
     await lab[Symbol.asyncDispose]()
-    await proxy[Symbol.asyncDispose]()
-    client.destroy()
-    await moto.stop()
+    await cold[Symbol.asyncDispose]()
   })
 
   test('is listed, shown and verified as far as that goes without thawing', async () => {
@@ -245,7 +192,7 @@ describe.skipIf(reason !== undefined)('an archive in a cold class', () => {
       words = [id, '--database', 'thawed', '--from', 'postgres']
       await lab.ok(['dump-fetch', id, path('before.dump')])
       await lab.ok(['archive', 'dumped'])
-      await deleteObjects(client, /^pg\/lab\/(dumps|dump-catalog)\//)
+      await cold.remove(/^pg\/lab\/(dumps|dump-catalog)\//)
       proxy.asked.length = 0
     })
 
@@ -312,7 +259,7 @@ describe.skipIf(reason !== undefined)('an archive in a cold class', () => {
 
     test('that lies in the repository itself, cold with its very record, is thawed as well', async () => {
       const kept = (await lab.json<{ readonly id: string }>(['dump', 'postgres'])).id
-      await freeze(client, `pg/lab/dumps/${kept}/`)
+      await cold.freeze(`pg/lab/dumps/${kept}/`)
       proxy.asked.length = 0
       const refused = await lab.run(['dump-fetch', kept, path('kept.dump'), '--json'])
       expect(faultOf(refused).code, describeRun(refused)).toBe('OBJECT_COLD')
@@ -327,8 +274,8 @@ describe.skipIf(reason !== undefined)('an archive in a cold class', () => {
 
   describe('with the very records in the cold, as a rule of the bucket leaves them', () => {
     beforeAll(async () => {
-      await freeze(client, `pg/lab/archive/backups/${backup.id}/`)
-      await freeze(client, 'pg/lab/dumps/')
+      await cold.freeze(`pg/lab/archive/backups/${backup.id}/`)
+      await cold.freeze('pg/lab/dumps/')
       proxy.asked.length = 0
       proxy.thawIn(0)
     })

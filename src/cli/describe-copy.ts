@@ -1,14 +1,34 @@
 /** What a copy did, or would do, in words. */
 import { formatBytes, formatDuration } from '../base/units.ts'
 import type { CopyProblem, CopyReport, StepSummary } from '../operations/copy/report.ts'
+import type { ThawPlan } from '../operations/thaw/thaw.ts'
+import { thawRecord, thawText } from './describe-thaw.ts'
 import { counted } from './table.ts'
 
-export function copyText(report: CopyReport): string {
-  return `${report.isDryRun ? planText(report) : outcomeText(report)}${leftText(report)}${problemsText(report.problems)}`
+export interface CopyOutcome {
+  readonly report: CopyReport
+  /** What it takes to read what is cold. */
+  readonly thaw: ThawPlan | undefined
 }
 
-function planText({ from, to, steps, totals }: CopyReport): string {
+export function copyText({ report, thaw }: CopyOutcome): string {
+  return `${report.isDryRun ? planText(report) : outcomeText(report)}${leftText(report)}${coldText(report, thaw)}${problemsText(report.problems)}`
+}
+
+/** For `--json`. Of what is cold there may be a hundred thousand objects: they are counted. */
+export function copyRecord({ report, thaw }: CopyOutcome): unknown {
+  const cold = report.cold.map(({ what, why, objects }) => ({
+    what,
+    why,
+    objects: objects.length,
+    bytes: objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  }))
+  return { ...report, cold, thaw: thawRecord(thaw) }
+}
+
+function planText({ from, to, steps, totals, cold }: CopyReport): string {
   const copied = steps.filter(({ kind }) => kind !== 'check')
+  if (copied.length === 0 && cold.length > 0) return `${from} → ${to}: nothing to copy that can be read\n`
   if (copied.length === 0) return `${from} → ${to}: nothing to copy, "${to}" has what "${from}" has\n`
   const managed = steps.filter(({ kind }) => kind === 'managed').length
   const sum = `${countsOf({ ...totals, managed })}, ${formatBytes(totals.bytes)}`
@@ -27,14 +47,14 @@ function stepLine({ kind, why, backup, dump, walFiles = 0, wal, bytes }: StepSum
   return `  ${what}, ${formatBytes(bytes)} (${why}${stays})\n`
 }
 
-function outcomeText({ from, to, copied, durationMs, problems }: CopyReport): string {
+function outcomeText({ from, to, copied, durationMs, problems, cold }: CopyReport): string {
   const took = `took ${formatDuration(durationMs)}`
   const checked = copied.checked === 0 ? '' : `; ${counted(copied.checked, 'object')} found there checked`
   const unseen =
     copied.unproven === 0
       ? ''
       : `  ${counted(copied.unproven, 'WAL file')} copied without a key: damage from before can not be seen\n`
-  if (copied.objects + copied.managed.length === 0 && problems.length === 0)
+  if (copied.objects + copied.managed.length + problems.length + cold.length === 0)
     return `${from} → ${to}: nothing to copy, "${to}" has what "${from}" has${checked}; ${took}\n`
   const { backups, dumps, managed, walFiles } = copied
   const counts = countsOf({
@@ -88,6 +108,14 @@ function leftText({ left }: CopyReport): string {
       return `  left out: ${told}: ${why}\n`
     })
     .join('')
+}
+
+/** What a rule of the destination leaves out is not asked for, however cold it is. */
+function coldText({ cold, from }: CopyReport, thaw: ThawPlan | undefined): string {
+  if (cold.length === 0) return ''
+  const parts = cold.map(({ what, why }) => `  COLD     ${what}: ${why}\n`).join('')
+  const takes = thaw ? ` in "${from}": ${thawText(thaw)}` : ''
+  return `\n${parts}           lies in a cold storage class${takes}\n           → It is not damaged, and was left where it is. Run the copy with --thaw (standard), --thaw bulk or --thaw expedited: it asks for it, waits, and copies it then.\n`
 }
 
 export function problemsText(problems: readonly CopyProblem[]): string {

@@ -31,6 +31,9 @@ export function thawRecord(plan: ThawPlan | undefined): Readonly<Record<string, 
   }
 }
 
+/** `412 objects (391 GiB) in DEEP_ARCHIVE must be thawed: takes 9h 00m to 12h 00m, costs about 1.20 USD (…)`. */
+export const thawText = (plan: ThawPlan): string => `${whatText(plan)}: ${timeText(plan)}, ${costText(plan)}`
+
 /** Before anything is written. */
 export function mustThaw(plan: ThawPlan): Fault {
   return new Fault(

@@ -1,10 +1,11 @@
 /** `copy --watch`: all pairs at the same time, until the signal. */
 import type { CopyOptions } from '../operations/copy/copy.ts'
 import { watchCopy } from '../operations/copy/watch.ts'
+import { thawPlanOfCopy } from './cold-copies.ts'
 import type { CommandContext } from './context.ts'
 import type { CopyPair } from './copy-pairs.ts'
 import { keptBy, openCopy } from './copy-setup.ts'
-import { copyText } from './describe-copy.ts'
+import { copyRecord, copyText } from './describe-copy.ts'
 import { lockAfter } from './lock-after.ts'
 
 /** Being told to stop is how it ends: no failure. What can not be mended by waiting ends all of them. */
@@ -24,7 +25,8 @@ export async function watchCopies(
         {
           ...deps,
           async onCopied(report) {
-            output.result(report, () => copyText(report))
+            const outcome = { report, thaw: await thawPlanOfCopy(context, deps, report) }
+            output.result(copyRecord(outcome), () => copyText(outcome))
             // WAL is locked as it is written; what a new backup changes for what is older is done here.
             if (report.copied.backups.length + report.copied.dumps.length > 0)
               await lockAfter(context, pair.to, { allWal: true })

@@ -5,7 +5,7 @@ import { describeOwed, owedFix } from './wal-push/owed-here.ts'
 
 /** Lines without colours; the most important first. */
 export function walStatusText(status: WalStatus & Partial<WalStatusHere>): string {
-  const { windows, gaps, missingHistories, timelines, unusableBackups, owed = null } = status
+  const { windows, gaps, missingHistories, coldHistories, timelines, unusableBackups, owed = null } = status
   const sections = [
     section(
       'What can be restored',
@@ -13,6 +13,8 @@ export function walStatusText(status: WalStatus & Partial<WalStatusHere>): strin
       'Nothing: there is no backup with all its WAL.',
     ),
     section('What is missing', [...gaps.map(gapLine), ...missingHistories.map(historyLine)], 'Nothing.'),
+    coldHistories.length > 0 &&
+      section('What has to be thawed before it can be read', coldHistories.map(historyLine), ''),
     owed !== null &&
       owed.length > 0 &&
       section(

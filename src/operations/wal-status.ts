@@ -4,7 +4,7 @@
  */
 import { isFault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
-import { segmentEndLsn, type Archive, type TimelineWal } from '../policy/archive.ts'
+import { archiveOf, segmentEndLsn, type Archive, type TimelineWal } from '../policy/archive.ts'
 import { nameOnPath, type TimelinePath } from '../policy/timeline-path.ts'
 import { windowReport, type Gap, type Window } from '../policy/window.ts'
 import type { BackupSummary } from '../repository/format/backup-summary.ts'
@@ -13,7 +13,7 @@ import type { WalStore } from '../repository/wal-store.ts'
 import { formatLsn } from '../wal/lsn.ts'
 import { historyName, segmentName, segmentStartLsn } from '../wal/segment.ts'
 import { isoMicros, parseTime } from '../wal/time.ts'
-import { factsOf, readArchive } from './wal-archive.ts'
+import { factsOf, readHistories } from './wal-archive.ts'
 import type { OwedFacts } from './wal-push/owed.ts'
 
 export interface WalStatusDeps {
@@ -29,6 +29,8 @@ export interface WalStatus {
   readonly gaps: readonly GapStatus[]
   /** History files of timelines that may go on from one with backups; nobody can tell without them. */
   readonly missingHistories: readonly string[]
+  /** Of such timelines, too: they lie in a cold storage class. */
+  readonly coldHistories: readonly string[]
   readonly timelines: readonly TimelineStatus[]
   readonly unusableBackups: readonly { readonly id: string; readonly why: string }[]
 }
@@ -79,13 +81,18 @@ export async function walStatus(deps: WalStatusDeps, signal: AbortSignal): Promi
   const gone = deps.absent ?? new Map<string, string>()
   const backups = deps.backups.filter(({ id }) => !gone.has(id))
   const absent = [...gone].map(([id, why]) => ({ id, why }))
-  const archive = await readArchive(deps.wal, deps.walSegmentSizeBytes, signal)
+  const files = await Array.fromAsync(deps.wal.list(undefined, signal))
+  const histories = await readHistories(deps.wal, files, signal, { passOver: ['OBJECT_COLD'] })
+  const archive = archiveOf(files, histories, deps.walSegmentSizeBytes)
+  const unknown = missingHistories(archive, backups)
+  const isThere = (name: string): boolean => files.some(file => file.name === name)
   const report = windowReport(archive, backups.map(factsOf))
   const look = lookerInto(deps, signal)
   return {
     windows: await Promise.all(report.windows.map(window => windowStatus(window, look))),
     gaps: await Promise.all(report.gaps.map(gap => gapStatus(gap, look))),
-    missingHistories: missingHistories(archive, backups),
+    missingHistories: unknown.filter(name => !isThere(name)),
+    coldHistories: unknown.filter(isThere),
     timelines: [...archive.timelines.values()].map(wal => timelineStatus(wal, deps.walSegmentSizeBytes)),
     unusableBackups: [...report.unusable, ...absent],
   }
@@ -178,7 +185,7 @@ function lookerInto({ wal, walSegmentSizeBytes }: WalStatusDeps, signal: AbortSi
   }
 }
 
-/** Who may list and not read (an auditor) sees the window as positions; its times are in the heads. */
+/** Who may list and not read (an auditor) sees the window as positions; its times are in the heads. So does who has not thawed them. */
 async function headUnlessRefused(
   wal: Pick<WalStore, 'head'>,
   name: string,
@@ -187,7 +194,7 @@ async function headUnlessRefused(
   try {
     return await wal.head(name, signal)
   } catch (error) {
-    if (isFault(error, 'STORAGE_DENIED')) return undefined
+    if (isFault(error, 'STORAGE_DENIED', 'OBJECT_COLD')) return undefined
     throw error
   }
 }

@@ -10,7 +10,7 @@ import { resealed, type ObjectCopy } from './copy-object.ts'
 import type { CopyRun } from './copy-run.ts'
 import type { StoredWal } from './holdings.ts'
 import { openSource, type ObjectSource } from './object-source.ts'
-import { proveWal, type WalProof } from './prove-wal.ts'
+import { proveWal } from './prove-wal.ts'
 import { problemOf } from './report.ts'
 import { sameName, walJob } from './wal-job.ts'
 
@@ -43,10 +43,14 @@ export async function differenceOf(
 ): Promise<Fault | undefined> {
   const there = await sameName(run.to, file, signal)
   if (!there) return undefined
-  const [original, copy] = await Promise.all([
-    openSource({ storage: run.from.repository.storage, ...file }, signal),
-    openSource({ storage: run.to.repository.storage, ...there }, signal),
-  ])
+  const opened = await proofOrFault(() =>
+    Promise.all([
+      openSource({ storage: run.from.repository.storage, ...file }, signal),
+      openSource({ storage: run.to.repository.storage, ...there }, signal),
+    ]),
+  )
+  if (isFault(opened)) return opened
+  const [original, copy] = opened
   const { identity } = run.to.repository
   const mine = await proofOrFault(() => proveWal(copy, file.name, identity, run.to.identities))
   if (isFault(mine)) return isFault(mine, 'OBJECT_COLD') ? mine : toBeRepaired(mine)
@@ -75,7 +79,7 @@ async function looksDamaged(
   return isHeader === isPayload ? (isHeader ? false : undefined) : true
 }
 
-async function proofOrFault(work: () => Promise<WalProof>): Promise<WalProof | Fault> {
+async function proofOrFault<T>(work: () => Promise<T>): Promise<T | Fault> {
   try {
     return await work()
   } catch (error) {

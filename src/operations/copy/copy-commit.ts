@@ -125,13 +125,19 @@ async function bringObject(
  */
 async function resume(run: CopyRun, job: ObjectCopy, signal: AbortSignal): Promise<CopiedObject> {
   run.tally.checked++
-  const found = await compareObject(job, signal)
+  const found = await compareObject(job, signal).catch(asDifferentWhenCold)
   if (found !== 'different') {
     if (found.outcome === 'there') run.progress.advance(found.stored.sizeBytes)
     return found
   }
   await job.to.delete([job.source.key], signal)
   return copyObject(job, run.progress, signal)
+}
+
+/** Of the source that would be an outcome. What is cold at the destination can not be held against anything. */
+function asDifferentWhenCold(error: unknown): 'different' {
+  if (isFault(error, 'OBJECT_COLD')) return 'different'
+  throw error
 }
 
 function jobFor(

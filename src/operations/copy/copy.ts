@@ -31,6 +31,7 @@ import {
   type Holdings,
   type WalScope,
 } from './holdings.ts'
+import { findCold, leaveCold } from './leave-cold.ts'
 import { planCopy, type CopyPlan, type CopyRequest, type CopyStep } from './plan.ts'
 import type { DumpsToCopy } from './plan-dumps.ts'
 import type { Offered, Unwanted } from './retention.ts'
@@ -87,7 +88,8 @@ export async function copyPass(
   const { world, progress, from, log } = deps
   const startedMs = world.clock.monotonicMs()
   progress.phase('comparing')
-  const plan = await makePlan(deps, destination, options, signal)
+  const wanted = await makePlan(deps, destination, options, signal)
+  const { plan, cold } = leaveCold(wanted, await findCold(deps, wanted, signal))
   const tally = new CopyTally()
   for (const { what, why } of plan.impossible) tally.problems.push(problemOf(what, impossible(what, why)))
   // A look for what is new leaves them for the next look at everything.
@@ -121,6 +123,7 @@ export async function copyPass(
     totals: plan.totals,
     copied: tally.totals,
     left: plan.left,
+    cold,
     problems: tally.problems,
     durationMs: world.clock.monotonicMs() - startedMs,
   }
@@ -182,15 +185,21 @@ function narrowed({ ids, backups, dumps, ...rest }: CopyOptions): CopyOptions {
 function without(source: Holdings, avoided: ReadonlySet<string> | undefined): Holdings {
   if (!avoided?.size) return source
   return {
-    ...source,
-    backups: source.backups.filter(({ id }) => !avoided.has(nameOfCommit(id))),
+    backups: source.backups.filter(notIn(avoided)),
+    others: source.others.filter(notIn(avoided)),
     wal: new Map([...source.wal].filter(([, { key }]) => !avoided.has(key))),
   }
 }
 
 function withoutDumps(held: HeldDumps, avoided: ReadonlySet<string> | undefined): HeldDumps {
-  return { ...held, dumps: held.dumps.filter(({ id }) => avoided?.has(nameOfCommit(id)) !== true) }
+  if (!avoided?.size) return held
+  return { dumps: held.dumps.filter(notIn(avoided)), others: held.others.filter(notIn(avoided)) }
 }
+
+const notIn =
+  (avoided: ReadonlySet<string>) =>
+  ({ id }: { readonly id: string }): boolean =>
+    !avoided.has(nameOfCommit(id))
 
 function runOf(
   { world, progress, from, others }: CopyDeps,

@@ -16,6 +16,8 @@ export interface StoredWal {
   readonly sizeBytes: number
   /** By the storage's clock. */
   readonly modifiedMs: number
+  /** As lists tell it; absent: the usual one. */
+  readonly storageClass?: string | undefined
 }
 
 export interface Holdings {
@@ -118,9 +120,10 @@ async function readWal(
 ): Promise<ReadonlyMap<string, StoredWal>> {
   const wal = new Map<string, StoredWal>()
   const prefix = walPrefix(identity.cluster)
-  for await (const { key, sizeBytes, modifiedMs } of storage.list({ prefix, after }, signal)) {
+  for await (const { key, sizeBytes, modifiedMs, storageClass } of storage.list({ prefix, after }, signal)) {
     const name = walNameOf(identity.cluster, key)
-    if (name !== undefined && !wal.has(name)) wal.set(name, { name, key, sizeBytes, modifiedMs })
+    if (name !== undefined && !wal.has(name))
+      wal.set(name, { name, key, sizeBytes, modifiedMs, storageClass })
   }
   return wal
 }

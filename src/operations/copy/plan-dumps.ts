@@ -3,6 +3,7 @@ import { nameOfCommit } from '../../repository/commit-record.ts'
 import type { DumpSummary } from '../../repository/format/dump-summary.ts'
 import type { HeldDumps } from './holdings.ts'
 import type { CopyRequest, LeftOut } from './plan.ts'
+import { isUnread, unreadOf, type Unread } from './unread.ts'
 
 export interface DumpStep {
   readonly kind: 'dump'
@@ -21,6 +22,7 @@ export interface DumpsToCopy {
 export interface ChosenDumps {
   readonly left: readonly LeftOut[]
   readonly impossible: readonly LeftOut[]
+  readonly unread: readonly Unread[]
   /** The newest first. */
   readonly steps: readonly DumpStep[]
 }
@@ -30,7 +32,7 @@ export function chooseDumps({
   ids,
   unwanted,
 }: Pick<CopyRequest, 'dumps' | 'ids' | 'unwanted'>): ChosenDumps {
-  if (!dumps) return { left: [], impossible: [], steps: [] }
+  if (!dumps) return { left: [], impossible: [], unread: [], steps: [] }
   const { source, destination } = dumps
   const isAsked = ({ id }: { readonly id: string }): boolean => ids?.includes(id) ?? true
   const others = source.others.filter(isAsked)
@@ -44,7 +46,8 @@ export function chooseDumps({
         return why === undefined ? [] : [toldOf({ id: dump.id, why })]
       }),
     ],
-    impossible: others.filter(({ code }) => code !== undefined).map(toldOf),
+    impossible: others.filter(other => other.code !== undefined && !isUnread(other)).map(toldOf),
+    unread: others.filter(other => isUnread(other) && !destination.has(other.id)).map(unreadOf),
     steps: missing
       .filter(dump => reasonAgainst(dump) === undefined)
       .toReversed()

@@ -10,6 +10,7 @@ import type { BackupSummary } from '../../repository/format/backup-summary.ts'
 import { namesOfBackup } from './backup-wal.ts'
 import type { Held, Holdings, StoredWal } from './holdings.ts'
 import { chooseDumps, type DumpStep, type DumpsToCopy } from './plan-dumps.ts'
+import { basedOnUnread, isUnread, unreadOf, type Unread } from './unread.ts'
 
 export interface CopyRequest {
   readonly source: Holdings
@@ -37,6 +38,8 @@ export interface CopyPlan {
   readonly left: readonly LeftOut[]
   /** What should be copied and can not. */
   readonly impossible: readonly LeftOut[]
+  /** What is not known well enough to be planned: its record lies in a cold storage class, or that of what it is based on. */
+  readonly unread: readonly Unread[]
   readonly totals: {
     readonly backups: number
     readonly dumps: number
@@ -71,7 +74,7 @@ export interface BackupStep {
 }
 
 export function planCopy(request: CopyRequest): CopyPlan {
-  const { left, impossible, chains } = chooseBackups(request)
+  const { left, impossible, unread, chains } = chooseBackups(request)
   const dumps = chooseDumps(request)
   const [newestDump, ...olderDumps] = chains.length > 0 ? dumps.steps : [undefined, ...dumps.steps]
   const planned = new Set<string>()
@@ -107,6 +110,7 @@ export function planCopy(request: CopyRequest): CopyPlan {
     steps,
     left: [...left, ...dumps.left],
     impossible: [...impossible, ...dumps.impossible],
+    unread: [...unread, ...dumps.unread],
     totals: totalsOf(steps),
   }
 }
@@ -131,20 +135,23 @@ function backupStep(record: BackupSummary, { segmentSizeBytes }: CopyRequest): B
 interface Chosen {
   readonly left: readonly LeftOut[]
   readonly impossible: readonly LeftOut[]
+  readonly unread: readonly Unread[]
   /** The newest first; in each the full backup first. */
   readonly chains: readonly (readonly BackupSummary[])[]
 }
 
 function chooseBackups(request: CopyRequest): Chosen {
-  if (!request.backups) return { left: [], impossible: [], chains: [] }
+  if (!request.backups) return { left: [], impossible: [], unread: [], chains: [] }
   const { source, destination, ids, unwanted } = request
   const there = destination.ids
   const asked = ids && withParents(ids, source.backups)
   const isAsked = (id: string): boolean => asked === undefined || asked.has(id)
   const left: LeftOut[] = []
   const impossible: LeftOut[] = []
-  for (const { id, why, code } of source.others.filter(other => isAsked(other.id)))
+  const others = source.others.filter(other => isAsked(other.id))
+  for (const { id, why, code } of others.filter(other => !isUnread(other)))
     (code === undefined ? left : impossible).push({ what: `backup ${id}`, why })
+  const unread: Unread[] = others.filter(other => isUnread(other) && !there.has(other.id)).map(unreadOf)
   const missing = source.backups.filter(({ id }) => !there.has(id) && isAsked(id))
   const chosen: BackupSummary[] = []
   for (const record of missing) {
@@ -153,10 +160,11 @@ function chooseBackups(request: CopyRequest): Chosen {
     const isThere = (id: string): boolean => there.has(id) || chosen.some(other => other.id === id)
     const obstacle = obstacleTo(record, request, isThere)
     if (reason !== undefined && asked === undefined) left.push({ what, why: reason })
+    else if (unread.some(({ id }) => id === record.parent)) unread.push(basedOnUnread(record))
     else if (obstacle !== undefined) impossible.push({ what, why: obstacle })
     else chosen.push(record)
   }
-  return { left, impossible, chains: chainsOf(chosen) }
+  return { left, impossible, unread, chains: chainsOf(chosen) }
 }
 
 /** What keeps the copy from being a backup that can be restored. */
@@ -214,7 +222,7 @@ function checksOf({ source, destination, wal, isVerbatim, recheck }: CopyRequest
   return [{ kind: 'check', why, files, bytes: sumOf(files) }]
 }
 
-function totalsOf(steps: readonly CopyStep[]): CopyPlan['totals'] {
+export function totalsOf(steps: readonly CopyStep[]): CopyPlan['totals'] {
   return {
     backups: steps.filter(({ kind }) => kind === 'backup').length,
     dumps: steps.filter(({ kind }) => kind === 'dump').length,
@@ -224,5 +232,5 @@ function totalsOf(steps: readonly CopyStep[]): CopyPlan['totals'] {
 }
 
 const isHistory = (name: string): boolean => name.endsWith('.history')
-const sumOf = (files: readonly StoredWal[]): number =>
+export const sumOf = (files: readonly StoredWal[]): number =>
   files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)

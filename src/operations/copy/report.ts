@@ -1,5 +1,6 @@
 /** What became of a copy: what `--json` prints. */
 import type { Fault } from '../../base/fault.ts'
+import type { ColdLeft } from './leave-cold.ts'
 import type { CopyPlan, LeftOut } from './plan.ts'
 
 export interface CopyReport {
@@ -11,7 +12,9 @@ export interface CopyReport {
   readonly copied: CopiedTotals
   /** What the source has and the copy is not meant to have. */
   readonly left: readonly LeftOut[]
-  /** What the copy should have and does not, or has and is not right. Empty: the copy is complete. */
+  /** What the copy should have, and what has to be thawed before it can. */
+  readonly cold: readonly ColdLeft[]
+  /** What the copy should have and does not, or has and is not right. Empty, as is `cold`: the copy is complete. */
   readonly problems: readonly CopyProblem[]
   readonly durationMs: number
 }

@@ -62,7 +62,7 @@ async function look(
   const avoided = isDue ? undefined : known.failed
   const request = { ...options, ids: undefined, dryRun: false, since, avoided }
   const report = await copyPass(quiet, destination, request, signal)
-  if (report.copied.objects + report.problems.length > 0) await deps.onCopied(report)
+  if (report.copied.objects + report.problems.length + report.cold.length > 0) await deps.onCopied(report)
   const failed = new Set([...(avoided ?? []), ...lastingProblems(report)])
   const prefix = walPrefix(deps.from.repository.identity.cluster)
   const edge = await edgeBehind(deps.to.storage, { prefix, after: since?.after }, signal)
@@ -70,10 +70,13 @@ async function look(
 }
 
 /** Somebody who works there now is done soon. */
-function lastingProblems({ problems }: CopyReport): readonly string[] {
-  return problems
-    .filter(({ code }) => !['REPOSITORY_LOCKED', 'LEASE_LOST'].includes(code))
-    .map(({ what }) => what)
+function lastingProblems({ problems, cold }: CopyReport): readonly string[] {
+  return [
+    ...problems
+      .filter(({ code }) => !['REPOSITORY_LOCKED', 'LEASE_LOST'].includes(code))
+      .map(({ what }) => what),
+    ...cold.flatMap(({ what, objects }) => [what, ...objects.map(({ key }) => key)]),
+  ]
 }
 
 /** Some files before the newest one, since WAL may arrive out of order. What is older is seen by the next look at everything. */

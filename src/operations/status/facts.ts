@@ -281,8 +281,8 @@ async function newestOf(
   if (name === undefined) return undefined
   for (const each of newest) {
     const head = await wal.head(each, signal).catch((error: unknown) => {
-      // What is damaged is for `verify` to tell; here it only tells no time, as where WAL may be listed and not read.
-      if (isFault(error, 'OBJECT_CORRUPT', 'STORAGE_DENIED')) return undefined
+      // What is damaged is for `verify` to tell; here it only tells no time, as where WAL may be listed and not read, or is cold.
+      if (isFault(error, 'OBJECT_CORRUPT', 'STORAGE_DENIED', 'OBJECT_COLD')) return undefined
       throw error
     })
     if (head?.commits) return { name, lastCommit: head.commits.latest }

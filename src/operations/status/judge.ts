@@ -1,6 +1,7 @@
 /** Decides what is wrong, how bad it is, and what to do about it. Touches nothing. */
 import { limits } from '../../base/limits.ts'
 import { formatBytes, formatDuration, second } from '../../base/units.ts'
+import { isUnread } from '../copy/unread.ts'
 import type { PlaceFacts, SeenPlace } from './facts.ts'
 import { idTimeMs } from '../../repository/layout.ts'
 import { ofCorruptPages, ofSizes } from './judge-backups.ts'
@@ -78,9 +79,11 @@ function outOfReach(
 
 function ofBackups(facts: SeenPlace, nowMs: number, isScheduled: boolean): readonly StatusFinding[] {
   const { name: repository, role } = facts.place
-  const unreadable = facts.others.filter(({ code }) => code !== undefined)
+  const cold = facts.others.filter(isUnread)
+  const unreadable = facts.others.filter(other => other.code !== undefined && !isUnread(other))
   const awaiting = facts.others.filter(({ why }) => why.startsWith('waits'))
   const told = [
+    ...ofCold(repository, cold),
     ...unreadable.map(({ id, why }) =>
       warningOf('backup-unreadable', {
         repository,
@@ -113,7 +116,7 @@ function ofBackups(facts: SeenPlace, nowMs: number, isScheduled: boolean): reado
       findingOf('backup-missing', {
         state: isVital(facts) ? 'critical' : 'warning',
         repository,
-        message: 'there is no backup',
+        message: cold.length === 0 ? 'there is no backup' : 'there is no backup that can be read at once',
         fix,
       }),
     ]
@@ -122,6 +125,24 @@ function ofBackups(facts: SeenPlace, nowMs: number, isScheduled: boolean): reado
   const state = ageMs < limits.statusBackupAgeCriticalMs ? 'warning' : 'critical'
   const message = `the newest backup is ${formatDuration(ageMs)} old`
   return [...told, findingOf('backup-late', { state, repository, message, fix })]
+}
+
+/** Not damaged: a rule of the bucket has taken along what a restore reads first. */
+function ofCold(repository: string, cold: readonly { readonly id: string }[]): readonly StatusFinding[] {
+  const [first] = cold
+  if (!first) return []
+  const [which, lie] =
+    cold.length === 1
+      ? [`the record of backup ${first.id}`, 'lies']
+      : [`the records of ${String(cold.length)} backups`, 'lie']
+  return [
+    warningOf('backup-cold', {
+      repository,
+      subject: first.id,
+      message: `${which} ${lie} in a cold storage class: a restore has to thaw first, and nothing else can be told of it`,
+      fix: `A restore of it thaws it: \`holdfast restore --backup ${first.id} --thaw\`. Take it out of the rules of the bucket; for cold classes there is the archive (docs/archive.md).`,
+    }),
+  ]
 }
 
 /** Once, where they are made. */

@@ -10,7 +10,7 @@ import type { UnitedWal } from '../sources/wal.ts'
 import { coldUnder, type ColdObject } from './find-cold.ts'
 
 export interface ColdNeed extends ColdObject {
-  readonly source: Source
+  readonly source: Pick<Source, 'name' | 'repository' | 'storage'>
 }
 
 export interface RestoreParts {

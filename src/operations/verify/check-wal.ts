@@ -46,8 +46,10 @@ export async function checkWal(
   signal: AbortSignal,
 ): Promise<CheckedWal> {
   const sizeBytes = deps.repository.identity.walSegmentSizeBytes
-  // A damaged history is told below; the segments can be read without it.
-  const archive = await readArchive(deps.wal, sizeBytes, signal, { passOver: damageCodes })
+  // A damaged history is told below; the segments can be read without it, and without one that is cold.
+  const archive = await readArchive(deps.wal, sizeBytes, signal, {
+    passOver: [...damageCodes, 'OBJECT_COLD'],
+  })
   const consistent = only ? [only] : deps.isArchive === true ? backups : undefined
   const expected = consistent
     ? [...new Set(consistent.flatMap(backup => segmentsOfBackup(backup, sizeBytes)))]
@@ -60,23 +62,24 @@ export async function checkWal(
     const checked = await Promise.all(names.map(name => checkSegment(deps, name, signal)))
     checked.forEach(({ damage, isHeadOnly, isCold }, i) => {
       if (isCold === true) cold++
-      if (damage === undefined) segments++
+      else if (damage === undefined) segments++
       else broken.set(names[i] ?? '', damage)
       if (isHeadOnly) headsOnly++
     })
     deps.progress.advance(names.length * sizeBytes)
   }
+  const histories = await checkHistories(deps, archive, backups, signal)
   const findings = [
     ...(await Promise.all(
       [...broken].map(([name, message]) => brokenWindow(deps, archive, backups, name, message, signal)),
     )),
-    ...(await historyFindings(deps, archive, backups, signal)),
+    ...histories.findings,
   ]
   return {
     wal: { segments, headsOnly, bytes: segments * sizeBytes },
     findings,
     broken: new Set(broken.keys()),
-    cold,
+    cold: cold + histories.cold,
   }
 }
 
@@ -227,19 +230,21 @@ async function headOf({ wal }: VerifyDeps, name: string, signal: AbortSignal): P
  * Without its history file, a timeline can not be reached from a backup on the one before. One that began before the
  * archive did has none there, and nothing before it to be reached from.
  */
-async function historyFindings(
+async function checkHistories(
   deps: VerifyDeps,
   { timelines }: Archive,
   backups: readonly BackupRecord[],
   signal: AbortSignal,
-): Promise<readonly Finding[]> {
+): Promise<Pick<CheckedWal, 'findings' | 'cold'>> {
   const findings: Finding[] = []
+  let cold = 0
   for (const { timeline } of timelines.values()) {
     if (timeline === 1) continue
     const name = historyName(timeline)
     const message = await historyDamage(deps, name, signal)
     const isNeeded = backups.some(backup => backup.timeline < timeline)
-    if (message === undefined || (message === missing && !isNeeded)) continue
+    if (message === isColdFile) cold++
+    if (message === undefined || message === isColdFile || (message === missing && !isNeeded)) continue
     const object = walKey(deps.repository.identity.cluster, name, suffixOf(deps.encoding))
     findings.push({
       object,
@@ -247,7 +252,7 @@ async function historyFindings(
       cost: `timeline ${String(timeline)} can not be reached from backups of earlier timelines`,
     })
   }
-  return findings
+  return { findings, cold }
 }
 
 const missing = 'it is missing'
@@ -260,10 +265,11 @@ async function historyDamage(
 ): Promise<string | undefined> {
   const read = await unlessDamaged(
     async () =>
-      (await unlessSealed(async () => (await wal.get(name, signal)) ?? missing)) ?? wal.head(name, signal),
+      (await unlessSealed(async () => (await wal.get(name, signal)) ?? missing)) ??
+      unlessCold(() => wal.head(name, signal)),
   )
   if ('damage' in read) return read.damage
-  return read.value === missing ? missing : undefined
+  return read.value === missing || read.value === isColdFile ? read.value : undefined
 }
 
 function namesBetween(timeline: number, first: bigint, last: bigint, segmentSizeBytes: number): string[] {

@@ -31,6 +31,10 @@ export const findingCatalogue = {
     about: 'The record of a backup can not be read.',
     runbook: 'window-gap',
   },
+  'backup-cold': {
+    about: 'The record of a backup lies in a storage class that has to be thawed before it can be read.',
+    runbook: 'rpo-or-rto-missed',
+  },
   'backup-awaits-wal': {
     about: 'A backup is there, and the WAL that makes it consistent is not.',
     runbook: 'archiving-fails',
