@@ -88,7 +88,7 @@ export function formatBytes(bytes: number): string {
     [KiB, 'KiB'],
   ]
   const step = steps.find(([size]) => bytes >= size)
-  if (!step) return `${String(bytes)} B`
+  if (!step) return `${bytes.toFixed(0)} B`
   const value = bytes / step[0]
   return `${value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${step[1]}`
 }

@@ -1,4 +1,5 @@
 /** What PostgreSQL is to run: archive_command and restore_command, spelled for its shell. */
+import { shellWord } from '../base/shell-word.ts'
 import type { Program } from './context.ts'
 
 export function archiveCommandOf({ launcher }: Program, configPath: string): string {
@@ -54,7 +55,4 @@ export function sourceWords({
 }
 
 /** For the shell, and with PostgreSQL's own `%` doubled. */
-function escaped(path: string): string {
-  const percent = path.replaceAll('%', '%%')
-  return /^[\w@%+=:,./-]+$/.test(percent) ? percent : `'${percent.replaceAll("'", `'\\''`)}'`
-}
+const escaped = (path: string): string => shellWord(path.replaceAll('%', '%%'))

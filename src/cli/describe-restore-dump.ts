@@ -1,10 +1,12 @@
 /** Restores of dumps in words, and as records for programs. */
+import { shellWord } from '../base/shell-word.ts'
 import { formatBytes, formatDuration } from '../base/units.ts'
 import type { RestoreDumpDeps, RestoreDumpPlan } from '../operations/restore-dump/lay-out.ts'
 import type { RestoreDumpReport } from '../operations/restore-dump/restore-dump.ts'
 import { describeTrouble, listed } from '../operations/sources/trouble.ts'
 import type { ThawPlan } from '../operations/thaw/thaw.ts'
 import { encodingOf, textOf, type TocEntry } from '../postgres/dump-archive/archive.ts'
+import { quoteIdentifier } from '../postgres/grants.ts'
 import { thawLines, thawRecord } from './describe-thaw.ts'
 import type { LaidOutDump } from './restore-dump-setup.ts'
 import { counted, listingOf } from './table.ts'
@@ -157,7 +159,7 @@ export function reportListing(report: RestoreDumpReport): string {
   const { times, replaced, passedOver, globals } = report
   const rate = formatBytes((report.bytes * 1000) / Math.max(1, times.dataMs))
   return listingOf([
-    ['restored', `database "${report.database}" at ${report.where} from ${report.dump}`],
+    ['restored', `database ${quoteIdentifier(report.database)} at ${report.where} from ${report.dump}`],
     [
       'data',
       `${counted(report.tables, 'table')}, ${counted(report.rows, 'row')}, ${counted(report.largeObjects, 'large object')}, ${formatBytes(report.bytes)} (${rate}/s)`,
@@ -170,7 +172,10 @@ export function reportListing(report: RestoreDumpReport): string {
     ['roles', globals && (globals.created.length > 0 ? `made ${listed(globals.created)}` : 'all were there')],
     ['replaced', replaced && replacedText(replaced)],
     ...passedOver.map(trouble => ['passed over', describeTrouble(trouble)] as const),
-    ['next', `the planner has no statistics yet: vacuumdb --analyze-in-stages -d "${report.database}"`],
+    [
+      'next',
+      `the planner has no statistics yet: vacuumdb --analyze-in-stages -d ${shellWord(report.database)}`,
+    ],
   ])
 }
 

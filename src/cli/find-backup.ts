@@ -33,6 +33,12 @@ export function chooseBackup<T>(backups: readonly T[], given: string, idOf: (bac
   )
 }
 
+/** Of backups and dumps alike; ids begin with the time, so that the last of them is the newest. */
+export function chooseId(ids: readonly string[], given: string): string {
+  const latest = given === 'latest' ? ids.toSorted().at(-1) : undefined
+  return latest ?? chooseBackup(ids, given, id => id)
+}
+
 function hintOf(ids: readonly string[]): string {
   return ids.length === 0
     ? 'Take one with `holdfast backup`: there is none yet.'

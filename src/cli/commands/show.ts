@@ -6,7 +6,10 @@ export const show = defineCommand({
   words: ['show'],
   summary: 'Show one backup, snapshot or dump in full.',
   arguments: {
-    id: argument('ID', 'The backup, as `list` shows it; a beginning that fits only one is enough.'),
+    id: argument(
+      'ID',
+      'The backup, as `list` shows it; a beginning that fits only one is enough. `latest` is the newest one.',
+    ),
   },
   options: { repository: oneRepositoryOption, asOf: asOfOption },
   examples: [
@@ -20,7 +23,7 @@ export const show = defineCommand({
       { openSources },
       { readCatalogs, readCopies },
       { describeTrouble, TroubleLog },
-      { chooseBackup, isManagedWord },
+      { chooseBackup, chooseId, isManagedWord },
       { backupListing },
       { dumpListing },
       { readAllDumps, readDumpCopies },
@@ -56,25 +59,29 @@ export const show = defineCommand({
     const troubles = new TroubleLog(trouble => {
       output.warn(describeTrouble(trouble))
     })
-    const { dumps } = given.id.includes('-d') ? await readAllDumps(sources.open, signal) : { dumps: [] }
-    if (dumps.length > 0) {
-      const known = chooseBackup(dumps, given.id, ({ id }) => id)
-      const copies = await readDumpCopies(known, troubles, signal)
+    const { dumps } = await readAllDumps(sources.open, signal)
+    const id = chooseId(
+      [...backups.map(({ summary }) => summary.id), ...dumps.map(dump => dump.id)],
+      given.id,
+    )
+    const dump = dumps.find(one => one.id === id)
+    if (dump) {
+      const copies = await readDumpCopies(dump, troubles, signal)
       const names = copies.map(({ source }) => source.name)
-      const holds = holdsOf(known.id)
+      const holds = holdsOf(id)
       output.result(
         { ...copies[0].record, repositories: names, ...holds.json },
         () => dumpListing(copies, hasSeveral) + holds.text,
       )
       return undefined
     }
-    const known = chooseBackup(backups, given.id, ({ summary }) => summary.id)
+    const known = chooseBackup(backups, id, ({ summary }) => summary.id)
     const copies = await readCopies(known, troubles, signal)
     const [first] = copies
     const states = first?.record.snapshot
       ? await (await import('../snapshot-states.ts')).snapshotStates(context, first.record)
       : undefined
-    const holds = holdsOf(known.summary.id)
+    const holds = holdsOf(id)
     const repositories = copies.map(({ source }) => source.name)
     output.result(
       { ...first?.record, repositories, ...(states ? { now: states } : {}), ...holds.json },

@@ -225,7 +225,7 @@ function refuseEmpty(part: DataPart, entries: readonly TocEntry[], { choice }: R
   )
     return
   throw new Fault('USAGE', 'the dump has nothing of these schemas and tables', {
-    hint: 'Write names as psql does: sales.orders, "Odd Name", log_*. `holdfast show` tells what the dump holds.',
+    hint: 'Write names as psql does: sales.orders, log_*, and in double quotes what has capitals or spaces: \'"Odd Name"\'. `holdfast show` tells what the dump holds.',
   })
 }
 

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Fault } from '../../base/fault.ts'
 import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
+import { shellWord } from '../../base/shell-word.ts'
 import { crc32c } from '../../pipeline/crc32c.ts'
 import type { RestorePlan } from '../../policy/restore-plan.ts'
 import { withholdRecords } from '../../postgres/wal-records/withhold-records.ts'
@@ -51,7 +52,7 @@ export async function holdWal(
     },
     signal,
   )
-  const held = `'${folder.replaceAll("'", `'\\''`).replaceAll('%', '%%')}'/%f`
+  const held = `${shellWord(folder.replaceAll('%', '%%'))}/%f`
   return `test -f ${held} && cp ${held} "%p"`
 }
 

@@ -71,11 +71,14 @@ function durableLsnOf({ windows }: Asking, server: ServerSight | undefined): Lsn
   )
 }
 
-function newestMomentMs({ windows, managed = [], dumps = [] }: Asking): number | undefined {
+/** Dumps and managed snapshots hold what was there at some moment after they began; a dump of a part brings back no server. */
+export function newestMomentMs({ windows, managed = [], dumps = [] }: Asking): number | undefined {
   const times = [
     ...windows.map(({ from, to }) => to.time ?? from.time),
-    ...managed.filter(isRestorable).map(({ record }) => record.endedAt),
-    ...dumps.map(({ endedAt }) => endedAt),
+    ...managed.filter(isRestorable).map(({ record }) => record.startedAt),
+    ...dumps
+      .filter(({ selection }) => selection.databases === 'all' && selection.contents === 'all')
+      .map(({ startedAt }) => startedAt),
   ]
   const moments = times.flatMap(time => parseTime(time) ?? [])
   return moments.length === 0 ? undefined : Math.max(...moments) / 1000

@@ -69,7 +69,7 @@ export interface SeenPlace extends AnyPlace {
   /** Absent where dumps can not be read. */
   readonly dumps?: readonly Pick<
     DumpSummary,
-    'id' | 'startedAt' | 'endedAt' | 'durationMs' | 'sizes' | 'databases'
+    'id' | 'startedAt' | 'endedAt' | 'durationMs' | 'sizes' | 'databases' | 'selection'
   >[]
   /** Oldest first. */
   readonly drills: readonly DrillSummary[]

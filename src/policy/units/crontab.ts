@@ -1,4 +1,5 @@
 /** A file for /etc/cron.d: the same jobs where there is neither an agent nor systemd. */
+import { shellWord } from '../../base/shell-word.ts'
 import { cronLinesOf } from '../../schedule/cron-lines.ts'
 import type { HostFile, HostJob, HostPlan } from './host-units.ts'
 
@@ -50,6 +51,5 @@ function wordsOf({ launcher, configPath, nice }: HostPlan, command: readonly str
 
 /** For the shell; and percent signs, which cron takes for line ends. */
 function quoted(word: string): string {
-  const shell = /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
-  return shell.replaceAll('%', '\\%')
+  return shellWord(word).replaceAll('%', '\\%')
 }
