@@ -9,7 +9,7 @@ import { onCalendarOf } from '../src/schedule/on-calendar.ts'
 import { parseSchedule } from '../src/schedule/parse-schedule.ts'
 import { nextRun } from '../src/schedule/schedule.ts'
 import { zoneOf } from '../src/schedule/time-zone.ts'
-import { describeRun, startHoldfast, type Run } from './support/holdfast.ts'
+import { describeRun, jsonOf, startHoldfast, type Run } from './support/holdfast.ts'
 
 const systemd = spawnSync('systemd-analyze', ['--version'])
 const hasSystemd = systemd.status === 0
@@ -30,6 +30,7 @@ repositories:
   main: { url: file:///srv/backups, encryption: none }
   second: { url: file:///srv/second, encryption: none, copy_of: main }
 agent: { time_zone: Europe/Berlin }
+drills: { scratch: /srv/drills }
 jobs:
   backup: daily at 02:00
   dump: { at: first monday of the month at 04:00, run: 'dump shop --label "50% $HOME"', window: 22:00-06:00 }
@@ -66,6 +67,7 @@ describe('policy systemd', () => {
       'WatchdogSec=3min',
       'ProtectSystem=strict',
       'ReadWritePaths=-/srv/backups',
+      'ReadWritePaths=-/srv/drills',
     ])
       expect(out).toContain(line)
   })
@@ -78,6 +80,26 @@ describe('policy systemd', () => {
     expect(names).toHaveLength(7)
     expect(verify(names.map(name => join(units, name)))).toBe('')
   })
+
+  test('says which folders have to be there first', async () => {
+    const { err } = await ok('policy', 'systemd')
+    expect(err).toContain('make these folders for postgres before the unit is started')
+    expect(err).toContain('/srv/backups, /srv/second, /srv/drills')
+  })
+
+  test.each([
+    ['verify', 'every 15 minutes', 675],
+    ['backup', 'daily at 02:00', 64_800],
+  ])(
+    'counts attempts of %s, which runs %s, for less long than until its next run',
+    async (job, _, seconds) => {
+      const files = jsonOf<readonly { path: string; text: string }[]>(
+        await ok('policy', 'systemd', '--timers', '--json'),
+      )
+      const service = files.find(({ path }) => path.endsWith(`holdfast-shop-${job}.service`))
+      expect(service?.text).toContain(`StartLimitIntervalSec=${String(seconds)}s\n`)
+    },
+  )
 
   const when = [
     'daily at 02:00',

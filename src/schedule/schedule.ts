@@ -45,6 +45,18 @@ export function lastRun(schedule: Schedule, zone: Zone, atMs: number): number {
   return schedule.isEveryHour ? nearestMinute(schedule, zone, atMs, -1) : lastOfDays(schedule, zone, atMs)
 }
 
+/** Between the two of its next runs that are nearest to each other. */
+export function leastGapMs(schedule: Schedule, zone: Zone, fromMs: number): number {
+  let [leastMs, atMs] = [Infinity, nextRun(schedule, zone, fromMs)]
+  // So many show every weekday, and every month of what runs monthly.
+  for (let n = 0; n < 60; n++) {
+    const nextMs = nextRun(schedule, zone, atMs)
+    leastMs = Math.min(leastMs, nextMs - atMs)
+    atMs = nextMs
+  }
+  return leastMs
+}
+
 /** Whether a day that is shown as this (a midnight) is one of the schedule. */
 export function isDay({ months, days }: Schedule, midnightMs: number): boolean {
   // 1970 began on a Thursday. Most days are out by this alone, and years of them may be looked at.

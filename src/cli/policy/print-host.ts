@@ -1,5 +1,5 @@
 /** `policy systemd` and `policy cron`: from the configuration to files of the host. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { access, mkdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config, LoadedConfig } from '../../config/config.ts'
@@ -7,6 +7,7 @@ import { crontab } from '../../policy/units/crontab.ts'
 import type { HostFile, HostPlan } from '../../policy/units/host-units.ts'
 import { agentUnit, timerUnits } from '../../policy/units/systemd-units.ts'
 import { isManaged } from '../../snapshots/managed/server.ts'
+import { leastGapMs } from '../../schedule/schedule.ts'
 import type { CommandContext } from '../context.ts'
 import { spreadOf } from '../../policy/jobs/plan-jobs.ts'
 import { checkedSetup } from '../run-agent.ts'
@@ -24,11 +25,29 @@ export async function printSystemd(
   const plan = planOf(await context.config(), context, given)
   const files = given.timers ? timerUnits(withJobs(plan)) : [agentUnit(plan)]
   await give(context, files, given.write)
+  await noteMissing(plan, context)
   const units = given.timers
     ? files.filter(({ text }) => text.includes('[Install]')).map(({ path }) => basename(path))
     : files.map(({ path }) => basename(path))
   context.output.note(
     `put each file where it says and: systemctl daemon-reload && systemctl enable --now ${units.join(' ')}`,
+  )
+}
+
+/** What is not there when the unit starts stays read-only for it. */
+async function noteMissing({ writes, user }: HostPlan, { output }: CommandContext): Promise<void> {
+  const isMissing = await Promise.all(
+    writes.map(path =>
+      access(path).then(
+        () => false,
+        () => true,
+      ),
+    ),
+  )
+  const missing = writes.filter((_, n) => isMissing[n])
+  if (missing.length === 0) return
+  output.note(
+    `make ${missing.length === 1 ? 'this folder' : 'these folders'} for ${user} before the unit is started, which may write only to what is there then: ${missing.join(', ')}`,
   )
 }
 
@@ -67,6 +86,7 @@ function planOf(loaded: LoadedConfig, { program, world }: CommandContext, { user
       schedule: job.schedule,
       timeZone,
       spreadMs: spreadOf(job, world.clock.now()),
+      gapMs: leastGapMs(job.schedule, job.zone, world.clock.now()),
       share: job.share,
       catchUp: job.catchUp,
       timeLimitMs,
@@ -77,13 +97,14 @@ function planOf(loaded: LoadedConfig, { program, world }: CommandContext, { user
   }
 }
 
-function writtenBy({ repositories, agent, audit, postgres, snapshots }: Config): readonly string[] {
+function writtenBy({ repositories, agent, audit, drills, postgres, snapshots }: Config): readonly string[] {
   const folders = Object.values(repositories).flatMap(({ url }) =>
     url.startsWith('file:') ? [fileURLToPath(url)] : [],
   )
   const own = [agent.state, agent.socket && dirname(agent.socket), audit.directory]
+  const drilled = [drills.scratch, drills.signingKey && dirname(drills.signingKey)]
   const wal = postgres.dataDirectory && join(postgres.dataDirectory, 'pg_wal')
-  const all = [...folders, ...own, wal, ...(snapshots?.directories ?? [])]
+  const all = [...folders, ...own, ...drilled, wal, ...(snapshots?.directories ?? [])]
   return [...new Set(all.filter(path => path !== undefined))]
 }
 

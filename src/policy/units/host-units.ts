@@ -26,6 +26,8 @@ export interface HostJob {
   readonly schedule: Schedule
   readonly timeZone: string
   readonly spreadMs: number
+  /** Between the two of its runs that are nearest to each other. */
+  readonly gapMs: number
   /** Which part of the spread it waits: from 0 to 1. */
   readonly share: number
   readonly catchUp: boolean

@@ -1,4 +1,5 @@
 /** Units for systemd: the agent's, or a service and a timer for each job. They may do what they need, and no more. */
+import { day } from '../../base/units.ts'
 import { onCalendarOf } from '../../schedule/on-calendar.ts'
 import type { HostFile, HostJob, HostPlan } from './host-units.ts'
 
@@ -39,8 +40,8 @@ export function timerUnits(plan: HostPlan): readonly HostFile[] {
 function jobService(plan: HostPlan, job: HostJob): HostFile {
   return unit(plan, `${unitName(plan, job)}.service`, [
     ...head(`${job.command.join(' ')} of ${plan.cluster}`),
-    '# So often it is tried within a day.',
-    'StartLimitIntervalSec=1d',
+    '# So often it is tried. The next run of the schedule, which systemd counts too, begins anew.',
+    `StartLimitIntervalSec=${seconds(attemptsWithinMs(job))}`,
     `StartLimitBurst=${String(job.attempts)}`,
     '',
     '[Service]',
@@ -57,6 +58,9 @@ function jobService(plan: HostPlan, job: HostJob): HostFile {
     ...hardened(plan),
   ])
 }
+
+/** Ends before the next run can begin, so that what is run often is not taken for what is tried again. */
+const attemptsWithinMs = ({ gapMs }: HostJob): number => Math.min(day, 0.75 * gapMs)
 
 function jobTimer(plan: HostPlan, job: HostJob): HostFile {
   return unit(plan, `${unitName(plan, job)}.timer`, [
@@ -135,11 +139,16 @@ function manners({ nice, io }: HostPlan): readonly string[] {
   return [`Nice=${String(nice)}`, ...ioLines]
 }
 
-function hardened({ user, writes, takesSnapshots }: HostPlan): readonly string[] {
+/** Without these root is nobody among files of others, and could start no server as its user. */
+const rootCapabilities = 'CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID CAP_SYS_NICE'
+
+function hardened({ cluster, user, writes, takesSnapshots }: HostPlan): readonly string[] {
   return [
     `User=${user}`,
+    '# Variables that the configuration asks for, NAME=value, a line each.',
+    `EnvironmentFile=-/etc/default/holdfast-${cluster}`,
     'UMask=0077',
-    'StateDirectory=holdfast',
+    `StateDirectory=holdfast/${cluster}`,
     'StateDirectoryMode=0700',
     'RuntimeDirectory=holdfast',
     'RuntimeDirectoryPreserve=yes',
@@ -162,7 +171,11 @@ function hardened({ user, writes, takesSnapshots }: HostPlan): readonly string[]
     'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK',
     ...(takesSnapshots
       ? ['# Snapshots of volumes need devices and rights: what would take them away is left out.']
-      : ['NoNewPrivileges=yes', 'PrivateDevices=yes', 'CapabilityBoundingSet=']),
+      : [
+          'NoNewPrivileges=yes',
+          'PrivateDevices=yes',
+          `CapabilityBoundingSet=${user === 'root' ? rootCapabilities : ''}`,
+        ]),
   ]
 }
 
