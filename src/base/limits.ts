@@ -296,6 +296,8 @@ export const limits = {
   slowLookMs: 5 * second,
   strainMsMax: 3 * second,
   latenciesKept: 5,
+  /** Where the server was at each look: of the last hour. */
+  walMarksKept: 720,
   /** Halved at most so many times; the next step down, or up, comes after so long. */
   slowStepsMax: 4,
   slowStepMs: 15 * second,

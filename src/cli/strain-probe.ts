@@ -2,6 +2,7 @@
 import type { StrainProbe } from '../agent/slow-down.ts'
 import { limits } from '../base/limits.ts'
 import type { Server } from '../postgres/connection.ts'
+import type { WalMark } from '../postgres/strain.ts'
 import type { CommandContext } from './context.ts'
 
 export function openStrainProbe({
@@ -9,9 +10,11 @@ export function openStrainProbe({
   world: { clock },
 }: Pick<CommandContext, 'connect' | 'world'>): StrainProbe {
   let server: Server | undefined
+  let marks: WalMark[] = []
   const close = async (): Promise<void> => {
     const open = server
     server = undefined
+    marks = []
     await open?.close()
   }
   return {
@@ -20,7 +23,7 @@ export function openStrainProbe({
       try {
         const { serverStrain } = await import('../postgres/strain.ts')
         server ??= await connect(signal)
-        return await serverStrain(server, clock, limits.strainMsMax, signal)
+        return await serverStrain(server, clock, marks, limits.strainMsMax, signal)
       } catch (error) {
         signal.throwIfAborted()
         await close().catch(() => undefined)
