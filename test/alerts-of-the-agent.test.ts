@@ -148,6 +148,9 @@ describe('the agent', () => {
     )
     const status = await run('agent', 'status')
     expect(status.out).toMatch(/^CRITICAL {2}main: there is no folder/m)
+    const metrics = await run('metrics')
+    expect(metrics.out).toMatch(/^holdfast_alerts_open\{state="critical",cluster="plain"\} [1-9]/m)
+    expect(metrics.out).toContain('holdfast_alert_sink_failing{sink="dba",kind="email",cluster="plain"} 0\n')
     move(away, there)
     await until('it is over', () => kinds('repository-unreachable').includes('resolved'))
 

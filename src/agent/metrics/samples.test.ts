@@ -1,5 +1,6 @@
 /** What monitoring is told of the agent and its jobs. */
 import { expect, test } from 'vitest'
+import type { AgentAlert, AgentSink } from '../../control/agent-alerts.ts'
 import type { AgentRun, AgentStatus } from '../../control/agent-status.ts'
 import { agentSamples } from './samples.ts'
 
@@ -43,13 +44,58 @@ const status: AgentStatus = {
   ],
 }
 
+const alert = (state: AgentAlert['state'], ack: AgentAlert['ack'] = null): AgentAlert => ({
+  ...{
+    id: '5f1c2a9b',
+    code: 'job-failed',
+    state,
+    repository: null,
+    subject: 'nightly',
+    message: 'it failed',
+  },
+  ...{
+    fix: 'Find out why.',
+    runbook: null,
+    since: '2026-03-01T00:00:00.000Z',
+    isSeen: true,
+    cameTimes: null,
+  },
+  ...{ ack, told: [] },
+})
+
+const sink = (name: string, fault: string | null): AgentSink => ({
+  ...{ name, kind: 'email', waiting: 0, deliveredAt: null, fault, failingSince: null, nextAt: null },
+})
+
+function valuesOf(from: AgentStatus): Readonly<Record<string, number>> {
+  const named = agentSamples(from).map(({ name, labels, value }) => [
+    `${name} ${Object.values(labels).join(' ')}`.trim(),
+    value,
+  ])
+  return Object.fromEntries(named) as Readonly<Record<string, number>>
+}
+
+test('alerts are counted by how bad they are, and sinks tell whether they take them', () => {
+  const ack = { until: '2026-03-09T00:00:00.000Z', reason: 'known' }
+  const open = [alert('critical'), alert('critical', ack), alert('warning')]
+  const sinks = [sink('dba', null), sink('team', 'it answered 404')]
+  const alerts = { lookedAt: null, lookFault: null, open, sinks }
+  expect(valuesOf({ ...status, alerts })).toMatchObject({
+    'holdfast_alerts_open critical': 2,
+    'holdfast_alerts_open warning': 1,
+    holdfast_alerts_acknowledged: 1,
+    'holdfast_alert_sink_failing dba email': 0,
+    'holdfast_alert_sink_failing team email': 1,
+  })
+  expect(valuesOf({ ...status, alerts: { ...alerts, open: [] } })).toMatchObject({
+    'holdfast_alerts_open critical': 0,
+    'holdfast_alerts_open warning': 0,
+  })
+  expect(Object.keys(valuesOf(status)).filter(name => name.includes('alert'))).toEqual([])
+})
+
 test('a job tells how its last run ended, and when one was done', () => {
-  const values = Object.fromEntries(
-    agentSamples(status).map(({ name, labels, value }) => [
-      `${name} ${Object.values(labels).join(' ')}`.trim(),
-      value,
-    ]),
-  )
+  const values = valuesOf(status)
   expect(values).toMatchObject({
     holdfast_agent_config_refused: 1,
     'holdfast_job_running nightly backup': 1,

@@ -1,4 +1,5 @@
 /** From what an agent tells of itself to metrics. Decides only. */
+import type { AgentAlerts } from '../../control/agent-alerts.ts'
 import type { AgentJobStatus, AgentRun, AgentStatus } from '../../control/agent-status.ts'
 import { outcomes, type Outcome } from '../../policy/jobs/job.ts'
 import { sample, secondsOf, type Sample } from '../../policy/metrics/sample.ts'
@@ -8,7 +9,21 @@ export function agentSamples(status: AgentStatus): readonly Sample[] {
     ...sample('holdfast_agent_start_timestamp_seconds', {}, secondsOf(status.startedAt)),
     ...sample('holdfast_agent_config_refused', {}, status.refused !== null),
     ...sample('holdfast_agent_config_loaded_timestamp_seconds', {}, secondsOf(status.loadedAt)),
+    ...(status.alerts ? ofAlerts(status.alerts) : []),
     ...status.jobs.flatMap(ofJob),
+  ]
+}
+
+function ofAlerts({ open, sinks }: AgentAlerts): readonly Sample[] {
+  const acknowledged = open.filter(({ ack }) => ack !== null)
+  return [
+    ...(['warning', 'critical'] as const).flatMap(state =>
+      sample('holdfast_alerts_open', { state }, open.filter(one => one.state === state).length),
+    ),
+    ...sample('holdfast_alerts_acknowledged', {}, acknowledged.length),
+    ...sinks.flatMap(({ name, kind, fault }) =>
+      sample('holdfast_alert_sink_failing', { sink: name, kind }, fault !== null),
+    ),
   ]
 }
 

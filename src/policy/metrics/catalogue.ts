@@ -325,6 +325,25 @@ const catalogue = {
     unit: 'timestamp',
     help: 'When the configuration that is carried out was loaded.',
   },
+  holdfast_alerts_open: {
+    ...ofAgent,
+    unit: 'number',
+    labels: ['state'],
+    help: 'So many alerts are open, by how bad they are: warning, critical. Left out where the configuration has no `alerts`.',
+    cloudwatch: 'AlertsOpen',
+  },
+  holdfast_alerts_acknowledged: {
+    ...ofAgent,
+    unit: 'number',
+    help: 'So many of the open alerts somebody has acknowledged.',
+  },
+  holdfast_alert_sink_failing: {
+    ...ofAgent,
+    unit: 'state',
+    labels: ['sink', 'kind'],
+    help: 'Whether what the sink is told does not arrive there.',
+    cloudwatch: 'AlertSinkFailing',
+  },
   holdfast_agent_scrapes_total: {
     ...ofAgent,
     type: 'counter',
