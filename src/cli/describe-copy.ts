@@ -31,16 +31,18 @@ function planText({ from, to, steps, totals, cold }: CopyReport): string {
   if (copied.length === 0 && cold.length > 0) return `${from} → ${to}: nothing to copy that can be read\n`
   if (copied.length === 0) return `${from} → ${to}: nothing to copy, "${to}" has what "${from}" has\n`
   const managed = steps.filter(({ kind }) => kind === 'managed').length
-  const sum = `${countsOf({ ...totals, managed })}, ${formatBytes(totals.bytes)}`
+  const drills = steps.filter(({ kind }) => kind === 'drill').length
+  const sum = `${countsOf({ ...totals, managed, drills })}, ${formatBytes(totals.bytes)}`
   return `${from} → ${to}: would copy ${sum}, in this order:\n${steps.map(stepLine).join('')}`
 }
 
-function stepLine({ kind, why, backup, dump, walFiles = 0, wal, bytes }: StepSummary): string {
+function stepLine({ kind, why, backup, dump, drill = '', walFiles = 0, wal, bytes }: StepSummary): string {
   const range = wal === undefined ? '' : wal[0] === wal[1] ? `: ${wal[0]}` : `: ${wal[0]} to ${wal[1]}`
   const files =
     kind === 'check' ? counted(walFiles, 'WAL file') + ' to be checked' : counted(walFiles, 'WAL file')
   const id = backup ?? dump
   if (kind === 'erasures') return `  requests to forget a person (${why})\n`
+  if (kind === 'drill') return `  the report of ${drill} (${why})\n`
   if (kind === 'managed') return `  the record of ${id ?? ''} (${why}; ${staysText})\n`
   const what = id === undefined ? `${files}${range}` : `${kind} ${id}`
   const stays = backup?.endsWith('-snapshot') === true ? `; ${staysText}` : ''
@@ -56,11 +58,12 @@ function outcomeText({ from, to, copied, durationMs, problems, cold }: CopyRepor
       : `  ${counted(copied.unproven, 'WAL file')} copied without a key: damage from before can not be seen\n`
   if (copied.objects + copied.managed.length + problems.length + cold.length === 0)
     return `${from} → ${to}: nothing to copy, "${to}" has what "${from}" has${checked}; ${took}\n`
-  const { backups, dumps, managed, walFiles } = copied
+  const { backups, dumps, managed, drills, walFiles } = copied
   const counts = countsOf({
     backups: backups.length,
     dumps: dumps.length,
     managed: managed.length,
+    drills: drills.length,
     walFiles,
   })
   const what = `${counts}, ${formatBytes(copied.bytes)}`
@@ -71,14 +74,15 @@ function outcomeText({ from, to, copied, durationMs, problems, cold }: CopyRepor
   return `${from} → ${to}: copied ${what}${checked}; ${took}\n${unseen}${requests}${stayText(copied)}`
 }
 
-type Counts = Omit<CopyReport['totals'], 'bytes'> & { readonly managed: number }
+type Counts = Omit<CopyReport['totals'], 'bytes'> & { readonly managed: number; readonly drills: number }
 
-/** Dumps, and records of a managed server's snapshots, are told of where there are any. */
-function countsOf({ backups, dumps, managed, walFiles }: Counts): string {
+/** Dumps, records of a managed server's snapshots and reports of drills are told of where there are any. */
+function countsOf({ backups, dumps, managed, drills, walFiles }: Counts): string {
   const told = [
     counted(backups, 'backup'),
     ...(dumps === 0 ? [] : [counted(dumps, 'dump')]),
     ...(managed === 0 ? [] : [`${counted(managed, 'record')} of a managed server's snapshots`]),
+    ...(drills === 0 ? [] : [counted(drills, 'report') + ` of ${drills === 1 ? 'a drill' : 'drills'}`]),
   ]
   return `${told.join(', ')} and ${counted(walFiles, 'WAL file')}`
 }

@@ -3,6 +3,7 @@ import { formatBytes, formatTime } from '../base/units.ts'
 import type { PlannedPlace } from '../operations/expire/expire.ts'
 import { isRemoved, type ExpireItem } from '../operations/expire/plan.ts'
 import type { ExpireProblem } from '../operations/expire/settle.ts'
+import { drillIdPattern } from '../repository/format/values.ts'
 import type { Removed } from '../operations/expire/carry-out.ts'
 import type { WalTally } from '../operations/expire/wal-removal.ts'
 import { calendarLines } from './expire-calendar.ts'
@@ -36,11 +37,11 @@ export function expiryText(place: NamedPlace): string {
 
 function headOf(place: NamedPlace): string {
   const { removed, items, problems } = place
-  const kept = items.filter(item => !isRemoved(item)).length
+  const kept = items.filter(item => !isRemoved(item) && item.kind !== 'drill').length
   const stays = `${counted(kept, 'backup')} kept`
   if (!removed) return `${removalLine(place) ?? 'nothing'} to remove, ${stays}`
   const { ids, walFiles, unfinished, bytes } = removed
-  const parts = partsOf(ids.length, walFiles, unfinished.length)
+  const parts = partsOf(ids, walFiles, unfinished.length)
   const done =
     parts.length === 0 ? 'nothing had to be removed' : `removed ${parts.join(', ')} (${formatBytes(bytes)})`
   return `${done}, ${stays}${problems.length > 0 ? `, ${counted(problems.length, 'problem')}` : ''}`
@@ -50,7 +51,8 @@ function headOf(place: NamedPlace): string {
 export function removalLine({ items, unfinished, walTallies }: PlannedPlace): string | undefined {
   const going = items.filter(isRemoved)
   const folders = unfinished.filter(one => one.isRemoved)
-  const parts = partsOf(going.length, sumOf(walTallies.map(({ files }) => files)), folders.length)
+  const ids = going.map(({ id }) => id)
+  const parts = partsOf(ids, sumOf(walTallies.map(({ files }) => files)), folders.length)
   if (parts.length === 0) return undefined
   const bytes = sumOf([
     ...going.map(({ storedBytes }) => storedBytes),
@@ -60,9 +62,12 @@ export function removalLine({ items, unfinished, walTallies }: PlannedPlace): st
   return `${parts.join(', ')} (${formatBytes(bytes)})`
 }
 
-function partsOf(backups: number, walFiles: number, unfinished: number): readonly string[] {
+function partsOf(ids: readonly string[], walFiles: number, unfinished: number): readonly string[] {
+  const drills = ids.filter(id => drillIdPattern.test(id)).length
+  const backups = ids.length - drills
   return [
     ...(backups > 0 ? [counted(backups, 'backup')] : []),
+    ...(drills > 0 ? [`${counted(drills, 'report')} of drills`] : []),
     ...(walFiles > 0 ? [counted(walFiles, 'WAL file')] : []),
     ...(unfinished > 0 ? [counted(unfinished, 'unfinished one')] : []),
   ]

@@ -28,6 +28,11 @@ export const retention = section({
     z.prefault(keep, {}),
     'Dumps, likewise. Those of the same databases are a series of their own, and `minimum` counts for each.',
   ),
+  drills: described(
+    z.prefault(keep, {}),
+    'Reports of drills, likewise. Those of the same kind from the same repository are a series of their own; the last of each, and the last that passed, always stay. Nothing said: all are kept.',
+    [{ within: '730d' }],
+  ),
   wal: described(
     z.optional(duration()),
     'WAL is kept so that every moment of this long can be restored. Nothing said: for as long as the oldest backup kept.',

@@ -24,6 +24,8 @@ export interface RetentionRules extends KeepRules {
   readonly snapshots?: KeepRules | undefined
   /** Of dumps; undefined: all are kept. */
   readonly dumps?: KeepRules | undefined
+  /** Of reports of drills; undefined: all are kept. */
+  readonly drills?: KeepRules | undefined
   /** Never fewer good backups than this, whatever the other rules say. */
   readonly minimum: number
   /** Every moment of this long can be restored; undefined: every moment since the oldest backup that is kept. */

@@ -39,6 +39,11 @@ export interface DrillCatalog {
 export async function readDrills(repository: Repository, signal: AbortSignal): Promise<DrillCatalog> {
   const known = await shelfIndex.knownOnShelf(drills, repository, signal)
   if (known) return { drills: inOrder(known.entries), damaged: known.damaged }
+  return scanDrills(repository, signal)
+}
+
+/** Reads every record, whatever the index says. */
+export async function scanDrills(repository: Repository, signal: AbortSignal): Promise<DrillCatalog> {
   const states = await foldersAfter(repository, undefined, signal, drillShelf)
   const ids = states.filter(({ state }) => state === 'committed').map(({ id }) => id)
   const { summaries, damaged } = await drills.readAll(repository, ids, signal)
@@ -64,6 +69,20 @@ export async function findDrill(
   throw new Fault('OBJECT_CORRUPT', `${key} is damaged: it is the record of ${record.cluster}/${record.id}`, {
     hint: 'Find out who moved folders inside the repository, and move this one back.',
   })
+}
+
+/** Sees to it that readers find what was just committed. */
+export function indexDrillCommitted(repository: Repository, id: string, signal: AbortSignal): Promise<void> {
+  return shelfIndex.indexCommitted(drills, repository, id, signal)
+}
+
+/** Fails when the index could not be written. */
+export function dropFromDrillIndex(
+  repository: Repository,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  return shelfIndex.dropFromIndex(drills, repository, ids, signal)
 }
 
 /** What is kept of a drill: the report and the page, as a person would read them. */
@@ -100,7 +119,7 @@ export async function putDrill(
     throw new Fault('OBJECT_CONFLICT', `${key} is there already, and is not what was to be written`, {
       hint: 'Two drills of this cluster were begun in the same second: run one of them again.',
     })
-  await shelfIndex.indexCommitted(drills, repository, record.id, signal)
+  await indexDrillCommitted(repository, record.id, signal)
   return record
 }
 

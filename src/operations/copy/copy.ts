@@ -9,6 +9,7 @@ import type { Log } from '../../base/log.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { World } from '../../base/world.ts'
 import { nameOfCommit } from '../../repository/commit-record.ts'
+import type { DrillSummary } from '../../repository/format/drill-record.ts'
 import { assertSameCluster, initRepository, openRepository } from '../../repository/repository.ts'
 import { backupShelf, dumpShelf, shelfOf, type Shelf } from '../../repository/shelf.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -16,6 +17,7 @@ import { checkWal } from './check-wal.ts'
 import { copyCommit } from './copy-commit.ts'
 import { arrivalAt, type Arrival } from './copy-object.ts'
 import type { CopyRun } from './copy-run.ts'
+import { copyDrills, drillsToCopy } from './copy-drills.ts'
 import { copyErasures, erasuresToCopy } from './copy-erasures.ts'
 import { copyManaged, isManagedId, managedToCopy } from './copy-managed.ts'
 import { copyWal } from './copy-wal.ts'
@@ -35,7 +37,15 @@ import { findCold, leaveCold } from './leave-cold.ts'
 import { planCopy, type CopyPlan, type CopyRequest, type CopyStep } from './plan.ts'
 import type { DumpsToCopy } from './plan-dumps.ts'
 import type { Offered, Unwanted } from './retention.ts'
-import { CopyTally, erasureSteps, managedStep, problemOf, summaryOf, type CopyReport } from './report.ts'
+import {
+  CopyTally,
+  drillStep,
+  erasureSteps,
+  managedStep,
+  problemOf,
+  summaryOf,
+  type CopyReport,
+} from './report.ts'
 import { rewrappingFor, type CopySide, type SealingSide } from './sides.ts'
 
 export interface CopyDeps {
@@ -115,11 +125,25 @@ export async function copyPass(
     if (plan.totals.bytes > 0) progress.phase('copying', plan.totals.bytes)
     for (const step of plan.steps) await carryOut(run, step, signal)
   }
+  // A look for what is new leaves them for the next look at everything, too.
+  const isOfAll = options.backups && options.dumps && (options.ids ?? options.since) === undefined
+  const unwanted = (found: readonly DrillSummary[]): ReadonlySet<string> =>
+    new Set(options.unwantedOf?.({ backups: [], drills: found }).unwanted?.keys())
+  const drills = isOfAll ? await drillsToCopy(from, destination.side, unwanted, signal) : []
+  if (destination.side && !options.dryRun) {
+    const copy = { world, progress, from, to: destination.side, arrival: destination.arrival }
+    tally.addDrills(await copyDrills(copy, drills, signal))
+  }
   const report: CopyReport = {
     from: from.name,
     to: deps.to.name,
     isDryRun: options.dryRun,
-    steps: [...summaryOf(plan), ...managed.missing.map(managedStep), ...erasureSteps(erasures)],
+    steps: [
+      ...summaryOf(plan),
+      ...managed.missing.map(managedStep),
+      ...erasureSteps(erasures),
+      ...drills.map(drillStep),
+    ],
     totals: plan.totals,
     copied: tally.totals,
     left: plan.left,

@@ -22,12 +22,13 @@ export interface CopyReport {
 export interface StepSummary {
   /**
    * `managed`: the record of a managed server's snapshot, which stays where the vendor keeps it. `erasures`: requests to forget
-   * a person, and what restores did with them.
+   * a person, and what restores did with them. `drill`: the report of one.
    */
-  readonly kind: 'wal' | 'check' | 'backup' | 'dump' | 'managed' | 'erasures'
+  readonly kind: 'wal' | 'check' | 'backup' | 'dump' | 'managed' | 'erasures' | 'drill'
   readonly why: string
   readonly backup?: string
   readonly dump?: string
+  readonly drill?: string
   readonly bytes: number
   readonly walFiles?: number
   /** First and last WAL file. */
@@ -41,6 +42,8 @@ export interface CopiedTotals {
   readonly managed: readonly string[]
   /** Objects of requests to forget a person. */
   readonly erasures: number
+  /** Drills whose reports were copied. */
+  readonly drills: readonly string[]
   readonly walFiles: number
   readonly objects: number
   readonly bytes: number
@@ -56,6 +59,14 @@ export interface CopyProblem {
   readonly code: string
   readonly message: string
   readonly hint: string
+}
+
+/** What became of the reports of drills. */
+export interface CopiedDrills {
+  readonly ids: readonly string[]
+  readonly objects: number
+  readonly bytes: number
+  readonly problems: readonly CopyProblem[]
 }
 
 export function problemOf(
@@ -82,6 +93,13 @@ export const managedStep = ({ id }: { readonly id: string }): StepSummary => ({
   backup: id,
 })
 
+export const drillStep = ({ id }: { readonly id: string }): StepSummary => ({
+  kind: 'drill',
+  why: 'its report is not there',
+  bytes: 0,
+  drill: id,
+})
+
 export function erasureSteps(missing: readonly { readonly sizeBytes: number }[]): readonly StepSummary[] {
   if (missing.length === 0) return []
   const bytes = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
@@ -93,6 +111,7 @@ export class CopyTally {
   readonly backups: string[] = []
   readonly dumps: string[] = []
   readonly managed: string[] = []
+  readonly drills: string[] = []
   readonly problems: CopyProblem[] = []
   walFiles = 0
   erasures = 0
@@ -112,9 +131,17 @@ export class CopyTally {
     this.bytes += bytes
   }
 
+  addDrills({ ids, objects, bytes, problems }: CopiedDrills): void {
+    this.drills.push(...ids)
+    this.objects += objects
+    this.bytes += bytes
+    this.problems.push(...problems)
+  }
+
   get totals(): CopiedTotals {
     const { walFiles, erasures, objects, bytes, checked, unproven } = this
     const [backups, dumps, managed] = [[...this.backups], [...this.dumps], [...this.managed]]
-    return { backups, dumps, managed, erasures, walFiles, objects, bytes, checked, unproven }
+    const drills = [...this.drills]
+    return { backups, dumps, managed, drills, erasures, walFiles, objects, bytes, checked, unproven }
   }
 }

@@ -2,12 +2,15 @@
  * What a destination would keep of what the source has, by its own rules: a copy does not bring what the next expiry would
  * take away again.
  */
+import { planDrills } from '../../policy/drill-retention.ts'
 import { planDumps } from '../../policy/dump-retention.ts'
 import { keepsEverything } from '../../policy/keep-rules.ts'
 import { planRetention, type RetentionRules } from '../../policy/retention.ts'
 import { walNeedsOf } from '../../policy/wal-needs.ts'
+import type { DrillSummary } from '../../repository/format/drill-record.ts'
 import type { DumpSummary } from '../../repository/format/dump-summary.ts'
 import { parseSegmentName } from '../../wal/segment.ts'
+import { drillFactsOf } from '../drill-facts.ts'
 import { dumpFactsOf } from '../dump-facts.ts'
 import { factsOf } from '../wal-archive.ts'
 import type { Holdings } from './holdings.ts'
@@ -17,18 +20,27 @@ export type Unwanted = Pick<CopyRequest, 'unwanted' | 'isWalUnwanted'>
 
 export interface Offered extends Pick<Holdings, 'backups'> {
   readonly dumps?: readonly DumpSummary[] | undefined
+  readonly drills?: readonly DrillSummary[] | undefined
 }
 
 /** Nothing is unwanted where the rules keep everything. */
-export function unwantedOf({ backups, dumps = [] }: Offered, rules: RetentionRules, nowMs: number): Unwanted {
+export function unwantedOf(
+  { backups, dumps = [], drills = [] }: Offered,
+  rules: RetentionRules,
+  nowMs: number,
+): Unwanted {
   const unwantedDumps = planDumps(dumps.map(dumpFactsOf), rules, nowMs)
     .filter(({ reasons }) => reasons.length === 0)
     .map(({ dump }) => dump.id)
+  const unwantedDrills = planDrills(drills.map(drillFactsOf), rules, nowMs)
+    .filter(({ reasons }) => reasons.length === 0)
+    .map(({ drill }) => drill.id)
+  const others = [...unwantedDumps, ...unwantedDrills]
   const ofBackups = unwantedBackups(backups, rules, nowMs)
-  if (unwantedDumps.length === 0) return ofBackups
+  if (others.length === 0) return ofBackups
   return {
     ...ofBackups,
-    unwanted: new Map([...(ofBackups.unwanted ?? []), ...unwantedDumps.map(id => [id, notKept] as const)]),
+    unwanted: new Map([...(ofBackups.unwanted ?? []), ...others.map(id => [id, notKept] as const)]),
   }
 }
 

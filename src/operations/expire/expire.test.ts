@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { labSignal, nights, openExpireLab, type ExpireLab } from '../../../test/fakes/expire-lab.ts'
+import { putDrillAt } from '../../../test/fakes/drills.ts'
 import { day, hour } from '../../base/units.ts'
 import { listBackups, readCatalog } from '../../repository/catalog.ts'
+import { readDrills } from '../../repository/drill-catalog.ts'
 import { readIndex } from '../../repository/catalog-index.ts'
 import { writeHold } from '../../repository/holds.ts'
 import { acquireLease, leaseOwner } from '../../repository/lease.ts'
@@ -241,6 +243,37 @@ describe('expire', () => {
     )
     await nights(copy, 6)
     expect(removedOf(await planPlace(deps, labSignal))).toHaveLength(4)
+  })
+
+  test('removes reports of drills that no rule keeps, but the last that passed and what a copy still lacks', async () => {
+    const lab = await openExpireLab()
+    const copy = await openExpireLab()
+    await nights(lab, 2)
+    const encoding = { level: 1, recipients: [] }
+    const made: string[] = []
+    for (const week of [0, 1, 2, 3]) {
+      const outcome = week === 1 ? 'passed' : 'failed'
+      made.push((await putDrillAt(lab.repository, encoding, lab.startMs + week * 7 * day, { outcome })).id)
+    }
+    lab.at(lab.startMs + 25 * day)
+    const rules = { drills: { last: 1 } }
+    const receiver = {
+      name: 'second',
+      rules: { minimum: 1, timeZone: 'UTC', drills: { last: 2 } },
+      open: () => Promise.resolve(copy.repository),
+    }
+    const owing = await planPlace(lab.deps(rules, { receivers: [receiver] }), labSignal)
+    const removedDrills = ({ items }: typeof owing): readonly string[] =>
+      items.filter(item => item.kind === 'drill' && isRemoved(item)).map(({ id }) => id)
+    expect(removedDrills(owing)).toEqual([made[0]])
+    const done = await expirePlace(lab.deps(rules), undefined, labSignal)
+    expect(done.problems).toEqual([])
+    expect(done.removed.ids).toEqual([made[0], made[2]])
+    expect((await readDrills(lab.repository, labSignal)).drills.map(({ id }) => id)).toEqual([
+      made[1],
+      made[3],
+    ])
+    expect(await lab.keys('gathr/drills/')).toHaveLength(2 * 3)
   })
 
   test('sweeps what nobody touched for a day', async () => {

@@ -151,7 +151,8 @@ export async function lookAtAll(
     ),
   )
   const dumps = facts.dumps.filter(({ flaw }) => flaw === undefined).map(one => one.facts)
-  const owed = await owedTo(receivers, { backups: copyable, dumps }, nowMs, signal)
+  const drills = facts.drills.map(one => one.facts)
+  const owed = await owedTo(receivers, { backups: copyable, dumps, drills }, nowMs, signal)
   const more = withReasons(owed.reasons, await heldReasons(repository, nowMs, signal))
   const request: PlanRequest = {
     facts,

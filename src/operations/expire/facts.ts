@@ -2,10 +2,12 @@
 import type { KeepReason } from '../../policy/keep-rules.ts'
 import { archiveOf } from '../../policy/archive.ts'
 import type { BackupFacts } from '../../policy/backup-facts.ts'
+import type { DrillFacts } from '../../policy/drill-retention.ts'
 import type { DumpFacts } from '../../policy/dump-retention.ts'
 import { pathTo, type TimelinePath } from '../../policy/timeline-path.ts'
 import { listBackupFolders, type BackupFolder } from '../../repository/backup-folders.ts'
 import { knownBackups, readIndex } from '../../repository/catalog-index.ts'
+import { scanDrills } from '../../repository/drill-catalog.ts'
 import { readDumpIndex } from '../../repository/dump-index.ts'
 import { objectsOfDump, scanDumps } from '../../repository/dump-catalog.ts'
 import { summaryOf, type BackupSummary } from '../../repository/format/backup-summary.ts'
@@ -18,6 +20,7 @@ import { readRecords } from '../../repository/stored-records.ts'
 import { openWalStore } from '../../repository/wal-store.ts'
 import { segmentAt, segmentBefore } from '../../wal/segment.ts'
 import { parseTime } from '../../wal/time.ts'
+import { drillFactsOf } from '../drill-facts.ts'
 import { dumpFactsOf } from '../dump-facts.ts'
 import { factsOf, readHistories } from '../wal-archive.ts'
 import { isWhole, surveyStretches, type WalStretch } from './wal-survey.ts'
@@ -28,6 +31,7 @@ export interface PlaceFacts {
   readonly summaries: readonly BackupSummary[]
   readonly dumps: readonly Stored<DumpFacts>[]
   readonly managed: readonly ManagedRecord[]
+  readonly drills: readonly Stored<DrillFacts>[]
   /** Whose records can not be read: nothing is known of them. */
   readonly unreadable: readonly Unreadable[]
   /** Copied whole, and waiting for their WAL. */
@@ -80,6 +84,7 @@ export async function readPlace(repository: Repository, signal: AbortSignal): Pr
     summaries: committed.summaries,
     dumps: dumps.stored,
     managed: managed.records,
+    drills: await readDrillFacts(repository, signal),
     unreadable: [
       ...unread,
       ...dumps.unreadable,
@@ -223,6 +228,20 @@ async function readDumpFacts(
     }
   })
   return { stored, unreadable: damaged.map(({ id, fault }) => unreadableOne(id, 'dump', fault.message)) }
+}
+
+/** Damaged ones are left where they are: they are small, and tell somebody something perhaps. */
+async function readDrillFacts(
+  repository: Repository,
+  signal: AbortSignal,
+): Promise<readonly Stored<DrillFacts>[]> {
+  const { drills } = await scanDrills(repository, signal)
+  return drills.map(drill => ({
+    facts: drillFactsOf(drill),
+    endedAt: drill.endedAt,
+    storedBytes: 0,
+    flaw: undefined,
+  }))
 }
 
 const timeOf = (text: string): number => parseTime(text) ?? 0

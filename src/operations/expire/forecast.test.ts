@@ -41,6 +41,7 @@ function requestOf(
     summaries: [],
     dumps: [],
     managed: [],
+    drills: [],
     unreadable: [],
     awaiting: [],
     isWalUnsure: false,

@@ -36,7 +36,8 @@ const daysMax = 12 * 366
 
 export function forecastExpiry(request: PlanRequest): Forecast {
   const { rules, nowMs } = request
-  const present = { ...request.facts, folders: { backup: [], dump: [] } }
+  // Reports of drills hold no rows.
+  const present = { ...request.facts, drills: [], folders: { backup: [], dump: [] } }
   const gone = new Map<string, number>()
   const because = new Map<string, string>()
   const goneWal = new Map<WalStretch, number>()

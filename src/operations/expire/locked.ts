@@ -4,9 +4,18 @@ import { inParallel } from '../../base/in-parallel.ts'
 import { limits } from '../../base/limits.ts'
 import { formatTime } from '../../base/units.ts'
 import type { KeepReason } from '../../policy/keep-rules.ts'
+import { findDrill } from '../../repository/drill-catalog.ts'
 import { objectsOfDump } from '../../repository/dump-catalog.ts'
 import { findDump } from '../../repository/stored-dumps.ts'
-import { backupFolder, commitName, dumpCommitName, dumpFolder, managedKey } from '../../repository/layout.ts'
+import {
+  backupFolder,
+  commitName,
+  drillCommitName,
+  drillFolder,
+  dumpCommitName,
+  dumpFolder,
+  managedKey,
+} from '../../repository/layout.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { readRecord } from '../../repository/stored-records.ts'
 import type { ExpireItem } from './plan.ts'
@@ -67,6 +76,11 @@ async function keysOf(
       const record = await findDump(repository, id, signal)
       const names = record ? objectsOfDump(record).map(({ name }) => name) : []
       return [dumpCommitName, ...names].map(name => `${dumpFolder(cluster, id)}/${name}`)
+    }
+    if (kind === 'drill') {
+      const record = await findDrill(repository, id, signal)
+      const names = record ? [record.report.name, record.page.name] : []
+      return [drillCommitName, ...names].map(name => `${drillFolder(cluster, id)}/${name}`)
     }
     const record = await readRecord(repository, id, commitName, signal)
     const objects = record ? [...record.packs, record.manifest, record.backupManifest] : []

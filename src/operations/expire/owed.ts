@@ -3,10 +3,12 @@
  * would keep it. One that can not be asked is taken for empty.
  */
 import { isFault } from '../../base/fault.ts'
+import { planDrills, type DrillFacts } from '../../policy/drill-retention.ts'
 import type { KeepReason } from '../../policy/keep-rules.ts'
 import { planDumps, type DumpFacts } from '../../policy/dump-retention.ts'
 import type { RetentionRules } from '../../policy/retention.ts'
 import type { BackupSummary } from '../../repository/format/backup-summary.ts'
+import { scanDrills } from '../../repository/drill-catalog.ts'
 import { scanDumps } from '../../repository/dump-catalog.ts'
 import type { Repository } from '../../repository/repository.ts'
 import { nothingHeld, readHeld, type Held } from '../copy/holdings.ts'
@@ -30,11 +32,12 @@ export interface Owed {
 export interface Copyable {
   readonly backups: readonly BackupSummary[]
   readonly dumps: readonly DumpFacts[]
+  readonly drills: readonly DrillFacts[]
 }
 
 export async function owedTo(
   receivers: readonly Receiver[],
-  { backups, dumps }: Copyable,
+  { backups, dumps, drills }: Copyable,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<Owed> {
@@ -50,9 +53,11 @@ export async function owedTo(
         ? `"${name}" is still to receive it`
         : `"${name}" may still have to receive it, and can not be asked`
     const wantedDumps = planDumps(dumps, rules, nowMs).filter(({ reasons: own }) => own.length > 0)
+    const wantedDrills = planDrills(drills, rules, nowMs).filter(({ reasons: own }) => own.length > 0)
     const wanted = [
       ...backups.filter(({ id }) => unwanted?.has(id) !== true).map(({ id }) => id),
       ...wantedDumps.map(({ dump }) => dump.id),
+      ...wantedDrills.map(({ drill }) => drill.id),
     ]
     for (const id of wanted)
       if (!held.ids.has(id))
@@ -83,7 +88,8 @@ async function heldBy(
     const repository = await open()
     const held = await readHeld(repository, { isQuick: false }, signal)
     const { dumps } = await scanDumps(repository, signal)
-    const ids = new Set([...held.ids, ...dumps.map(({ id }) => id)])
+    const { drills } = await scanDrills(repository, signal)
+    const ids = new Set([...held.ids, ...[...dumps, ...drills].map(({ id }) => id)])
     return { held: { ...held, ids }, trouble: undefined }
   } catch (error) {
     signal.throwIfAborted()

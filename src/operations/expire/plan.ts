@@ -1,5 +1,6 @@
 /** Decides what is removed from a repository and what stays, each with its reasons. Touches nothing. */
 import type { ArchivedVerdict } from '../../policy/archiving.ts'
+import { planDrills } from '../../policy/drill-retention.ts'
 import { planDumps } from '../../policy/dump-retention.ts'
 import {
   keptByRules,
@@ -19,7 +20,7 @@ import type { Doubts } from './doubts.ts'
 import type { PlaceFacts } from './facts.ts'
 import type { WalStretch } from './wal-survey.ts'
 
-export type ItemKind = 'full' | 'incremental' | 'snapshot' | 'dump' | 'managed' | 'unreadable'
+export type ItemKind = 'full' | 'incremental' | 'snapshot' | 'dump' | 'managed' | 'drill' | 'unreadable'
 
 export interface ExpireItem {
   readonly id: string
@@ -142,6 +143,7 @@ function judge(
         itemOf({ ...facts.dumps.find(one => one.facts.id === id), id, kind: 'dump', reasons }),
       ),
       ...managedItems(facts.managed, rules, { nowMs, more, bad }),
+      ...drillItems(facts.drills, rules, { nowMs, more }),
     ],
     needs: needsOf(plan, { facts, segmentSizeBytes }),
   }
@@ -182,6 +184,17 @@ function managedItems(
         ...kept.filter(({ thing }) => thing.id === id).map(({ reason }) => reason),
       ],
     }),
+  )
+}
+
+function drillItems(
+  drills: PlaceFacts['drills'],
+  rules: RetentionRules,
+  { nowMs, more }: Pick<PlanRequest, 'nowMs' | 'more'>,
+): readonly ExpireItem[] {
+  const facts = drills.map(one => one.facts)
+  return planDrills(facts, rules, nowMs, more).map(({ drill: { id }, reasons }) =>
+    itemOf({ ...drills.find(one => one.facts.id === id), id, kind: 'drill', reasons }),
   )
 }
 

@@ -5,14 +5,20 @@
 import { isFault } from '../../base/fault.ts'
 import { deleteFolder } from '../../repository/backup-folders.ts'
 import { dropFromIndex } from '../../repository/catalog-index.ts'
+import { dropFromDrillIndex } from '../../repository/drill-catalog.ts'
 import { dropFromDumpIndex } from '../../repository/dump-index.ts'
 import { dropExpiryNote } from '../../repository/expiry-notes.ts'
 import { folderStates } from '../../repository/folder-states.ts'
 import type { ExpiryNote, OutsideSnapshot } from '../../repository/format/expiry-note.ts'
-import { backupIdPattern, dumpIdPattern, managedIdPattern } from '../../repository/format/values.ts'
+import {
+  backupIdPattern,
+  drillIdPattern,
+  dumpIdPattern,
+  managedIdPattern,
+} from '../../repository/format/values.ts'
 import { readManaged } from '../../repository/managed-records.ts'
 import type { Repository } from '../../repository/repository.ts'
-import { backupShelf, dumpShelf, type Shelf } from '../../repository/shelf.ts'
+import { backupShelf, drillShelf, dumpShelf, type Shelf } from '../../repository/shelf.ts'
 
 /** What lies outside of the repository, and who else may need it. */
 export interface Outside {
@@ -82,6 +88,11 @@ export async function dropFromIndexes(
     ids.filter(id => dumpIdPattern.test(id)),
     signal,
   )
+  await dropFromDrillIndex(
+    repository,
+    ids.filter(id => drillIdPattern.test(id)),
+    signal,
+  )
 }
 
 /** Of those that the note names: whose records are not there (any more). The others were not come to, and are judged anew. */
@@ -91,7 +102,7 @@ async function goneOf(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const there = new Set<string>()
-  for (const shelf of [backupShelf, dumpShelf]) {
+  for (const shelf of shelves) {
     const own = ids.filter(id => folderShelfOf(id) === shelf)
     for (const { id, state } of await folderStates(repository, own, signal, shelf))
       if (state !== 'incomplete') there.add(id)
@@ -101,6 +112,7 @@ async function goneOf(
   return ids.filter(id => !there.has(id))
 }
 
-export function folderShelfOf(id: string): Shelf | undefined {
-  return backupIdPattern.test(id) ? backupShelf : dumpIdPattern.test(id) ? dumpShelf : undefined
-}
+const shelves: readonly Shelf[] = [backupShelf, dumpShelf, drillShelf]
+
+export const folderShelfOf = (id: string): Shelf | undefined =>
+  shelves.find(({ idPattern }) => idPattern.test(id))

@@ -14,12 +14,13 @@ export interface LockRules {
 
 /** Of what a repository keeps: its own rules, or those for all. */
 export function retentionOf(config: Config, name: string): RetentionRules {
-  const { backups, snapshots, dumps, wal, timeZone, minimum } =
+  const { backups, snapshots, dumps, drills, wal, timeZone, minimum } =
     config.repositories[name]?.retention ?? config.retention
   return {
     ...keepRulesOf(backups),
     snapshots: keepRulesOf(snapshots),
     dumps: keepRulesOf(dumps),
+    drills: keepRulesOf(drills),
     walMs: wal,
     timeZone,
     minimum,

@@ -58,7 +58,7 @@ describe('of the keys of a repository', () => {
   const table: Readonly<Record<Role, Readonly<Record<'get' | 'put' | 'delete', string>>>> = {
     writer: {
       get: 'identity record wal history lease index probe claim dumpRecord archivedRecord request applied drill drillIndex',
-      put: 'identity record pack manifest wal history lease index probe claim audit dumpRecord dumped request requestSealed applied',
+      put: 'identity record pack manifest wal history lease index probe claim audit dumpRecord dumped request requestSealed applied drill drillReport drillIndex',
       delete: '',
     },
     restorer: {
@@ -68,9 +68,9 @@ describe('of the keys of a repository', () => {
     },
     keeper: {
       get: 'identity record wal history lease index probe dumpRecord archivedRecord request applied drill drillIndex',
-      put: 'lease index probe claim audit',
+      put: 'lease index probe claim audit drill drillReport drillIndex',
       delete:
-        'record pack manifest wal history lease index probe claim dumpRecord dumped archivedRecord archivedPack',
+        'record pack manifest wal history lease index probe claim dumpRecord dumped archivedRecord archivedPack drill drillReport drillIndex',
     },
     auditor: {
       get: 'identity record history lease index audit dumpRecord archivedRecord request applied drill drillIndex',

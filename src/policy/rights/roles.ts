@@ -91,6 +91,7 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
       'locks',
       'audit',
       'erasures',
+      'drills',
       'probes',
       'claims',
     ],
@@ -120,12 +121,13 @@ export const rightsOf: Readonly<Record<Role, RoleRights>> = {
       'expiries',
       'probes',
     ],
-    write: ['index', 'leases', 'locks', 'holds', 'expiries', 'audit', 'probes', 'claims'],
+    write: ['index', 'drills', 'leases', 'locks', 'holds', 'expiries', 'audit', 'probes', 'claims'],
     // Holds are not deleted: who held and released what stays written.
     delete: [
       'backups',
       'index',
       'dumps',
+      'drills',
       'archive',
       'wal',
       'leases',
