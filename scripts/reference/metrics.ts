@@ -1,5 +1,6 @@
 /** docs/reference/metrics.md, from the catalogue of metrics. */
-import { metricCatalogue, type Metric } from '../../src/policy/metrics/catalogue.ts'
+import { metricCatalogue } from '../../src/policy/metrics/catalogue.ts'
+import type { Metric } from '../../src/policy/metrics/metric.ts'
 import { generatedNote, page, table } from './markdown.ts'
 
 export function metricsPage(): string {

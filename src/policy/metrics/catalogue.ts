@@ -4,27 +4,11 @@
  * Names end in their base unit. Moments are told as seconds since 1970 and not as ages: who asks later computes the right age.
  * CloudWatch can not compute with its own time, so there a moment is sent as its age.
  */
-interface MetricKind {
-  readonly type: 'gauge' | 'counter'
-  /** `timestamp`: seconds since 1970. `state`: 1 for what is, 0 for what is not. */
-  readonly unit: 'bytes' | 'seconds' | 'timestamp' | 'number' | 'state'
-  /** A sentence. */
-  readonly help: string
-  readonly labels: readonly string[]
-  /** Who knows it: somebody who looks at the repositories, or the agent. */
-  readonly from: 'repositories' | 'agent'
-  /** Its name in CloudWatch, where each series costs money: what is not worth an alarm has none. */
-  readonly cloudwatch?: string
-}
+import { agentMetrics } from './agent-metrics.ts'
+import type { Metric } from './metric.ts'
 
 const ofRepository = { type: 'gauge', from: 'repositories', labels: ['repository'] } as const
 const ofKind = { type: 'gauge', from: 'repositories', labels: ['repository', 'kind'] } as const
-const ofJob = {
-  type: 'gauge',
-  from: 'agent', // Not `job`: that is Prometheus' own name of what it scrapes.
-  labels: ['job_name', 'kind'],
-} as const
-const ofAgent = { type: 'gauge', from: 'agent', labels: [] } as const
 const ofSlot = { type: 'gauge', from: 'repositories', labels: ['slot'] } as const
 const ofAll = { type: 'gauge', from: 'repositories', labels: [] } as const
 
@@ -309,97 +293,11 @@ const catalogue = {
     help: 'The stored bytes of these WAL files.',
   },
 
-  holdfast_agent_start_timestamp_seconds: {
-    ...ofAgent,
-    unit: 'timestamp',
-    help: 'When the agent was started.',
-  },
-  holdfast_agent_config_refused: {
-    ...ofAgent,
-    unit: 'state',
-    help: 'Whether the configuration file is not valid as it is now, so that the one before is carried out.',
-    cloudwatch: 'ConfigRefused',
-  },
-  holdfast_agent_config_loaded_timestamp_seconds: {
-    ...ofAgent,
-    unit: 'timestamp',
-    help: 'When the configuration that is carried out was loaded.',
-  },
-  holdfast_alerts_open: {
-    ...ofAgent,
-    unit: 'number',
-    labels: ['state'],
-    help: 'So many alerts are open, by how bad they are: warning, critical. Left out where the configuration has no `alerts`.',
-    cloudwatch: 'AlertsOpen',
-  },
-  holdfast_alerts_acknowledged: {
-    ...ofAgent,
-    unit: 'number',
-    help: 'So many of the open alerts somebody has acknowledged.',
-  },
-  holdfast_alert_sink_failing: {
-    ...ofAgent,
-    unit: 'state',
-    labels: ['sink', 'kind'],
-    help: 'Whether what the sink is told does not arrive there.',
-    cloudwatch: 'AlertSinkFailing',
-  },
-  holdfast_agent_scrapes_total: {
-    ...ofAgent,
-    type: 'counter',
-    unit: 'number',
-    help: 'How often the agent was asked for its metrics since it was started.',
-  },
-  holdfast_agent_look_success: {
-    ...ofAgent,
-    unit: 'state',
-    help: 'Whether the last look at the repositories, for these metrics, came to its end.',
-  },
-  holdfast_agent_look_duration_seconds: {
-    ...ofAgent,
-    unit: 'seconds',
-    help: 'How long that look took.',
-  },
-  holdfast_job_running: { ...ofJob, unit: 'state', help: 'Whether the job runs now.' },
-  holdfast_job_last_run_success: {
-    ...ofJob,
-    unit: 'state',
-    help: 'Whether the last run of the job was done. What it found is not its failure.',
-    cloudwatch: 'JobSuccess',
-  },
-  holdfast_job_last_outcome: {
-    ...ofJob,
-    unit: 'state',
-    labels: ['job_name', 'kind', 'outcome'],
-    help: 'How the last run of the job ended: done, findings, failed, refused, timeout, stopped, lost.',
-  },
-  holdfast_job_last_run_timestamp_seconds: {
-    ...ofJob,
-    unit: 'timestamp',
-    help: 'When the last run of the job ended.',
-  },
-  holdfast_job_last_success_timestamp_seconds: {
-    ...ofJob,
-    unit: 'timestamp',
-    help: 'When the last run of the job that was done ended, as far as is remembered.',
-    cloudwatch: 'JobSuccessAge',
-  },
-  holdfast_job_last_duration_seconds: {
-    ...ofJob,
-    unit: 'seconds',
-    help: 'How long the last run of the job took.',
-    cloudwatch: 'JobDuration',
-  },
-  holdfast_job_next_start_timestamp_seconds: {
-    ...ofJob,
-    unit: 'timestamp',
-    help: 'When the job starts next.',
-  },
-} as const satisfies Record<string, MetricKind>
+  ...agentMetrics,
+} as const satisfies Record<string, Metric>
 
 export type MetricName = keyof typeof catalogue
 export type LabelOf<Name extends MetricName> = (typeof catalogue)[Name]['labels'][number]
-export type Metric = MetricKind
 
 export const metricCatalogue: Readonly<Record<MetricName, Metric>> = catalogue
 

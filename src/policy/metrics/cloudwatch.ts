@@ -1,5 +1,6 @@
 /** Metrics as CloudWatch takes them. Decides only. */
-import { metricCatalogue, type Metric } from './catalogue.ts'
+import { metricCatalogue } from './catalogue.ts'
+import type { Metric } from './metric.ts'
 import type { Sample } from './sample.ts'
 
 export interface Datum {
