@@ -49,6 +49,18 @@ export function parseNamedRow(tuple: TupleData): NamedRow | undefined {
   return { oid: viewOf(tuple).getUint32(0, true), name: nameAt(tuple, 4) }
 }
 
+/**
+ * Whether a row of pg_database says that the database can not be used any more: DROP DATABASE writes that into it, in place and
+ * at once, before it removes the first file. The column is datconnlimit; what stands before it has changed once.
+ */
+export function isInvalidDatabase(tuple: TupleData, postgresMajor: number): boolean {
+  const at = postgresMajor >= 15 ? 80 : 208
+  return tuple.length >= at + 4 && viewOf(tuple).getInt32(at, true) === connectionsOfInvalid
+}
+
+/** DATCONNLIMIT_INVALID_DB of pg_database.h. */
+const connectionsOfInvalid = -2
+
 /** The first two columns of pg_index (index, table) or pg_inherits (child, parent). */
 export function parsePair(tuple: TupleData): readonly [number, number] | undefined {
   if (tuple.length < 8) return undefined

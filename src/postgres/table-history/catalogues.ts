@@ -6,11 +6,17 @@
  * once more from its start, with that file among the ones to follow.
  */
 import type { Lsn } from '../../wal/lsn.ts'
-import { catalogueOids, parseClassRow, parseNamedRow, type ClassRow } from '../heap/catalogue-rows.ts'
+import {
+  catalogueOids,
+  isInvalidDatabase,
+  parseClassRow,
+  parseNamedRow,
+  type ClassRow,
+} from '../heap/catalogue-rows.ts'
 import { parseRelationMap } from '../heap/relation-map.ts'
 import { TrackedRelation } from '../heap/tracked-relation.ts'
 import type { BlockReference, DecodedRecord, RelationLocator } from '../wal-records/decode-record.ts'
-import { manager, managerOf } from '../wal-records/manager.ts'
+import { heapOperation, heapOperationOf, manager, managerOf } from '../wal-records/manager.ts'
 import type { DatabaseName } from './events.ts'
 
 export type CatalogueKind = 'class' | 'namespace' | 'database'
@@ -48,6 +54,8 @@ export class Catalogues {
   readonly #followed = new Map<number, Followed[]>()
   readonly #databases = new Map<number, DatabaseCatalogue>()
   readonly #names = new Map<number, string>()
+  /** Databases that a DROP DATABASE has begun to remove: since where. */
+  readonly #invalidSince = new Map<number, Lsn>()
   #missed: CatalogueFile | undefined
   #hasBegun = false
 
@@ -82,6 +90,11 @@ export class Catalogues {
     return { oid, name: this.#names.get(oid) }
   }
 
+  /** From where on nobody can connect to it any more, committed or not. */
+  invalidSince(database: number): Lsn | undefined {
+    return this.#invalidSince.get(database)
+  }
+
   get databaseNames(): readonly DatabaseName[] {
     return Array.from(this.#names, ([oid, name]) => ({ oid, name }))
   }
@@ -100,13 +113,18 @@ export class Catalogues {
   }
 
   /** Of a heap's record, or of one with images of pages. */
-  apply(kindWord: number, record: DecodedRecord, endLsn: Lsn): ClassChange | undefined {
+  apply(
+    kindWord: number,
+    record: DecodedRecord,
+    { startLsn, endLsn }: { readonly startLsn: Lsn; readonly endLsn: Lsn },
+  ): ClassChange | undefined {
     const [first] = record.blocks
     const followed = first && this.#find(first)
     if (!followed) return undefined
     const own = record.blocks.filter(block => isSamePlace(block, followed))
     const change = followed.pages.apply(kindWord, record, own, endLsn)
     if (managerOf(kindWord) === manager.xlog) this.#learnPages(followed, own)
+    if (followed.kind === 'database' && isInPlace(kindWord)) this.#noteInvalid(followed, own, startLsn)
     if (!change) return undefined
     if (followed.kind !== 'class') {
       this.#learn(followed, change.after ? [change.after] : [])
@@ -161,6 +179,14 @@ export class Catalogues {
     }
   }
 
+  #noteInvalid({ pages }: Followed, blocks: readonly BlockReference[], startLsn: Lsn): void {
+    for (const { block } of blocks)
+      for (const tuple of pages.tuplesOn(block)) {
+        const row = isInvalidDatabase(tuple, this.#major) ? parseNamedRow(tuple) : undefined
+        if (row && !this.#invalidSince.has(row.oid)) this.#invalidSince.set(row.oid, startLsn)
+      }
+  }
+
   #learnPages(followed: Followed, blocks: readonly BlockReference[]): void {
     for (const { block } of blocks) this.#learn(followed, followed.pages.tuplesOn(block))
   }
@@ -207,6 +233,8 @@ export class Catalogues {
   }
 }
 
+const isInPlace = (kindWord: number): boolean =>
+  managerOf(kindWord) === manager.heap && heapOperationOf(kindWord) === heapOperation.inPlace
 const isTransient = ({ name }: ClassRow): boolean => /^pg_temp_\d+$/.test(name)
 const keyOf = (tablespace: number, file: number): string => `${String(tablespace)}/${String(file)}`
 

@@ -45,7 +45,7 @@ export interface CommittedTransaction {
   readonly time: Micros
   /**
    * Recovery that stops just before this position, `--to-lsn … --exclusive`, has all that was before the transaction, and
-   * nothing of it: where its commit is, or where it began to remove the files of a database, which needs no commit.
+   * nothing of it: where its commit is, or where it began to make a database unusable, which needs no commit.
    */
   readonly beforeLsn: Lsn
   readonly commitLsn: Lsn

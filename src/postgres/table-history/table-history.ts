@@ -73,7 +73,7 @@ export class TableHistory {
       case manager.heap:
       case manager.heap2:
       case manager.xlog: {
-        const change = this.#catalogues.apply(kindWord, decoded, record.endLsn)
+        const change = this.#catalogues.apply(kindWord, decoded, record)
         if (change) this.#did(record, { kind: 'class', change })
         const [first] = blocks
         if (isDelete(kindWord) && first) this.#deleted(xid, first)
@@ -118,7 +118,8 @@ export class TableHistory {
     const oid = view.getUint32(0, true)
     if (operation === drop) {
       const event = { kind: 'database dropped', database: this.#catalogues.databaseName(oid) } as const
-      this.#did(record, { kind: 'database', event })
+      const lsn = this.#catalogues.invalidSince(oid) ?? record.startLsn
+      if (record.xid !== 0) this.#open.of(record.xid).deeds.push({ kind: 'database', event, lsn })
       return
     }
     if (operation === 0x00)
