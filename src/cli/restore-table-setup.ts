@@ -4,14 +4,20 @@ import { resolve } from 'node:path'
 import { Fault } from '../base/fault.ts'
 import type { RestoreDeps } from '../operations/restore/layout.ts'
 import type { Destination } from '../operations/restore-table/live-tables.ts'
+import { assertDatabaseFree, databaseName } from '../operations/restore-table/copy-database.ts'
+import { assertSchemasFree, namesOf } from '../operations/restore-table/live-schemas.ts'
 import { assertFree } from '../operations/restore-table/live-tables.ts'
 import { layOutTables, type LaidOutTables, type TableRequest } from '../operations/restore-table/lay-out.ts'
+import { describeScope, tablesOf, type Scope } from '../operations/restore-table/scope.ts'
 import { planRestore } from '../operations/resolve-target.ts'
-import { connectIn } from '../operations/restore-dump/target-place.ts'
+import { connectBeside, connectIn } from '../operations/restore-dump/target-place.ts'
+import { readFacts } from '../operations/restore-dump/target-server.ts'
 import { readCopies } from '../operations/sources/catalog.ts'
+import { matches } from '../operations/wal-find/choose.ts'
 import { walFind, type WalFindDeps } from '../operations/wal-find/wal-find.ts'
 import type { Finding } from '../operations/wal-find/report.ts'
 import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
+import type { Server } from '../postgres/connection.ts'
 import { parseNamePattern, type NamePattern } from '../postgres/dump-archive/name-pattern.ts'
 import type { CommandContext } from './context.ts'
 import { chooseBackup } from './find-backup.ts'
@@ -23,6 +29,8 @@ import { workerCount } from './workers.ts'
 /** What was given on the command line of `restore-table`. */
 export interface TableWords extends Omit<TargetWords, 'action'>, SourceWords {
   readonly tables: readonly string[]
+  readonly schema: readonly string[]
+  readonly wholeDatabase: boolean
   readonly beforeDrop: boolean
   readonly timeline: TimelineChoice | undefined
   readonly backup: string | undefined
@@ -42,18 +50,17 @@ export interface LaidOutTable extends AsyncDisposable {
 
 export async function layOutTable(context: CommandContext, words: TableWords): Promise<LaidOutTable> {
   const { signal, world, progress, program, terminal } = context
-  if (words.tables.length === 0) throw usageFault('restore-table needs a table', 'Name it: public.users.')
-  const patterns = words.tables.map(name => parseNamePattern(name) ?? badName(name))
   const now = world.clock.now()
-  const destination = destinationOf(words, now)
   const { config, path } = await context.config()
   const { environment } = terminal
   const target = await context.connectionTarget()
   const database = words.database ?? target.database ?? target.user ?? 'postgres'
+  const scope = scopeOf(words, database)
+  const destination = destinationOf(words, { scope, database }, now)
   const live = { target, environment }
-  await assertPlainNamesFree(live, database, words, patterns, destination, signal)
+  await lookAhead(live, { scope, database, destination }, signal)
   const finder = await openFinder(context, words)
-  const stop = await stopOf(finder, words, patterns, database, signal)
+  const stop = await stopOf(finder, words, scope, database, signal)
   progress.phase('planning')
   const backups = finder.backups.filter(({ summary }) => summary.kind === 'full')
   const backupId =
@@ -78,8 +85,7 @@ export async function layOutTable(context: CommandContext, words: TableWords): P
   const recoveryWords = { ...words, standby: false, action: undefined, asReplacement: false }
   const without = [...words.without]
   const request: TableRequest = {
-    names: words.tables,
-    patterns,
+    scope,
     destination,
     live,
     database,
@@ -98,48 +104,117 @@ export async function layOutTable(context: CommandContext, words: TableWords): P
   return { deps, request, tables, [Symbol.asyncDispose]: () => tables[Symbol.asyncDispose]() }
 }
 
-function destinationOf({ into, as, replace, tables }: TableWords, now: number): Destination {
+/** Exactly one of the three. */
+function scopeOf({ tables, schema, wholeDatabase }: TableWords, database: string): Scope {
+  if ([tables.length > 0, schema.length > 0, wholeDatabase].filter(Boolean).length !== 1)
+    throw usageFault(
+      'restore-table takes either tables, or --schema, or --whole-database',
+      'Name one of them: restore-table public.users, restore-table --schema sales, restore-table --whole-database --database shop.',
+    )
+  if (wholeDatabase) return { kind: 'database', name: database }
+  if (tables.length > 0)
+    return {
+      kind: 'tables',
+      names: tables,
+      patterns: tables.map(name => parseNamePattern(name) ?? badName(name)),
+    }
+  const patterns = schema.map(name => {
+    const pattern = parseNamePattern(name)
+    return pattern && pattern.schema === undefined ? pattern : badSchema(name)
+  })
+  return { kind: 'schemas', names: schema, patterns }
+}
+
+function destinationOf(
+  { into, as, replace }: TableWords,
+  { scope, database }: { readonly scope: Scope; readonly database: string },
+  now: number,
+): Destination {
   if ([into !== undefined, as !== undefined, replace].filter(Boolean).length > 1)
     throw usageFault(
       '--into, --as and --replace exclude one another',
-      'Give one of them, or none: then --into restored.',
+      'Give one of them, or none: tables then come into the schema "restored", schemas and databases under their own names.',
     )
-  if (as !== undefined && tables.length > 1)
-    throw usageFault('--as names one table', 'Use --into SCHEMA for several, where all keep their names.')
+  if (into !== undefined && scope.kind !== 'tables')
+    throw usageFault(
+      '--into is for tables',
+      'Give --as NAME to bring a schema or a database back under another name.',
+    )
+  if (as !== undefined && scope.kind !== 'database' && scope.names.length > 1)
+    throw usageFault(
+      `--as names one ${scope.kind === 'tables' ? 'table' : 'schema'}`,
+      moreThanOne[scope.kind],
+    )
   if (as !== undefined) return { kind: 'as', name: as }
-  if (replace) {
-    const stamp = new Date(now)
-      .toISOString()
-      .replaceAll(/[-:]|\..*/g, '')
-      .toLowerCase()
-    return { kind: 'replace', oldSchema: `replaced_${stamp}` }
-  }
-  return { kind: 'into', schema: into ?? 'restored' }
+  if (replace) return { kind: 'replace', oldSchema: oldName(scope, database, now) }
+  if (scope.kind === 'tables') return { kind: 'into', schema: into ?? 'restored' }
+  return { kind: 'own' }
 }
 
-/** What can be known at once, before anything is fetched; looked at again when the tables are found. */
-async function assertPlainNamesFree(
+const moreThanOne = {
+  tables: 'Use --into SCHEMA for several, where all keep their names.',
+  schemas: 'Restore them one after another.',
+}
+
+const nameBytesMax = 63
+
+/** What is replaced gets it: a schema for tables, the name of a schema or of a database else. */
+function oldName(scope: Scope, database: string, now: number): string {
+  const stamp = new Date(now)
+    .toISOString()
+    .replaceAll(/[-:]|\..*/g, '')
+    .toLowerCase()
+  if (scope.kind !== 'database') return `replaced_${stamp}`
+  const ending = `_before_${stamp}`
+  let begin = database
+  while (Buffer.byteLength(begin + ending) > nameBytesMax) begin = [...begin].slice(0, -1).join('')
+  return begin + ending
+}
+
+/** What can be known at once, before anything is fetched; looked at again when what is there is known. */
+async function lookAhead(
   live: TableRequest['live'],
-  database: string,
-  { tables }: TableWords,
-  patterns: readonly NamePattern[],
-  destination: Destination,
+  { scope, database, destination }: Pick<TableRequest, 'scope' | 'database' | 'destination'>,
   signal: AbortSignal,
 ): Promise<void> {
-  await using server = await connectIn(live, database, signal)
-  const plain = tables.flatMap((text, i) => {
-    const match = /^([a-z_][\w$]*)\.([a-z_][\w$]*)$/.exec(text)
-    const pattern = patterns[i]
-    const [, schema, name] = match ?? []
-    return pattern && schema !== undefined && name !== undefined ? [{ schema, name }] : []
+  if (scope.kind === 'database') {
+    const name = databaseName(database, destination)
+    await using server = await connectBeside(live, name, signal)
+    await assertDatabaseFree(server, { name, destination }, signal)
+    return
+  }
+  await using server = await connectWhereItWas(live, database, signal)
+  const plain = scope.names.flatMap(text => {
+    const [, schema, name] = /^([a-z_][\w$]*)(?:\.([a-z_][\w$]*))?$/.exec(text) ?? []
+    return schema === undefined ? [] : [{ schema, name }]
   })
-  await assertFree(server, plain, destination, signal)
+  if (scope.kind === 'schemas') {
+    const schemas = plain.map(({ schema }) => ({ oid: 0, name: schema, owner: '', grants: [] }))
+    const names = await namesOf(server, schemas, { destination, staging: '' }, signal)
+    await assertSchemasFree(server, names, { destination, extensions: [] }, signal)
+    return
+  }
+  const tables = plain.flatMap(({ schema, name }) => (name === undefined ? [] : [{ schema, name }]))
+  await assertFree(server, tables, destination, signal, { partitionsGo: true })
+}
+
+async function connectWhereItWas(
+  live: TableRequest['live'],
+  database: string,
+  signal: AbortSignal,
+): Promise<Server> {
+  await using beside = await connectBeside(live, database, signal)
+  const { databaseExists } = await readFacts(beside, database, signal)
+  if (databaseExists) return await connectIn(live, database, signal)
+  throw new Fault('POSTGRES_REFUSED', `there is no database ${database} at ${beside.where}`, {
+    hint: 'Name the database of the tables with --database. If it was dropped, bring all of it back: --whole-database.',
+  })
 }
 
 async function stopOf(
   finder: WalFindDeps,
   words: TableWords,
-  patterns: readonly NamePattern[],
+  scope: Scope,
   database: string,
   signal: AbortSignal,
 ): Promise<RecoveryTarget> {
@@ -151,6 +226,7 @@ async function stopOf(
       'Give one of --before-drop, --to-time, --to-lsn, --to-xid, --to-name, --to-immediate, --latest.',
     )
   if (!words.beforeDrop) return targetOf({ ...words, action: undefined })
+  const patterns = scope.kind === 'database' ? [] : tablesOf(scope)
   const request = {
     tables: patterns,
     database,
@@ -160,22 +236,41 @@ async function stopOf(
     deletedRowsMin: Number.MAX_SAFE_INTEGER,
   }
   const { findings } = await walFind(finder, request, signal)
-  const drops = findings.filter(isDrop)
-  const last = drops.at(-1)
-  if (!last)
-    throw new Fault('TARGET_UNREACHABLE', `no drop of ${words.tables.join(', ')} is in the archived WAL`, {
-      hint: 'See what happened to it with holdfast wal find --table; what the server has not archived yet is handed over with SELECT pg_switch_wal().',
-    })
-  // Several tables: to where all of them were there, as far as they went in the last stroke.
-  const names = new Map(drops.map(drop => ['name' in drop ? `${drop.schema}.${drop.name}` : '', drop]))
-  const lsn = [...names.values()].reduce(
-    (least, { beforeLsn }) => (beforeLsn < least ? beforeLsn : least),
-    last.beforeLsn,
-  )
+  const drops = findings.filter(scope.kind === 'database' ? isDatabaseDrop : isDrop)
+  // The last drop of each name that was given; then to where all of them were there.
+  const last = (patterns.length > 0 ? patterns : [undefined]).flatMap(pattern => {
+    const found = drops.findLast(drop => pattern === undefined || isOf(drop, pattern))
+    return found ? [found.beforeLsn] : []
+  })
+  const [first, ...others] = last
+  if (first === undefined)
+    throw new Fault(
+      'TARGET_UNREACHABLE',
+      `no drop of ${scope.kind === 'tables' ? scope.names.join(', ') : describeScope(scope)} is in the archived WAL`,
+      {
+        hint:
+          scope.kind === 'database'
+            ? 'See what happened with holdfast wal find --between; what the server has not archived yet is handed over with SELECT pg_switch_wal().'
+            : 'See what happened to it with holdfast wal find --table; what the server has not archived yet is handed over with SELECT pg_switch_wal().',
+      },
+    )
+  const lsn = others.reduce((least, one) => (one < least ? one : least), first)
   return { kind: 'lsn', lsn, inclusive: false }
 }
 
+function isOf(finding: Finding, pattern: NamePattern): boolean {
+  return !('name' in finding) || matches(pattern, finding.schema, finding.name)
+}
+
+const isDatabaseDrop = ({ kind }: Finding): boolean => kind === 'database dropped'
 const isDrop = ({ kind }: Finding): boolean => kind === 'dropped' || kind === 'database dropped'
+
+function badSchema(name: string): never {
+  throw usageFault(
+    `"${name}" is not the name of a schema`,
+    'Write it as psql takes it: sales, or "Odd.Name".',
+  )
+}
 
 function badName(name: string): never {
   throw usageFault(

@@ -108,6 +108,14 @@ function isHarmless(said: string): boolean {
 /** From this version on pg_restore sets it, and servers know it. */
 export const majorWithTransactionTimeout = 17
 
+/** Whether the server knows all that this pg_restore sets. Where it does not, pg_restore has to be let go on behind an error. */
+export function takesAllSettings(pgRestoreVersion: string, serverMajor: number): boolean {
+  return (
+    Number.parseInt(pgRestoreVersion, 10) < majorWithTransactionTimeout ||
+    serverMajor >= majorWithTransactionTimeout
+  )
+}
+
 const saidLengthMax = 600
 
 /** The first error; what was passed over as harmless is left out. */

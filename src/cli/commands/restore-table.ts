@@ -1,11 +1,11 @@
 /** `holdfast restore-table TABLE…` */
-import { defineCommand, flag, severalArguments, value } from '../command.ts'
+import { defineCommand, flag, severalArguments, value, values } from '../command.ts'
 import { asLsn, asText, asTime, asTimeline, asTransactionId } from '../usage.ts'
 import { skipErasuresOption, sourceOptions } from './common.ts'
 
 export const restoreTable = defineCommand({
   words: ['restore-table'],
-  summary: 'Bring back one table, or several, as they were at any point, without restoring the rest.',
+  summary: 'Bring back tables, a schema or a database as they were at any point, without restoring the rest.',
   description:
     'Makes a scratch cluster that holds the catalogues and the files of these tables; everything else is sparse and is never ' +
     'fetched. It replays the WAL to the target, without what is not there, and is read to its last page. Only then the live server is ' +
@@ -21,7 +21,13 @@ export const restoreTable = defineCommand({
     ),
   },
   options: {
-    beforeDrop: flag('To the moment before the table was dropped, which is looked for in the WAL.'),
+    schema: values(
+      'NAME',
+      asText,
+      'In place of tables: this whole schema, with all that is in it. May be given several times.',
+    ),
+    wholeDatabase: flag('In place of tables: the whole database (--database), into a new one.'),
+    beforeDrop: flag('To the moment before it was dropped, which is looked for in the WAL.'),
     latest: flag('To the end of the archived WAL.'),
     toTime: value('TIME', asTime, 'To this time, with its offset: "2026-03-01 14:30:00+00:00".'),
     toLsn: value('LSN', asLsn, 'To this position in the WAL: 16/B374D848.'),
@@ -38,16 +44,16 @@ export const restoreTable = defineCommand({
     database: value(
       'NAME',
       asText,
-      'The database of the tables (else that of the connection in the configuration).',
+      'The database of the tables or the schema (else that of the connection in the configuration).',
     ),
     into: value(
       'SCHEMA',
       asText,
       'Put them into this schema of the live server, made if need be (else "restored").',
     ),
-    as: value('NAME', asText, 'Put the one table beside the original, under this name.'),
+    as: value('NAME', asText, 'Put the one table, schema or database beside the original, under this name.'),
     replace: flag(
-      'Put them in place of the originals, which are moved into a schema "replaced_…": nothing is dropped.',
+      'Put them in place of the originals: tables are moved into a schema "replaced_…", a schema is renamed to that, a database to "…_before_…". Nothing is dropped.',
     ),
     scratchDir: value('DIR', asText, 'Make the scratch cluster in this folder (else in the temporary one).'),
     skipErasures: skipErasuresOption,
@@ -64,6 +70,14 @@ export const restoreTable = defineCommand({
       doc: 'Beside the original, to compare them.',
     },
     { command: 'holdfast restore-table public.users --before-drop --replace', doc: 'Back to where it was.' },
+    {
+      command: 'holdfast restore-table --schema sales --before-drop',
+      doc: 'A schema that was dropped, with all that was in it.',
+    },
+    {
+      command: 'holdfast restore-table --whole-database --database shop --before-drop',
+      doc: 'A database that was dropped.',
+    },
   ],
   async run(context, given) {
     const [
@@ -87,7 +101,11 @@ export const restoreTable = defineCommand({
     const erasures = await tableErasures(context, given, tables, request.database)
     const plan = { ...tablePlanRecord(tables.plan), erasures: erasurePlanRecord(erasures) }
     const how = 'applied before anything is copied; tables that they look into are fetched, too'
-    const listing = tablePlanListing(tables.plan, erasurePlanLines(erasures, { standby: false, how }))
+    const listing = tablePlanListing(
+      tables.plan,
+      request,
+      erasurePlanLines(erasures, { standby: false, how }),
+    )
     if (given.plan) {
       output.result({ plan }, () => listing)
       return undefined

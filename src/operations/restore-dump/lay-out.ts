@@ -2,7 +2,6 @@
 import { Fault } from '../../base/fault.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { World } from '../../base/world.ts'
-import { clientEnvironment } from '../../postgres/client-environment.ts'
 import type { Server } from '../../postgres/connection.ts'
 import { encodingOf, textOf, type Archive, type TocEntry } from '../../postgres/dump-archive/archive.ts'
 import {
@@ -12,7 +11,7 @@ import {
 import { dataPart, type DataPart } from '../../postgres/dump-archive/parts.ts'
 import { selectEntries, type EntryChoice } from '../../postgres/dump-archive/select-entries.ts'
 import { planGlobals, type GlobalsPlan } from '../../postgres/globals-script.ts'
-import { majorWithTransactionTimeout, type PgRestore } from '../../postgres/pg-restore.ts'
+import type { PgRestore } from '../../postgres/pg-restore.ts'
 import { findClientProgram, type ToolPlaces } from '../../postgres/tools.ts'
 import { limits } from '../../base/limits.ts'
 import type { DumpContents } from '../../repository/format/dump-contents.ts'
@@ -24,7 +23,7 @@ import { dataTasks, type DataTasks } from './data-tasks.ts'
 import { DumpReader } from './dump-reader.ts'
 import { needsOf } from './needs.ts'
 import { readArchive } from './read-archive.ts'
-import { connectBeside, type TargetPlace } from './target-place.ts'
+import { connectBeside, loadingEnvironment, type TargetPlace } from './target-place.ts'
 import { readFacts, temporaryName } from './target-server.ts'
 
 export interface RestoreDumpDeps {
@@ -126,37 +125,11 @@ export async function layOutRestoreDump(
     program: {
       path: program.path,
       version: program.version,
-      environment: environmentOf(deps.place, server.major),
+      environment: loadingEnvironment(deps.place, server.major),
     },
     serverMajor: server.major,
     where: server.where,
   }
-}
-
-/**
- * Nothing of it is durable before the database gets its name, and that waits for everything before it. And what the database
- * is set to for its usual sessions (read only, limits of time) is not meant for the one that fills it.
- */
-function environmentOf(
-  { target, environment }: TargetPlace,
-  major: number,
-): Readonly<Record<string, string>> {
-  const settings = [
-    'synchronous_commit=off',
-    'default_transaction_read_only=off',
-    'default_transaction_isolation=read\\ committed',
-    'default_transaction_deferrable=off',
-    ...[
-      'statement_timeout',
-      'lock_timeout',
-      'idle_session_timeout',
-      'idle_in_transaction_session_timeout',
-    ].map(name => `${name}=0`),
-    ...(major >= majorWithTransactionTimeout ? ['transaction_timeout=0'] : []),
-  ]
-  // What was asked for in the connection string comes last, and counts.
-  const options = [...settings.map(setting => `-c ${setting}`), target.options ?? '']
-  return clientEnvironment({ ...target, options: options.join(' ').trim() }, environment)
 }
 
 /** What can be refused before anything of the dump is read: to thaw it takes hours, and is paid for. */

@@ -7,7 +7,7 @@ import { databaseArgument } from '../../postgres/client-environment.ts'
 import type { TocEntry } from '../../postgres/dump-archive/archive.ts'
 import { miniArchive, toDirectory } from '../../postgres/dump-archive/convert.ts'
 import { encodeArchive } from '../../postgres/dump-archive/toc.ts'
-import { majorWithTransactionTimeout, runPgRestore } from '../../postgres/pg-restore.ts'
+import { runPgRestore, takesAllSettings } from '../../postgres/pg-restore.ts'
 import { DumpReader } from './dump-reader.ts'
 import type { RestoreDumpDeps, RestoreDumpPlan } from './lay-out.ts'
 import { largeObjectsArchive, taskArchive } from './task-archive.ts'
@@ -56,13 +56,10 @@ export async function load(
 }
 
 function usualArguments({ temporary, request, program, serverMajor }: RestoreDumpPlan): readonly string[] {
-  const major = Number.parseInt(program.version, 10)
-  // An older server refuses a setting of newer pg_restores, which then has to go on behind that: see pg-restore.ts.
-  const strict = major < majorWithTransactionTimeout || serverMajor >= majorWithTransactionTimeout
   return [
     `--dbname=${databaseArgument(temporary)}`,
     '--no-password',
-    ...(strict ? ['--exit-on-error'] : []),
+    ...(takesAllSettings(program.version, serverMajor) ? ['--exit-on-error'] : []),
     ...(request.owner ? [] : ['--no-owner']),
     ...(request.privileges ? [] : ['--no-privileges']),
     ...(request.tablespaces ? [] : ['--no-tablespaces']),

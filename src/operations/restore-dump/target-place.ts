@@ -1,7 +1,9 @@
 /** Where a dump is restored into. */
 import { limits } from '../../base/limits.ts'
+import { clientEnvironment } from '../../postgres/client-environment.ts'
 import { connectTo, type Server } from '../../postgres/connection.ts'
 import type { ConnectionTarget, Environment } from '../../postgres/connection-string.ts'
+import { majorWithTransactionTimeout } from '../../postgres/pg-restore.ts'
 
 export interface TargetPlace {
   readonly target: ConnectionTarget
@@ -25,3 +27,29 @@ export async function connectBeside(place: TargetPlace, name: string, signal: Ab
 
 /** For statements whose time depends on how much there is. */
 export const longStatement = { timeoutMs: limits.dumpStatementMsMax }
+
+/**
+ * What pg_restore connects with. Nothing of it is durable before the database gets its name, and that waits for everything before it. And what the database
+ * is set to for its usual sessions (read only, limits of time) is not meant for the one that fills it.
+ */
+export function loadingEnvironment(
+  { target, environment }: TargetPlace,
+  major: number,
+): Readonly<Record<string, string>> {
+  const settings = [
+    'synchronous_commit=off',
+    'default_transaction_read_only=off',
+    'default_transaction_isolation=read\\ committed',
+    'default_transaction_deferrable=off',
+    ...[
+      'statement_timeout',
+      'lock_timeout',
+      'idle_session_timeout',
+      'idle_in_transaction_session_timeout',
+    ].map(name => `${name}=0`),
+    ...(major >= majorWithTransactionTimeout ? ['transaction_timeout=0'] : []),
+  ]
+  // What was asked for in the connection string comes last, and counts.
+  const options = [...settings.map(setting => `-c ${setting}`), target.options ?? '']
+  return clientEnvironment({ ...target, options: options.join(' ').trim() }, environment)
+}

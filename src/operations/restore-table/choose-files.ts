@@ -42,11 +42,14 @@ export async function chooseFiles(
     database,
     tables,
     alsoOids,
+    largeObjects: areObjectsWanted,
     major,
   }: {
     readonly database: number
     readonly tables: readonly NamePattern[]
     readonly alsoOids: readonly number[]
+    /** They are no part of a table. */
+    readonly largeObjects: boolean
     readonly major: number
   },
 ): Promise<FileChoice> {
@@ -71,7 +74,7 @@ export async function chooseFiles(
   for (const [index, table] of indexes) if (toasts.has(table)) wanted.add(index)
   const home = catalogues.parts.find(part => part.name === 'class' && part.database === database)
   return choiceOf(database, rows, home?.tablespace ?? defaultTablespace, ({ oid, kind }) =>
-    oid < firstOidOfUsers ? !largeObjects.has(oid) : kind === 'S' || wanted.has(oid),
+    oid < firstOidOfUsers ? areObjectsWanted || !largeObjects.has(oid) : kind === 'S' || wanted.has(oid),
   )
 }
 

@@ -5,28 +5,17 @@
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { RestorePlan } from '../../policy/restore-plan.ts'
-import type { NamePattern } from '../../postgres/dump-archive/name-pattern.ts'
 import { openBackupCatalogues, type BackupCatalogues } from '../catalogues/backup-catalogues.ts'
 import type { RestoreDeps } from '../restore/layout.ts'
 import { assertSpace, measureSpace, type SpaceNeed } from '../restore/places.ts'
-import type { TargetPlace } from '../restore-dump/target-place.ts'
 import { readManifestFiles } from '../sources/manifest.ts'
 import { chooseFiles, findDatabase, type FileChoice } from './choose-files.ts'
-import type { Destination } from './live-tables.ts'
+import type { CopyRequest } from './copied.ts'
+import { tablesOf } from './scope.ts'
 import type { ScratchRequest } from './scratch.ts'
 
-export interface TableRequest extends Pick<
-  ScratchRequest,
-  'wal' | 'place' | 'recovery' | 'account' | 'workers' | 'environment' | 'programs' | 'user' | 'database'
-> {
-  /** As they were given, and as patterns. */
-  readonly names: readonly string[]
-  readonly patterns: readonly NamePattern[]
-  readonly destination: Destination
-  readonly live: TargetPlace
-  /** A name that nobody has. */
-  readonly staging: string
-}
+export interface TableRequest
+  extends CopyRequest, Pick<ScratchRequest, 'wal' | 'place' | 'recovery' | 'account' | 'workers' | 'user'> {}
 
 export interface TablePlan {
   readonly plan: RestorePlan
@@ -80,7 +69,7 @@ export async function layOutTables(
 /** `alsoOids`: relations that are known to be needed besides, whatever they were called. Fails where there is no room. */
 export async function chooseTableFiles(
   deps: RestoreDeps,
-  { patterns, place }: Pick<TableRequest, 'patterns' | 'place'>,
+  { scope, place }: Pick<TableRequest, 'scope' | 'place'>,
   {
     catalogues,
     databaseOid,
@@ -93,8 +82,9 @@ export async function chooseTableFiles(
   const major = Math.floor(record.postgres.versionNumber / 10_000)
   const choice = await chooseFiles(catalogues, {
     database: databaseOid,
-    tables: patterns,
+    tables: tablesOf(scope),
     alsoOids,
+    largeObjects: scope.kind === 'database',
     major,
   })
   let [neededBytes, neededFiles, allBytes] = [0, 0, 0]

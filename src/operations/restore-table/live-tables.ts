@@ -4,8 +4,9 @@
  */
 import { Fault, messageOf } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
-import type { Server } from '../../postgres/connection.ts'
+import type { Server, SqlRow } from '../../postgres/connection.ts'
 import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
+import { leaningOn, listed, nameOf, rootsOfTables } from './belongings.ts'
 import { longStatement, type ForeignKey, type ScratchTable } from './scratch-tables.ts'
 
 /** Where the tables go. */
@@ -16,6 +17,8 @@ export type Destination =
   | { readonly kind: 'as'; readonly name: string }
   /** In place of the originals, which are moved into another schema. */
   | { readonly kind: 'replace'; readonly oldSchema: string }
+  /** Under their own names, which nobody has: schemas and databases. */
+  | { readonly kind: 'own' }
 
 export interface Placed {
   readonly from: string
@@ -34,13 +37,18 @@ export const placeOf = (
   name: destination.kind === 'as' ? destination.name : name,
 })
 
-/** What would have to be dropped, or would go on using the old table, is named. Changes nothing. */
+/**
+ * What would have to be dropped, or would go on using the old table, is named. Changes nothing. `partitionsGo`: which partitions
+ * and children come with the tables is not known yet, so they are passed over.
+ */
 export async function assertFree(
   live: Server,
   tables: readonly Pick<ScratchTable, 'schema' | 'name'>[],
   destination: Destination,
   signal: AbortSignal,
+  { partitionsGo }: { readonly partitionsGo: boolean } = { partitionsGo: false },
 ): Promise<void> {
+  const old: number[] = []
   for (const table of tables) {
     const { schema, name } = placeOf(table, destination)
     const there = await oidOf(live, schema, name, signal)
@@ -49,16 +57,59 @@ export async function assertFree(
       throw new Fault('USAGE', `${schema}.${name} is there already in ${live.database}`, {
         hint: 'Give another place, --into SCHEMA or --as NAME; or --replace to put the restored table in its place.',
       })
-    const leaning = await dependents(live, there, tables, signal)
-    if (leaning.length > 0)
-      throw new Fault(
-        'USAGE',
-        `${schema}.${name} can not be replaced: ${leaning.join(', ')} would go on with the old one`,
-        {
-          hint: 'Restore it beside the old one with --into SCHEMA and copy the rows in SQL; or drop what leans on it first, and make it anew afterwards.',
-        },
-      )
+    old.push(there)
   }
+  if (old.length === 0) return
+  const all = partitionsGo ? [...old, ...(await childrenOf(live, old, signal))] : old
+  await assertNobodyLeans(live, all, signal)
+}
+
+/** What is among those that are replaced goes with them. */
+async function assertNobodyLeans(live: Server, old: readonly number[], signal: AbortSignal): Promise<void> {
+  const leaning = await leaningOn(live, rootsOfTables(old), signal)
+  const parents = await parentsOf(live, old, signal)
+  if (leaning.length === 0 && parents.length === 0) return
+  const all = [...leaning.map(nameOf), ...parents.map(parent => `its parent ${parent}`)]
+  throw new Fault(
+    'USAGE',
+    `what is there can not be replaced, since others would go on with the old one: ${listed(all)}`,
+    {
+      hint: 'Restore it beside the old one with --into SCHEMA and copy the rows in SQL; or drop what leans on it first, and make it anew afterwards.',
+    },
+  )
+}
+
+async function childrenOf(
+  live: Server,
+  oids: readonly number[],
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const rows = await live.query<{ oid: number }>(
+    `WITH RECURSIVE tree (oid) AS (
+       SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = ANY ($1::oid[])
+       UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid)
+     SELECT oid FROM tree`,
+    [`{${oids.join(',')}}`],
+    signal,
+  )
+  return rows.map(({ oid }) => oid)
+}
+
+/** Tables that one of these is a partition or a child of, and that are not among them. */
+async function parentsOf(
+  live: Server,
+  oids: readonly number[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const rows = await live.query<{ parent: string }>(
+    `SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname) AS parent
+       FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+       JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE i.inhrelid = ANY ($1::oid[]) AND i.inhparent <> ALL ($1::oid[]) ORDER BY 1`,
+    [`{${oids.join(',')}}`],
+    signal,
+  )
+  return rows.map(({ parent }) => parent)
 }
 
 async function oidOf(
@@ -76,43 +127,17 @@ async function oidOf(
   return row?.oid
 }
 
-/** Foreign keys, views and children of others than the tables that are replaced. */
-async function dependents(
-  live: Server,
-  oid: number,
-  tables: readonly Pick<ScratchTable, 'schema' | 'name'>[],
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  const rows = await live.query<{ what: string; schema: string; name: string }>(
-    `SELECT DISTINCT d.what, n.nspname AS schema, c.relname AS name
-       FROM (SELECT 'the foreign key ' || conname || ' of ' AS what, conrelid AS relid FROM pg_catalog.pg_constraint
-              WHERE contype = 'f' AND confrelid = $1::oid AND conrelid <> $1::oid
-             UNION ALL
-             SELECT 'the view ', r.ev_class FROM pg_catalog.pg_depend p JOIN pg_catalog.pg_rewrite r ON r.oid = p.objid
-              WHERE p.classid = 'pg_rewrite'::regclass AND p.refclassid = 'pg_class'::regclass AND p.refobjid = $1::oid
-                AND r.ev_class <> $1::oid
-             UNION ALL
-             SELECT 'the child ', inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = $1::oid
-             UNION ALL
-             SELECT 'the parent ', inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = $1::oid) d
-       JOIN pg_catalog.pg_class c ON c.oid = d.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`,
-    [oid],
-    signal,
-  )
-  return rows
-    .filter(({ schema, name }) => !tables.some(table => table.schema === schema && table.name === name))
-    .map(({ what, schema, name }) => `${what}${schema}.${name}`)
-}
-
+/** `schemaOf`: where they are in the live server. */
 export async function assertSameRows(
   live: Server,
   tables: readonly ScratchTable[],
-  staging: string,
+  schemaOf: (table: ScratchTable) => string,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { name, rows } of tables) {
+  for (const table of tables) {
+    const { name, rows } = table
     const [row] = await live.query<{ rows: string }>(
-      `SELECT pg_catalog.count(*) AS rows FROM ONLY ${quoteIdentifier(staging)}.${quoteIdentifier(name)}`,
+      `SELECT pg_catalog.count(*) AS rows FROM ONLY ${quoteIdentifier(schemaOf(table))}.${quoteIdentifier(name)}`,
       [],
       signal,
       longStatement,
@@ -187,20 +212,54 @@ async function placeOne(
   if (destination.kind === 'replace' && (await oidOf(live, schema, name, signal)) !== undefined) {
     const old = quoteIdentifier(destination.oldSchema)
     await run(`CREATE SCHEMA IF NOT EXISTS ${old}`)
+    await moveStatistics(live, { schema, name }, destination.oldSchema, run, signal)
     await run(`ALTER TABLE ${quoteIdentifier(schema)}.${quoteIdentifier(name)} SET SCHEMA ${old}`)
     replaced = `${destination.oldSchema}.${name}`
   }
   if (destination.kind === 'as') await renameAll(live, table, { staging, name }, run, signal)
   if (!(await schemaExists(live, schema, signal))) await run(`CREATE SCHEMA ${quoteIdentifier(schema)}`)
+  await moveStatistics(live, { schema: staging, name }, schema, run, signal)
   await run(
     `ALTER TABLE ${quoteIdentifier(staging)}.${quoteIdentifier(name)} SET SCHEMA ${quoteIdentifier(schema)}`,
   )
   return { from: `${table.schema}.${table.name}`, schema, name, rows: table.rows, replaced }
 }
 
+interface StatisticsPlace extends SqlRow {
+  readonly name: string
+  /** With its schema, as it stands in a statement. */
+  readonly place: string
+}
+
+async function statisticsOf(
+  live: Server,
+  { schema, name }: Pick<ScratchTable, 'schema' | 'name'>,
+  signal: AbortSignal,
+): Promise<readonly StatisticsPlace[]> {
+  return live.query<StatisticsPlace>(
+    `SELECT s.stxname AS name, pg_catalog.format('%I.%I', n.nspname, s.stxname) AS place
+       FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+      WHERE s.stxrelid = $1::oid`,
+    [(await oidOf(live, schema, name, signal)) ?? 0],
+    signal,
+  )
+}
+
+/** They do not go with their table by themselves. */
+async function moveStatistics(
+  live: Server,
+  table: Pick<ScratchTable, 'schema' | 'name'>,
+  schema: string,
+  run: (sql: string) => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { place } of await statisticsOf(live, table, signal))
+    await run(`ALTER STATISTICS ${place} SET SCHEMA ${quoteIdentifier(schema)}`)
+}
+
 const nameBytesMax = 63
 
-/** Indexes and sequences have names of their own in the schema, which the original may have still. */
+/** Indexes, sequences and statistics have names of their own in the schema, which the original may have still. */
 async function renameAll(
   live: Server,
   table: ScratchTable,
@@ -215,12 +274,18 @@ async function renameAll(
     [staging],
     signal,
   )
+  const statistics = await statisticsOf(live, { schema: staging, name: table.name }, signal)
   await run(`ALTER TABLE ${schema}.${quoteIdentifier(table.name)} RENAME TO ${quoteIdentifier(name)}`)
-  for (const part of parts) {
-    const rest = part.name.startsWith(table.name) ? part.name.slice(table.name.length) : `_${part.name}`
-    const renamed = Buffer.from(name + rest)
+  const newName = (part: string): string => {
+    const rest = part.startsWith(table.name) ? part.slice(table.name.length) : `_${part}`
+    return Buffer.from(name + rest)
       .subarray(0, nameBytesMax)
       .toString('utf8')
+  }
+  for (const part of statistics)
+    await run(`ALTER STATISTICS ${part.place} RENAME TO ${quoteIdentifier(newName(part.name))}`)
+  for (const part of parts) {
+    const renamed = newName(part.name)
     const word = part.kind === 'S' ? 'SEQUENCE' : 'INDEX'
     await run(`ALTER ${word} ${schema}.${quoteIdentifier(part.name)} RENAME TO ${quoteIdentifier(renamed)}`)
   }

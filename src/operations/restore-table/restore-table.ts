@@ -3,21 +3,18 @@
  * files, replayed to the target, dumped from there, and loaded into the live server. That is not touched before the
  * scratch cluster has proven itself, and shows nothing before everything is there.
  */
-import { Fault } from '../../base/fault.ts'
-import { limits } from '../../base/limits.ts'
 import type { Log } from '../../base/log.ts'
 import { formatBytes } from '../../base/units.ts'
 import { describeTarget } from '../../policy/recovery-target.ts'
-import { clientEnvironment, databaseArgument } from '../../postgres/client-environment.ts'
 import { connect, type Server } from '../../postgres/connection.ts'
-import { parseConnectionString } from '../../postgres/connection-string.ts'
-import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
-import { startClient } from '../../postgres/dump/client-output.ts'
-import { runPgRestore } from '../../postgres/pg-restore.ts'
-import { findClientProgram } from '../../postgres/tools.ts'
+import type { NamePattern } from '../../postgres/dump-archive/name-pattern.ts'
 import type { AppliedErasure } from '../erase/apply-erasures.ts'
 import type { RestoreDeps } from '../restore/layout.ts'
-import { connectIn } from '../restore-dump/target-place.ts'
+import { matches } from '../wal-find/choose.ts'
+import { copyDatabase } from './copy-database.ts'
+import { copySchemas } from './copy-schemas.ts'
+import { copyTables } from './copy-tables.ts'
+import type { Copied, Proven } from './copied.ts'
 import { forgetInScratch, type Lacking, type TableErasures } from './forget-in-scratch.ts'
 import {
   chooseTableFiles,
@@ -26,14 +23,7 @@ import {
   type LaidOutTables,
   type TableRequest,
 } from './lay-out.ts'
-import {
-  addForeignKeys,
-  assertFree,
-  assertSameRows,
-  putInPlace,
-  type Destination,
-  type Placed,
-} from './live-tables.ts'
+import { describeScope, tablesOf } from './scope.ts'
 import {
   assertWhole,
   makeScratch,
@@ -42,12 +32,13 @@ import {
   type Scratch,
   type ScratchRequest,
 } from './scratch.ts'
+import { findSchemas } from './scratch-schemas.ts'
 import {
   countScratchRows,
   filesOfTables,
   findTables,
-  gatherTables,
   notThere,
+  showIndexes,
   type ScratchTable,
 } from './scratch-tables.ts'
 
@@ -57,11 +48,10 @@ export interface TableDeps extends RestoreDeps {
   readonly erasures: TableErasures | undefined
 }
 
-export interface TableReport {
-  readonly tables: readonly Placed[]
+export interface TableReport extends Omit<Copied, 'placed'> {
+  readonly tables: Copied['placed']
   /** What came of each request to forget a person. */
   readonly erasures: readonly AppliedErasure[]
-  readonly warnings: readonly string[]
   readonly files: number
   readonly bytes: number
   /** Of the backup's packs, as stored; the WAL is not counted. */
@@ -90,14 +80,14 @@ export async function restoreTables(
       continue
     }
     const scratchMs = clock.monotonicMs() - startedMs
-    const { placed, warnings } = await copyTables(deps, request, { scratch, tables: proven.tables }, signal)
+    const { placed, ...copied } = await copy(deps, request, { scratch, tables: proven.tables }, signal)
     const durationMs = clock.monotonicMs() - startedMs
     const { files, bytes, bytesFetched } = scratch.report
     deps.log.info('restore-table.finished', { tables: placed.length, bytes, durationMs })
     return {
+      ...copied,
       tables: placed,
       erasures: proven.erasures,
-      warnings,
       files,
       bytes,
       bytesFetched,
@@ -137,8 +127,7 @@ function scratchRequest(
   return { ...request, plan: plan.plan, record, directories: catalogues.directories, choice }
 }
 
-interface Proven {
-  readonly tables: readonly ScratchTable[]
+interface Checked extends Pick<Proven, 'tables'> {
   readonly erasures: readonly AppliedErasure[]
 }
 
@@ -152,13 +141,13 @@ async function prove(
   { plan: { plan }, choice }: ChosenFiles,
   scratch: Scratch,
   signal: AbortSignal,
-): Promise<Proven | Lacking> {
-  const { names, patterns, environment } = request
+): Promise<Checked | Lacking> {
+  const { scope, environment } = request
   deps.progress.phase('checking the tables')
   assertWhole(await passedOverRelations(scratch.logFile), choice, scratch.withheld)
   await using server = await connect(scratch.connectionString, { environment }, signal)
-  const found = await findTables(server, patterns, signal)
-  if (found.length === 0) throw notThere(names, describeTarget(plan.target))
+  const found = await findTables(server, tablesOf(scope), { withChildren: scope.kind === 'tables' }, signal)
+  await assertAllThere(server, scope, { found, target: describeTarget(plan.target) }, signal)
   const oids = found.map(({ oid }) => oid)
   const isWithheld = withheldIn(scratch, choice)
   if ((await filesOfTables(server, oids, signal)).some(isWithheld))
@@ -172,82 +161,44 @@ async function prove(
       )
     : []
   if ('missing' in erasures) return erasures
+  await showIndexes(server, signal)
   return { tables: await countScratchRows(server, found, signal), erasures }
 }
 
-async function copyTables(
-  deps: RestoreDeps,
-  request: TableRequest,
-  { scratch, tables }: { readonly scratch: Scratch; readonly tables: readonly ScratchTable[] },
-  signal: AbortSignal,
-): Promise<{ readonly placed: readonly Placed[]; readonly warnings: readonly string[] }> {
-  const { live: place, database, staging, destination, environment } = request
-  await using live = await connectIn(place, database, signal)
-  await assertFree(live, tables, destination, signal)
-  assertNamesApart(tables, destination)
-  await using server = await connect(scratch.connectionString, { environment }, signal)
-  const keys = await gatherTables(server, tables, staging, signal)
-  deps.progress.phase('copying the tables')
-  await live.query(`CREATE SCHEMA ${quoteIdentifier(staging)}`, [], signal)
-  try {
-    await pump(request, scratch, live, signal)
-    await assertSameRows(live, tables, staging, signal)
-    const warnings = await addForeignKeys(live, keys, signal)
-    return { placed: await putInPlace(live, tables, { staging, destination }, signal), warnings }
-  } catch (error) {
-    await dropStaging(request)
-    throw error
-  }
-}
-
-/** Two tables of one name, of two schemas, do not fit into one. */
-function assertNamesApart(tables: readonly ScratchTable[], destination: Destination): void {
-  const twice = tables.find(({ name }, i) => tables.findIndex(other => other.name === name) !== i)
-  if (twice)
-    throw new Fault('USAGE', `two of the tables are called ${twice.name}`, {
-      hint: 'Restore tables of different schemas one after another.',
-    })
-  if (destination.kind === 'as' && tables.length > 1)
-    throw new Fault('USAGE', `--as names one table, and these are ${String(tables.length)}`, {
-      hint: 'Use --into SCHEMA, where all keep their names.',
-    })
-}
-
-/** pg_dump of the scratch cluster, straight into pg_restore of the live server, in one transaction. */
-async function pump(
-  { programs, database, staging, environment, live: place }: TableRequest,
-  scratch: Scratch,
-  live: Server,
+/** Every name that was given means something. */
+async function assertAllThere(
+  server: Server,
+  scope: TableRequest['scope'],
+  { found, target }: { readonly found: readonly Omit<ScratchTable, 'rows'>[]; readonly target: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const pgDump = await findClientProgram('pg_dump', live.major, programs, signal)
-  const pgRestore = await findClientProgram('pg_restore', live.major, programs, signal)
-  await using dump = startClient(
-    {
-      path: pgDump.path,
-      args: ['--format=custom', '--compress=0', `--table=${quoteIdentifier(staging)}.*`],
-      environment: clientEnvironment(parseConnectionString(scratch.connectionString, {}), environment),
-      about: `the tables in ${database}`,
-    },
-    signal,
-  )
-  await runPgRestore(
-    {
-      path: pgRestore.path,
-      environment: clientEnvironment({ ...place.target, database }, place.environment),
-    },
-    {
-      what: 'the tables',
-      args: ['--single-transaction', `--dbname=${databaseArgument(database)}`],
-      archive: dump.bytes,
-    },
-    signal,
-  )
+  if (scope.kind === 'database') return
+  const fits: (pattern: NamePattern) => boolean =
+    scope.kind === 'tables'
+      ? pattern => found.some(({ schema, name }) => matches(pattern, schema, name))
+      : await findSchemas(server, scope.patterns, signal).then(
+          schemas => pattern => schemas.some(({ name }) => pattern.name.test(name)),
+        )
+  const names = scope.names.filter((_, i) => {
+    const pattern = scope.patterns[i]
+    return pattern !== undefined && !fits(pattern)
+  })
+  if (names.length > 0) throw notThere(describeScope({ ...scope, names }), target)
 }
 
-/** With a connection and a limit of time of its own: the other may be what broke. */
-async function dropStaging({ live: place, database, staging }: TableRequest): Promise<void> {
-  const signal = AbortSignal.timeout(limits.dumpCleanUpMsMax)
-  await using live = await connectIn(place, database, signal)
-  await live.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(staging)} CASCADE`, [], signal)
+/** Into the live server, which has not been touched until now. */
+function copy(
+  deps: RestoreDeps,
+  request: TableRequest,
+  proven: Proven,
+  signal: AbortSignal,
+): Promise<Copied> {
+  switch (request.scope.kind) {
+    case 'tables':
+      return copyTables(deps, request, proven, signal)
+    case 'schemas':
+      return copySchemas(deps, request, proven, signal)
+    case 'database':
+      return copyDatabase(deps, request, proven, signal)
+  }
 }

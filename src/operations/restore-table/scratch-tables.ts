@@ -22,10 +22,11 @@ interface FoundRow extends SqlRow {
   readonly name: string
 }
 
-/** With their partitions and children. */
+/** `withChildren`: their partitions, and what inherits from them, too. */
 export async function findTables(
   server: Server,
   patterns: readonly NamePattern[],
+  { withChildren }: { readonly withChildren: boolean },
   signal: AbortSignal,
 ): Promise<readonly Omit<ScratchTable, 'rows'>[]> {
   const all = await server.query<FoundRow>(
@@ -47,7 +48,7 @@ export async function findTables(
       .filter(({ schema, name }) => patterns.some(pattern => matches(pattern, schema, name)))
       .map(({ oid }) => oid),
   )
-  for (let before = -1; before !== wanted.size;) {
+  for (let before = withChildren ? -1 : wanted.size; before !== wanted.size;) {
     before = wanted.size
     for (const { child, parent } of children) if (wanted.has(parent)) wanted.add(child)
   }
@@ -72,6 +73,16 @@ export async function filesOfTables(
     signal,
   )
   return rows.flatMap(({ path }) => path ?? [])
+}
+
+/** Materialized views are not brought, and may stand there without indexes: pg_dump has to see that they have some. */
+export async function showIndexes(server: Server, signal: AbortSignal): Promise<void> {
+  await server.query(
+    `UPDATE pg_catalog.pg_class c SET relhasindex = true
+      WHERE relkind = 'm' AND NOT relhasindex AND EXISTS (SELECT FROM pg_catalog.pg_index WHERE indrelid = c.oid)`,
+    [],
+    signal,
+  )
 }
 
 /** Reads every page of them, past their indexes, which are not there. */
@@ -107,10 +118,33 @@ export async function countScratchRows(
 
 /** What of a table is made again after its rows are there, by itself: it may lean on rows that are elsewhere. */
 export interface ForeignKey {
+  /** For people, without its schema. */
   readonly table: string
   readonly name: string
   /** The whole statement. */
   readonly statement: string
+}
+
+/** A partition, or a child, of a table that does not come along. */
+export interface Severed {
+  readonly oid: number
+  /** With its schema, as it stands in a statement. */
+  readonly parent: string
+  /** `FOR VALUES …`; null for one that only inherits. */
+  readonly bound: string | null
+}
+
+/** An object of CREATE STATISTICS, of which pg_dump takes no notice when it is asked for tables. */
+export interface Statistics {
+  readonly name: string
+  /** Make it, with its owner, target and comment. */
+  readonly statements: readonly string[]
+}
+
+export interface Gathered {
+  readonly keys: readonly ForeignKey[]
+  readonly statistics: readonly Statistics[]
+  readonly severed: readonly Severed[]
 }
 
 /** Moves the tables into a schema of their own, so that what is dumped of them names that; their foreign keys are told apart. */
@@ -119,32 +153,129 @@ export async function gatherTables(
   tables: readonly ScratchTable[],
   staging: string,
   signal: AbortSignal,
-): Promise<readonly ForeignKey[]> {
+): Promise<Gathered> {
   const run = (sql: string): Promise<unknown> => server.query(sql, [], signal, longStatement)
   const schema = quoteIdentifier(staging)
+  const oids = tables.map(({ oid }) => oid)
+  const severed = await severFromParents(server, oids, signal)
   await run(`CREATE SCHEMA ${schema}`)
   for (const each of tables)
     await run(
       `ALTER TABLE ${quoteIdentifier(each.schema)}.${quoteIdentifier(each.name)} SET SCHEMA ${schema}`,
     )
-  const keys = await server.query<{ table: string; name: string; definition: string }>(
-    `SELECT t.relname AS table, c.conname AS name, pg_catalog.pg_get_constraintdef(c.oid) AS definition
-       FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
-      WHERE c.contype = 'f' AND c.conparentid = 0 AND c.conrelid = ANY ($1::oid[])`,
-    [`{${tables.map(({ oid }) => oid).join(',')}}`],
+  const statistics = await takeStatistics(server, oids, staging, signal)
+  return { keys: await takeForeignKeys(server, oids, 'all', signal), statistics, severed }
+}
+
+/** They lie in schemas of their own, and stay there when a table goes. */
+async function takeStatistics(
+  server: Server,
+  oids: readonly number[],
+  staging: string,
+  signal: AbortSignal,
+): Promise<readonly Statistics[]> {
+  const schema = quoteIdentifier(staging)
+  const found = await server.query<StatisticsRow>(
+    `SELECT s.oid, s.stxname AS name, pg_catalog.format('%I.%I', n.nspname, s.stxname) AS place,
+            pg_catalog.pg_get_userbyid(s.stxowner) AS owner, s.stxstattarget AS target,
+            pg_catalog.quote_literal(pg_catalog.obj_description(s.oid, 'pg_statistic_ext')) AS comment
+       FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+      WHERE s.stxrelid = ANY ($1::oid[]) ORDER BY 2`,
+    [`{${oids.join(',')}}`],
     signal,
   )
-  for (const { table, name } of keys)
-    await run(`ALTER TABLE ${schema}.${quoteIdentifier(table)} DROP CONSTRAINT ${quoteIdentifier(name)}`)
-  return keys.map(({ table, name, definition }) => ({
+  const taken: Statistics[] = []
+  for (const { oid, name, place, owner, target, comment } of found) {
+    const own = `${schema}.${quoteIdentifier(name)}`
+    await server.query(`ALTER STATISTICS ${place} SET SCHEMA ${schema}`, [], signal)
+    const [row] = await server.query<{ definition: string }>(
+      'SELECT pg_catalog.pg_get_statisticsobjdef($1::oid) AS definition',
+      [oid],
+      signal,
+    )
+    await server.query(`DROP STATISTICS ${own}`, [], signal)
+    taken.push({
+      name,
+      statements: [
+        row?.definition ?? '',
+        `ALTER STATISTICS ${own} OWNER TO ${quoteIdentifier(owner)}`,
+        ...(target === null || target < 0
+          ? []
+          : [`ALTER STATISTICS ${own} SET STATISTICS ${String(target)}`]),
+        ...(comment === null ? [] : [`COMMENT ON STATISTICS ${own} IS ${comment}`]),
+      ],
+    })
+  }
+  return taken
+}
+
+interface StatisticsRow extends SqlRow {
+  readonly oid: number
+  readonly name: string
+  readonly place: string
+  readonly owner: string
+  readonly target: number | null
+  /** As it stands in a statement. */
+  readonly comment: string | null
+}
+
+/** Else pg_dump would have them attached to the tables of the live server that are called like their parents. */
+async function severFromParents(
+  server: Server,
+  oids: readonly number[],
+  signal: AbortSignal,
+): Promise<readonly Severed[]> {
+  const rows = await server.query<Severed & SqlRow & { readonly child: string }>(
+    `SELECT c.oid, pg_catalog.format('%I.%I', cn.nspname, c.relname) AS child, pg_catalog.format('%I.%I', pn.nspname, p.relname) AS parent,
+            pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound
+       FROM pg_catalog.pg_inherits i
+       JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
+       JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+      WHERE i.inhrelid = ANY ($1::oid[]) AND i.inhparent <> ALL ($1::oid[])`,
+    [`{${oids.join(',')}}`],
+    signal,
+  )
+  for (const { child, parent, bound } of rows)
+    await server.query(
+      bound === null
+        ? `ALTER TABLE ${child} NO INHERIT ${parent}`
+        : `ALTER TABLE ${parent} DETACH PARTITION ${child}`,
+      [],
+      signal,
+      longStatement,
+    )
+  return rows
+}
+
+/** Drops the foreign keys of these tables, or only those to other tables; what makes them again is returned. */
+export async function takeForeignKeys(
+  server: Server,
+  oids: readonly number[],
+  which: 'all' | 'to others',
+  signal: AbortSignal,
+): Promise<readonly ForeignKey[]> {
+  const keys = await server.query<{ table: string; place: string; name: string; definition: string }>(
+    `SELECT t.relname AS table, pg_catalog.format('%I.%I', n.nspname, t.relname) AS place, pg_catalog.quote_ident(c.conname) AS name,
+            pg_catalog.pg_get_constraintdef(c.oid) AS definition
+       FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
+       JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+      WHERE c.contype = 'f' AND c.conparentid = 0 AND c.conrelid = ANY ($1::oid[])
+        AND ($2 = 'all' OR c.confrelid <> ALL ($1::oid[]))`,
+    [`{${oids.join(',')}}`, which],
+    signal,
+  )
+  for (const { place, name } of keys)
+    await server.query(`ALTER TABLE ${place} DROP CONSTRAINT ${name}`, [], signal, longStatement)
+  return keys.map(({ table, place, name, definition }) => ({
     table,
     name,
-    statement: `ALTER TABLE ${schema}.${quoteIdentifier(table)} ADD CONSTRAINT ${quoteIdentifier(name)} ${definition}`,
+    statement: `ALTER TABLE ${place} ADD CONSTRAINT ${name} ${definition}`,
   }))
 }
 
-export function notThere(tables: readonly string[], target: string): Fault {
-  return new Fault('TARGET_UNREACHABLE', `there is no table ${tables.join(', ')} at ${target}`, {
+/** `what`: `table public.users`. */
+export function notThere(what: string, target: string): Fault {
+  return new Fault('TARGET_UNREACHABLE', `there is no ${what} at ${target}`, {
     hint: 'See with holdfast wal find --table when it was there; name it as psql takes it, and its database with --database.',
   })
 }

@@ -1,0 +1,100 @@
+/** Tables of a scratch cluster, into the live server: into a schema that nobody looks at, then to where they belong. */
+import { Fault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
+import { connect, type Server } from '../../postgres/connection.ts'
+import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
+import type { RestoreDeps } from '../restore/layout.ts'
+import { connectIn } from '../restore-dump/target-place.ts'
+import { allLeaningOn, needsOf, rootsOfTables } from './belongings.ts'
+import type { CopyRequest, Copied, Proven } from './copied.ts'
+import { assertNeedsMet, goneToo } from './live-needs.ts'
+import {
+  addForeignKeys,
+  assertFree,
+  assertSameRows,
+  putInPlace,
+  type Destination,
+  type Placed,
+} from './live-tables.ts'
+import { passThrough } from './pass-through.ts'
+import { gatherTables, type ScratchTable, type Severed } from './scratch-tables.ts'
+
+export async function copyTables(
+  deps: Pick<RestoreDeps, 'progress'>,
+  request: CopyRequest,
+  { scratch, tables }: Proven,
+  signal: AbortSignal,
+): Promise<Copied> {
+  const { live: place, database, staging, destination, environment } = request
+  await using live = await connectIn(place, database, signal)
+  await assertFree(live, tables, destination, signal)
+  assertNamesApart(tables, destination)
+  await using server = await connect(scratch.connectionString, { environment }, signal)
+  const roots = rootsOfTables(tables.map(({ oid }) => oid))
+  const leaning = await allLeaningOn(server, roots, signal)
+  const { keys, statistics, severed } = await gatherTables(server, tables, staging, signal)
+  await assertNeedsMet(live, await needsOf(server, roots, signal), signal)
+  deps.progress.phase('copying the tables')
+  await live.query(`CREATE SCHEMA ${quoteIdentifier(staging)}`, [], signal)
+  try {
+    await passThrough(
+      request,
+      { scratch, live },
+      {
+        what: 'the tables',
+        dumpArguments: [`--table=${quoteIdentifier(staging)}.*`],
+        inOneTransaction: true,
+        prepare: archive => Promise.resolve({ archive, database }),
+      },
+      signal,
+    )
+    await assertSameRows(live, tables, () => staging, signal)
+    for (const { statements } of statistics) await live.query(statements.join('; '), [], signal)
+    const leftOut = await addForeignKeys(live, keys, signal)
+    const placed = await putInPlace(live, tables, { staging, destination }, signal)
+    const gone = await goneToo(live, leaning, signal)
+    return { placed, wholes: [], warnings: [...leftOut, ...partingsOf(tables, severed, placed), ...gone] }
+  } catch (error) {
+    await dropStaging(request)
+    throw error
+  }
+}
+
+/** How a partition gets back to the table that it was one of. */
+function partingsOf(
+  tables: readonly ScratchTable[],
+  severed: readonly Severed[],
+  placed: readonly Placed[],
+): readonly string[] {
+  return severed.flatMap(({ oid, parent, bound }) => {
+    const { schema, name } = placed[tables.findIndex(table => table.oid === oid)] ?? {}
+    if (schema === undefined || name === undefined) return []
+    const table = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
+    return bound === null
+      ? [`${table} stands by itself now; it inherited from ${parent}: ALTER TABLE ${table} INHERIT ${parent}`]
+      : [
+          `${table} stands by itself now; it was a partition of ${parent}: ALTER TABLE ${parent} ATTACH PARTITION ${table} ${bound}`,
+        ]
+  })
+}
+
+/** Two tables of one name, of two schemas, do not fit into one. */
+function assertNamesApart(tables: readonly ScratchTable[], destination: Destination): void {
+  const names = tables.map(({ name }) => name)
+  const twice = tables.find(({ name }, i) => names.indexOf(name) !== i)
+  if (twice)
+    throw new Fault('USAGE', `two of the tables are called ${twice.name}`, {
+      hint: 'Restore tables of different schemas one after another.',
+    })
+  if (destination.kind === 'as' && tables.length > 1)
+    throw new Fault('USAGE', `--as names one table, and these are ${String(tables.length)}`, {
+      hint: 'Use --into SCHEMA, where all keep their names.',
+    })
+}
+
+/** With a connection and a limit of time of its own: the other may be what broke. */
+async function dropStaging({ live: place, database, staging }: CopyRequest): Promise<void> {
+  const signal = AbortSignal.timeout(limits.dumpCleanUpMsMax)
+  await using live: Server = await connectIn(place, database, signal)
+  await live.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(staging)} CASCADE`, [], signal)
+}
