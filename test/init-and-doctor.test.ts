@@ -156,7 +156,7 @@ describe('doctor', () => {
     expect(findings.filter(({ state }) => state === 'problem')).toEqual([])
     expect(status).toBe(0)
     expect(new Set(findings.map(({ area }) => area))).toEqual(
-      new Set(['configuration', 'server', 'archiving', 'data', 'storage', 'keys', 'clock', 'tools']),
+      new Set(['configuration', 'server', 'archiving', 'data', 'storage', 'keys', 'clock', 'tools', 'audit']),
     )
   })
 

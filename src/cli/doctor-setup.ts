@@ -4,6 +4,7 @@ import { isManaged } from '../snapshots/managed/server.ts'
 import { archiveCommandOf } from './archive-command.ts'
 import type { CommandContext } from './context.ts'
 import { openConfiguredProvider, witnesses } from './snapshot-setup.ts'
+import { trailFolder } from './trail.ts'
 import { usageFault } from './usage.ts'
 
 export async function doctorDeps(context: CommandContext): Promise<DoctorDeps> {
@@ -19,6 +20,7 @@ export async function doctorDeps(context: CommandContext): Promise<DoctorDeps> {
     environment: terminal.environment,
     launcher: program.launcher,
     archiveCommand: archiveCommandOf(program, loaded.path),
+    trailFolder: await trailFolder(context),
     // A managed server shows nobody its volumes.
     snapshots:
       snapshots && !isManaged(snapshots.provider)

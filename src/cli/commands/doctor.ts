@@ -7,7 +7,7 @@ export const doctor = defineCommand({
   words: ['doctor'],
   summary: 'Look at everything, and say what to change.',
   description:
-    'Looks at the server, settings, rights, storage, keys, clocks, tools and space. Exits with 60 when something has to be changed.',
+    'Looks at the server, settings, rights, storage, keys, clocks, tools, space, and the audit trail of this host. Exits with 60 when something has to be changed.',
   arguments: {},
   options: {
     repository: value(

@@ -22,6 +22,7 @@ import { checkKeys } from './check-keys.ts'
 import { checkOwed } from './check-owed.ts'
 import { checkClock, checkServer } from './check-server.ts'
 import { tryStorage } from './check-storage.ts'
+import { checkTrail } from './check-trail.ts'
 import { checkSnapshots, type SnapshotsToCheck } from './check-snapshots.ts'
 import { findingsOf, ok, type Finding } from './finding.ts'
 
@@ -34,6 +35,8 @@ export interface DoctorDeps {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly launcher: string
   readonly archiveCommand: string
+  /** Where this host keeps its audit trail. */
+  readonly trailFolder: string
   /** When the configuration says how snapshots are made. */
   readonly snapshots: SnapshotsToCheck | undefined
 }
@@ -54,6 +57,7 @@ export async function examine(
   const { loaded, progress } = deps
   progress.phase('looking at the server')
   const config = await findingsOf('configuration', () => checkConfigFile(loaded))
+  const trail = await findingsOf('audit', () => checkTrail(deps.trailFolder, signal))
   const { facts, findings: server } = await lookAtServer(deps, signal)
   const host = facts ? await lookAtHost(deps, facts, signal) : []
   const places: Finding[] = []
@@ -63,7 +67,8 @@ export async function examine(
     const dataDirectory = loaded.config.postgres.dataDirectory ?? facts?.dataDirectory
     places.push(...(await checkOwed(loaded.config, name, dataDirectory, deps.world.clock)))
   }
-  return [...config, ...server, ...host, ...places, ...(await lookAtSnapshots(deps, facts, signal))]
+  const snapshots = await lookAtSnapshots(deps, facts, signal)
+  return [...config, ...server, ...host, ...places, ...snapshots, ...trail]
 }
 
 async function lookAtServer(

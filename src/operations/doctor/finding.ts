@@ -12,6 +12,7 @@ export const areas = [
   'clock',
   'tools',
   'snapshots',
+  'audit',
 ] as const
 
 export interface Finding {
