@@ -27,9 +27,12 @@ export function copyRecord({ report, thaw }: CopyOutcome): unknown {
 }
 
 function planText({ from, to, steps, totals, cold }: CopyReport): string {
-  const copied = steps.filter(({ kind }) => kind !== 'check')
-  if (copied.length === 0 && cold.length > 0) return `${from} → ${to}: nothing to copy that can be read\n`
-  if (copied.length === 0) return `${from} → ${to}: nothing to copy, "${to}" has what "${from}" has\n`
+  const copied = steps.filter(({ kind }) => !['check', 'trails'].includes(kind))
+  if (copied.length === 0) {
+    const trails = steps.filter(({ kind }) => kind === 'trails').map(stepLine)
+    const why = cold.length > 0 ? ' that can be read' : `, "${to}" has what "${from}" has`
+    return `${from} → ${to}: nothing to copy${why}\n${trails.join('')}`
+  }
   const managed = steps.filter(({ kind }) => kind === 'managed').length
   const drills = steps.filter(({ kind }) => kind === 'drill').length
   const sum = `${countsOf({ ...totals, managed, drills })}, ${formatBytes(totals.bytes)}`
@@ -43,6 +46,7 @@ function stepLine({ kind, why, backup, dump, drill = '', walFiles = 0, wal, byte
   const id = backup ?? dump
   if (kind === 'erasures') return `  requests to forget a person (${why})\n`
   if (kind === 'drill') return `  the report of ${drill} (${why})\n`
+  if (kind === 'trails') return `  audit trails (${why})\n`
   if (kind === 'managed') return `  the record of ${id ?? ''} (${why}; ${staysText})\n`
   const what = id === undefined ? `${files}${range}` : `${kind} ${id}`
   const stays = backup?.endsWith('-snapshot') === true ? `; ${staysText}` : ''
@@ -56,8 +60,9 @@ function outcomeText({ from, to, copied, durationMs, problems, cold }: CopyRepor
     copied.unproven === 0
       ? ''
       : `  ${counted(copied.unproven, 'WAL file')} copied without a key: damage from before can not be seen\n`
+  const trails = copied.trails === 0 ? '' : `  ${counted(copied.trails, 'object')} of audit trails copied\n`
   if (copied.objects + copied.managed.length + problems.length + cold.length === 0)
-    return `${from} → ${to}: nothing to copy, "${to}" has what "${from}" has${checked}; ${took}\n`
+    return `${from} → ${to}: nothing to copy, "${to}" has what "${from}" has${checked}; ${took}\n${trails}`
   const { backups, dumps, managed, drills, walFiles } = copied
   const counts = countsOf({
     backups: backups.length,
@@ -71,7 +76,7 @@ function outcomeText({ from, to, copied, durationMs, problems, cold }: CopyRepor
     copied.erasures === 0
       ? ''
       : `  ${counted(copied.erasures, 'object')} of requests to forget a person copied\n`
-  return `${from} → ${to}: copied ${what}${checked}; ${took}\n${unseen}${requests}${stayText(copied)}`
+  return `${from} → ${to}: copied ${what}${checked}; ${took}\n${unseen}${requests}${trails}${stayText(copied)}`
 }
 
 type Counts = Omit<CopyReport['totals'], 'bytes'> & { readonly managed: number; readonly drills: number }

@@ -1,15 +1,12 @@
 /** `audit list` and `audit send`. */
-import { parseEntry } from '../audit/entry.ts'
-import { readLines } from '../audit/journal.ts'
 import { TrailRows, type TrailRow } from '../audit/trail-rows.ts'
 import { limits } from '../base/limits.ts'
-import { auditBatches, readAuditBatch } from '../repository/audit-batches.ts'
 import type { Micros } from '../wal/time.ts'
 import type { CommandContext } from './context.ts'
 import { trailTable } from './describe-audit.ts'
-import { sendToAll, trailRepositories } from './send-trail.ts'
+import { sendToAll } from './send-trail.ts'
 import { counted } from './table.ts'
-import { trailFolder } from './trail.ts'
+import { copiedEntries, ownEntries } from './trail-entries.ts'
 
 export interface ListWords {
   readonly since: Micros | undefined
@@ -31,38 +28,11 @@ export async function listTrail(context: CommandContext, words: ListWords): Prom
     sinceMs: since === undefined ? undefined : since / 1000,
     untilMs: until === undefined ? undefined : until / 1000,
   })
-  for await (const line of from === 'repository' ? copiedLines(context) : ownLines(context)) {
-    const entry = parseEntry(line)
-    if (entry) trail.take(entry)
-  }
+  for await (const entry of from === 'repository' ? copiedEntries(context) : ownEntries(context))
+    trail.take(entry)
   const rows = trail.end()
   const shown = last === undefined ? rows : rows.slice(-last)
   context.output.result(shown, () => trailTable(shown))
-}
-
-async function* ownLines(context: CommandContext): AsyncIterable<string> {
-  for await (const { line } of readLines(await trailFolder(context))) yield line
-}
-
-/** Of all hosts, from the first repository that has them. What it lacks of one, another may have. */
-async function* copiedLines(context: CommandContext): AsyncIterable<string> {
-  const seen = new Set<string>()
-  const { config } = await context.config()
-  for (const name of trailRepositories(config)) {
-    const { repository, identities } = await context.openRepository(name)
-    const keys = await identities()
-    for await (const batch of auditBatches(repository, {}, context.signal)) {
-      const own = `${batch.chain}/${String(batch.last)}/${batch.hash}`
-      if (seen.has(own)) continue
-      for (const line of await readAuditBatch(repository, batch, keys, context.signal)) {
-        const entry = parseEntry(line)
-        const place = entry && `${entry.chain}/${String(entry.n)}/${entry.hash}`
-        if (place === undefined || seen.has(place)) continue
-        seen.add(place)
-        yield line
-      }
-    }
-  }
 }
 
 /** What one repository does not take, the others have all the same. */

@@ -18,10 +18,15 @@ export interface SentTo {
 }
 
 /** Into copies of other repositories nobody writes but `copy`. */
-export const trailRepositories = ({ repositories }: Config): readonly string[] =>
+export const trailRepositories = ({ repositories }: Pick<Config, 'repositories'>): readonly string[] =>
   Object.entries(repositories)
     .filter(([, { copyOf }]) => copyOf === undefined)
     .map(([name]) => name)
+
+/** Where trails can be read: copies of other repositories have them from these. */
+export const trailCopies = ({ repositories }: Pick<Config, 'repositories'>): readonly string[] => [
+  ...new Set([...trailRepositories({ repositories }), ...Object.keys(repositories)]),
+]
 
 /** To all at once; what one of them does not take in time it is owed, and a file says so to the agent. */
 export async function sendToAll(context: CommandContext, msMax: number): Promise<readonly SentTo[]> {

@@ -4,7 +4,7 @@ import type { Head } from '../audit/entry.ts'
 import { faultCatalogue, isFault, type Fault } from '../base/fault.ts'
 import { checkContents, checkTrail, type CopyReport } from '../operations/audit/verify.ts'
 import type { CommandContext, OpenRepository } from './context.ts'
-import { trailRepositories } from './send-trail.ts'
+import { trailCopies } from './send-trail.ts'
 import { counted, listingOf } from './table.ts'
 import { trailFolder } from './trail.ts'
 import { usageFault } from './usage.ts'
@@ -48,7 +48,7 @@ async function openCopies(
   { repository, local }: VerifyWords,
 ): Promise<{ readonly places: readonly OpenRepository[]; readonly away: Fault | undefined }> {
   const { config } = await context.config()
-  const names = repository === undefined ? trailRepositories(config) : [repository]
+  const names = repository === undefined ? trailCopies(config) : [repository]
   const places: OpenRepository[] = []
   let away: Fault | undefined
   for (const name of local ? [] : names) {

@@ -22,6 +22,7 @@ export interface AuditBatch {
 
 export interface StoredAuditBatch extends AuditBatch {
   readonly key: string
+  readonly sizeBytes: number
 }
 
 /** In the order of their entries. Of one chain, or of all; `after`: only what comes after this key. */
@@ -32,9 +33,9 @@ export async function* auditBatches(
 ): AsyncIterable<StoredAuditBatch> {
   const { cluster } = identity
   const prefix = chain === undefined ? auditPrefix(cluster) : auditChainPrefix(cluster, chain)
-  for await (const { key } of storage.list({ prefix, after }, signal)) {
+  for await (const { key, sizeBytes } of storage.list({ prefix, after }, signal)) {
     const batch = batchOf(cluster, key)
-    if (batch) yield { ...batch, key }
+    if (batch) yield { ...batch, key, sizeBytes }
   }
 }
 

@@ -1,6 +1,6 @@
 /** Checks this host's trail: by itself, against its copies, and the copies of all hosts by what is in them. */
 import { ChainCheck, type ChainProblem } from '../../audit/check-chain.ts'
-import type { Head } from '../../audit/entry.ts'
+import { parseEntry, type Head } from '../../audit/entry.ts'
 import { readHead, readLines } from '../../audit/journal.ts'
 import { isFault } from '../../base/fault.ts'
 import { auditBatches, readAuditBatch, type StoredAuditBatch } from '../../repository/audit-batches.ts'
@@ -71,7 +71,10 @@ export async function checkTrail(
   return { entries: check.count, head: check.last, copies, problems }
 }
 
-/** Reads what is in the copies; of each chain it has to follow from its first entry, and end as the names say. */
+/**
+ * Reads what is in the copies; of each chain it has to follow from its first entry, and end as the names say. The same
+ * entries may lie there twice, in objects of different lengths: sent by the host, and copied from another repository.
+ */
 export async function checkContents(
   { name, repository }: CopyPlace,
   identities: readonly string[],
@@ -79,38 +82,44 @@ export async function checkContents(
 ): Promise<{ readonly entries: number; readonly problems: readonly ChainProblem[] }> {
   const problems: ChainProblem[] = []
   let entries = 0
-  let check: ChainCheck | undefined
-  let chain: string | undefined
-  const close = (): void => {
-    problems.push(...(check?.problems ?? []))
-    entries += check?.count ?? 0
-  }
-  for await (const batch of auditBatches(repository, {}, signal)) {
-    if (batch.chain !== chain) {
-      close()
-      check = new ChainCheck()
-      chain = batch.chain
+  const batches = await Array.fromAsync(auditBatches(repository, {}, signal))
+  for (const [chain, some] of Map.groupBy(batches, batch => batch.chain)) {
+    const read: ReadChain = { check: new ChainCheck(), hashes: new Map() }
+    for (const batch of some) {
+      const wrong = await checkBatch(repository, batch, read, identities, signal)
+      if (wrong !== undefined)
+        problems.push({ chain, n: batch.first, message: `repository ${name}: ${wrong}` })
     }
-    const wrong = await checkBatch(repository, batch, check, identities, signal)
-    if (wrong !== undefined) problems.push({ chain, n: batch.first, message: `repository ${name}: ${wrong}` })
+    problems.push(...read.check.problems)
+    entries += read.check.count
   }
-  close()
   return { entries, problems }
+}
+
+interface ReadChain {
+  readonly check: ChainCheck
+  /** Of its entries, by their numbers. */
+  readonly hashes: Map<number, string>
 }
 
 async function checkBatch(
   repository: Repository,
   batch: StoredAuditBatch,
-  check: ChainCheck | undefined,
+  { check, hashes }: ReadChain,
   identities: readonly string[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
     const lines = await readAuditBatch(repository, batch, identities, signal)
-    lines.forEach((line, i) => check?.take(line, `line ${String(i + 1)} of ${batch.key}`))
-    const last = check?.last
-    const isAsNamed = last?.n === batch.last && last.hash === batch.hash
-    return isAsNamed ? undefined : `${batch.key} does not end with the entry that its name says`
+    for (const [i, line] of lines.entries()) {
+      const known = parseEntry(line)
+      if (known && hashes.get(known.n) === known.hash) continue
+      const entry = check.take(line, `line ${String(i + 1)} of ${batch.key}`)
+      if (entry) hashes.set(entry.n, entry.hash)
+    }
+    return hashes.get(batch.last) === batch.hash
+      ? undefined
+      : `${batch.key} does not end with the entry that its name says`
   } catch (error) {
     if (isFault(error, 'OBJECT_CORRUPT', 'OBJECT_MISSING')) return `${batch.key}: ${error.message}`
     throw error

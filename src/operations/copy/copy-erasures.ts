@@ -6,10 +6,9 @@ import { isFault } from '../../base/fault.ts'
 import type { Progress } from '../../base/progress.ts'
 import { erasuresPrefix } from '../../repository/layout.ts'
 import type { ObjectInfo, Storage } from '../../storage/storage.ts'
-import { copyObject, type Arrival } from './copy-object.ts'
-import { openSource } from './object-source.ts'
+import { copySmallObject, isSealed, type OpenSides } from './copy-small-object.ts'
 import { problemOf, type CopyProblem } from './report.ts'
-import { assertMayGo, rewrappingFor, type CopySide } from './sides.ts'
+import { assertMayGo, type CopySide } from './sides.ts'
 
 /** What the destination lacks, in the order in which it is written: what is sealed before the record that says it is there. */
 export async function erasuresToCopy(
@@ -26,7 +25,6 @@ export async function erasuresToCopy(
 }
 
 const isRecord = ({ key }: ObjectInfo): boolean => key.endsWith('.json')
-const isSealed = (key: string): boolean => key.endsWith('.age')
 
 export interface CopiedErasures {
   readonly objects: number
@@ -36,7 +34,7 @@ export interface CopiedErasures {
 
 /** A request whose sealed part can not be brought over does not get its record either. */
 export async function copyErasures(
-  { from, to, arrival }: { readonly from: CopySide; readonly to: CopySide; readonly arrival: Arrival },
+  sides: OpenSides,
   missing: readonly ObjectInfo[],
   progress: Progress,
   signal: AbortSignal,
@@ -49,14 +47,9 @@ export async function copyErasures(
     const request = key.slice(0, key.lastIndexOf('/') + 1)
     if (lacking.has(request) && isRecord(info)) continue
     try {
-      if (!isRecord(info)) assertMayGo(key, isSealed(key), to)
-      const source = await openSource({ storage: from.repository.storage, ...info }, signal)
-      const rewrapping = isSealed(key) ? rewrappingFor(from, to) : undefined
-      const job = { source, expected: undefined, rewrapping, to: to.repository.storage, arrival }
-      const done = await copyObject(job, progress, signal)
-      if (done.outcome === 'unfit') throw done.fault
+      if (!isRecord(info)) assertMayGo(key, isSealed(key), sides.to)
+      bytes += await copySmallObject(sides, info, progress, signal)
       objects++
-      bytes += done.stored.sizeBytes
     } catch (error) {
       signal.throwIfAborted()
       if (!isFault(error)) throw error

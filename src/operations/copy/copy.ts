@@ -20,6 +20,7 @@ import type { CopyRun } from './copy-run.ts'
 import { copyDrills, drillsToCopy } from './copy-drills.ts'
 import { copyErasures, erasuresToCopy } from './copy-erasures.ts'
 import { copyManaged, isManagedId, managedToCopy } from './copy-managed.ts'
+import { copyTrails, noTrails, trailsToCopy } from './copy-trails.ts'
 import { copyWal } from './copy-wal.ts'
 import {
   noDumps,
@@ -40,9 +41,9 @@ import type { Offered, Unwanted } from './retention.ts'
 import {
   CopyTally,
   drillStep,
-  erasureSteps,
   managedStep,
   problemOf,
+  smallSteps,
   summaryOf,
   type CopyReport,
 } from './report.ts'
@@ -114,11 +115,16 @@ export async function copyPass(
   }
   // Whatever else is wanted: a repository that holds backups has to know whom a restore must not bring back.
   const erasures = options.since === undefined ? await erasuresToCopy(from, destination.side, signal) : []
+  // Single backups go without; the next look at everything brings what was entered.
+  const isOfTrails = (options.ids ?? options.since) === undefined
+  const trails = isOfTrails ? await trailsToCopy(from, destination.side ?? deps.to, signal) : noTrails
   if (destination.side && !options.dryRun) {
     const sides = { from, to: destination.side, arrival: destination.arrival }
     const { objects, bytes, problems } = await copyErasures(sides, erasures, progress, signal)
     tally.addErasures(objects, bytes)
-    tally.problems.push(...problems)
+    const copied = await copyTrails(sides, trails, progress, signal)
+    tally.trails += copied.objects
+    tally.problems.push(...problems, ...copied.problems)
   }
   if (destination.side && !options.dryRun && plan.steps.length > 0) {
     const run = runOf(deps, destination.side, destination.arrival, tally)
@@ -141,12 +147,13 @@ export async function copyPass(
     steps: [
       ...summaryOf(plan),
       ...managed.missing.map(managedStep),
-      ...erasureSteps(erasures),
+      ...smallSteps('erasures', erasures),
+      ...smallSteps('trails', trails.missing),
       ...drills.map(drillStep),
     ],
     totals: plan.totals,
     copied: tally.totals,
-    left: plan.left,
+    left: [...plan.left, ...trails.left],
     cold,
     problems: tally.problems,
     durationMs: world.clock.monotonicMs() - startedMs,

@@ -22,9 +22,9 @@ export interface CopyReport {
 export interface StepSummary {
   /**
    * `managed`: the record of a managed server's snapshot, which stays where the vendor keeps it. `erasures`: requests to forget
-   * a person, and what restores did with them. `drill`: the report of one.
+   * a person, and what restores did with them. `drill`: the report of one. `trails`: of what hosts did.
    */
-  readonly kind: 'wal' | 'check' | 'backup' | 'dump' | 'managed' | 'erasures' | 'drill'
+  readonly kind: 'wal' | 'check' | 'backup' | 'dump' | 'managed' | 'erasures' | 'drill' | 'trails'
   readonly why: string
   readonly backup?: string
   readonly dump?: string
@@ -44,6 +44,8 @@ export interface CopiedTotals {
   readonly erasures: number
   /** Drills whose reports were copied. */
   readonly drills: readonly string[]
+  /** Objects of audit trails, which are counted here alone: each copy is entered in one, so there is always something new. */
+  readonly trails: number
   readonly walFiles: number
   readonly objects: number
   readonly bytes: number
@@ -100,10 +102,13 @@ export const drillStep = ({ id }: { readonly id: string }): StepSummary => ({
   drill: id,
 })
 
-export function erasureSteps(missing: readonly { readonly sizeBytes: number }[]): readonly StepSummary[] {
+export function smallSteps(
+  kind: 'erasures' | 'trails',
+  missing: readonly { readonly sizeBytes: number }[],
+): readonly StepSummary[] {
   if (missing.length === 0) return []
   const bytes = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-  return [{ kind: 'erasures', why: `${String(missing.length)} objects are not there`, bytes }]
+  return [{ kind, why: `${String(missing.length)} objects are not there`, bytes }]
 }
 
 /** What a copy counts while it goes on. */
@@ -115,6 +120,7 @@ export class CopyTally {
   readonly problems: CopyProblem[] = []
   walFiles = 0
   erasures = 0
+  trails = 0
   objects = 0
   bytes = 0
   checked = 0
@@ -139,9 +145,9 @@ export class CopyTally {
   }
 
   get totals(): CopiedTotals {
-    const { walFiles, erasures, objects, bytes, checked, unproven } = this
+    const { walFiles, erasures, trails, objects, bytes, checked, unproven } = this
     const [backups, dumps, managed] = [[...this.backups], [...this.dumps], [...this.managed]]
     const drills = [...this.drills]
-    return { backups, dumps, managed, drills, erasures, walFiles, objects, bytes, checked, unproven }
+    return { backups, dumps, managed, drills, erasures, trails, walFiles, objects, bytes, checked, unproven }
   }
 }
