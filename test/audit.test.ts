@@ -7,8 +7,10 @@ import { existsSync, readFileSync, readdirSync, renameSync, rmSync, statSync, tr
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TrailRow } from '../src/audit/trail-rows.ts'
+import type { PrivacyReport } from '../src/cli/privacy-report.ts'
 import type { BackupRecord } from '../src/repository/format/backup-record.ts'
 import { describeRun, jsonOf, type Run } from './support/holdfast.ts'
+import { makeOwned } from './support/postgres-server.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
 import { faultOf } from './support/restored-server.ts'
 
@@ -154,6 +156,36 @@ test('every entry is in the repository, sealed, and read back with the key', asy
     hash?.slice(0, 64),
   )
   expect(first).toContain(hash?.slice(0, 64))
+})
+
+test('a copy of the repository has the trail, and stands for it when the first one is lost', async () => {
+  const { main } = lab.config.repositories
+  // As another host has it: with a trail of its own, which knows nothing of this one.
+  const config = lab.writeConfig('elsewhere.yaml', {
+    audit: { directory: at('trail-elsewhere') },
+    repositories: { main, second: { ...main, url: `file://${at('second')}`, copy_of: 'main' } },
+  })
+  const elsewhere = (...words: readonly string[]): Promise<Run> =>
+    lab.run(['--config', config, ...words, '--json'])
+  makeOwned(at('second'))
+  const copied = await elsewhere('copy')
+  expect(copied.status, describeRun(copied)).toBe(0)
+  expect(jsonOf<{ copied: { trails: number } }[]>(copied)[0]?.copied.trails).toBeGreaterThan(0)
+  renameSync(lab.repositoryDirectory, at('lost'))
+  try {
+    const verified = await elsewhere('audit', 'verify', '--contents', '--repository', 'second')
+    expect(verified.status, describeRun(verified)).toBe(0)
+    const report = jsonOf<{ readBack: number; copies: { others: Record<string, number> }[] }>(verified)
+    const here = await list()
+    expect(report.copies[0]?.others[here[0]?.chain ?? '']).toBeGreaterThan(1)
+    const rows = jsonOf<readonly TrailRow[]>(await elsewhere('audit', 'list', '--from', 'repository'))
+    expect(rows).toContainEqual(expect.objectContaining({ verb: 'restore', state: 'done' }))
+    const { readers } = jsonOf<PrivacyReport>(await elsewhere('privacy', 'report'))
+    expect(readers.isOfAllHosts).toBe(true)
+    expect(readers.people.flatMap(({ verbs }) => verbs)).toContain('restore')
+  } finally {
+    renameSync(at('lost'), lab.repositoryDirectory)
+  }
 })
 
 test('an end that was cut off is found by the copy; a line that was changed, without it', async () => {

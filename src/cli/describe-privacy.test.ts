@@ -32,6 +32,7 @@ const report: PrivacyReport = {
   ],
   readers: {
     trail: '/var/lib/holdfast/gathr/audit',
+    isOfAllHosts: true,
     people: [
       {
         who: 'alice as postgres@db2',
@@ -52,6 +53,14 @@ test('every place is told with who can open it, also where nothing keeps anybody
   expect(text).toContain('not known: it could not be read')
   expect(text).toMatch(/alice as postgres@db2 +2 +2026-02-20 08:00:00\+00:00 +restore, verify/)
   expect(text).toContain('2 requests in force, 1 withdrawn; 4 restores looked at them, 1 left them out')
+})
+
+test('whose trails were read is told: of all hosts, of this one, or nobody’s', () => {
+  const told = (readers: Partial<PrivacyReport['readers']>): string =>
+    privacyText({ ...report, readers: { ...report.readers, ...readers } })
+  expect(told({})).toContain('by the audit trails of all hosts')
+  expect(told({ isOfAllHosts: false })).toContain('of this host alone, /var/lib/holdfast/gathr/audit')
+  expect(told({ isOfAllHosts: false, trail: undefined, people: [] })).toContain('not known')
 })
 
 test('the page has what a record of processing asks for, and leaves open what only people know', () => {

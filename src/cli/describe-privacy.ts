@@ -75,11 +75,16 @@ function holdsText({ holds }: PrivacyPlace): string {
   return `${counted(backups, 'backup')}, ${counted(dumps, 'dump')}${since}`
 }
 
-function readersText({ trail, people }: PrivacyReport['readers']): string {
-  const from = trail === undefined ? 'not known: no audit trail' : `by the audit trail of this host, ${trail}`
-  const head = `who opened data (${from}):\n`
+function readersText({ people, ...from }: PrivacyReport['readers']): string {
+  const head = `who opened data (${trailsText(from)}):\n`
   if (people.length === 0) return `${head}nobody\n`
   return head + tableOf(people, readerColumns)
+}
+
+function trailsText({ trail, isOfAllHosts }: Omit<PrivacyReport['readers'], 'people'>): string {
+  if (isOfAllHosts) return 'by the audit trails of all hosts'
+  if (trail === undefined) return 'not known: no audit trail can be read'
+  return `by the audit trail of this host alone, ${trail}: no key opens those of the others here`
 }
 
 const readerColumns = [
@@ -126,10 +131,10 @@ export function privacyMarkdown(report: PrivacyReport): string {
     `## Time limits for erasure\n\n| repository | kept | locked |\n|---|---|---|\n${places
       .map(place => row([place.name, place.kept.join('; '), place.lock ?? 'no']))
       .join('')}`,
-    `## Who opened data\n\n${
-      readers.trail === undefined
-        ? 'Not known: this host has no audit trail.\n'
-        : `By the audit trail of this host.\n\n| who | times | last | by |\n|---|---|---|---|\n${readers.people
+    `## Who opened data\n\n${capital(trailsText(readers))}.\n\n${
+      readers.people.length === 0
+        ? 'Nobody.\n'
+        : `| who | times | last | by |\n|---|---|---|---|\n${readers.people
             .map(({ who, times, last, verbs }) => row([who, String(times), second(last), verbs.join(', ')]))
             .join('')}`
     }`,
@@ -137,6 +142,8 @@ export function privacyMarkdown(report: PrivacyReport): string {
     '## Measures\n\nEncryption to public keys before anything leaves the database host; objects are written once, and checked when read; every restore and every use of a key is in the audit trail; restores are proven by drills.\n',
   ].join('\n')
 }
+
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1)
 
 /** Of a table: what would end the cell, or be taken for markup, is told as it is. */
 const cell = (text: string): string => text.replaceAll(/[\\|`*_<>[\]]/g, '\\$&').replaceAll('\n', ' ')

@@ -1,8 +1,6 @@
 /** `privacy report`: where backups lie, who can open them, how long they stay, who read them, and who asked to be forgotten. */
-import { parseEntry } from '../audit/entry.ts'
-import { readLines } from '../audit/journal.ts'
 import { TrailRows, type TrailRow } from '../audit/trail-rows.ts'
-import { Fault, isFault } from '../base/fault.ts'
+import { isFault } from '../base/fault.ts'
 import type { Config } from '../config/config.ts'
 import { uniteErasures } from '../operations/erase/open-erasures.ts'
 import { retentionOf } from '../operations/lock/lock-rules.ts'
@@ -14,6 +12,7 @@ import { notRead } from './describe-catalog.ts'
 import { rulesInWords } from './describe-privacy.ts'
 import { appliedEverywhere } from './erase-export.ts'
 import { openSources } from './sources.ts'
+import { copiedEntries, ownEntries, placeOf as placeOfEntry } from './trail-entries.ts'
 import { trailFolder } from './trail.ts'
 
 export interface PrivacyReport {
@@ -23,6 +22,8 @@ export interface PrivacyReport {
   readonly readers: {
     /** Undefined: this host has no trail that can be read. */
     readonly trail: string | undefined
+    /** Whether the trails of the other hosts were read, too, as the repositories have them. */
+    readonly isOfAllHosts: boolean
     readonly people: readonly Reader[]
   }
   readonly erasures: {
@@ -135,22 +136,33 @@ async function holdingsOf(context: CommandContext, name: string): Promise<Privac
   }
 }
 
-/** Who used a secret key, by the audit trail of this host. */
+/** Who used a secret key: by the audit trail of this host, and by those of all hosts where a key opens their copies. */
 async function readersOf(context: CommandContext): Promise<PrivacyReport['readers']> {
   const rows = new TrailRows({ keys: true })
-  let folder: string
-  try {
-    folder = await trailFolder(context)
-    for await (const { line } of readLines(folder)) {
-      const entry = parseEntry(line)
-      if (entry) rows.take(entry)
+  const seen = new Set<string>()
+  const isOwnRead = await isRead(context, 'the audit trail of this host', async () => {
+    for await (const entry of ownEntries(context)) {
+      seen.add(placeOfEntry(entry))
+      rows.take(entry)
     }
+  })
+  const isOfAllHosts = await isRead(context, 'the audit trails of the other hosts', async () => {
+    for await (const entry of copiedEntries(context, seen)) rows.take(entry)
+  })
+  const trail = isOwnRead ? await trailFolder(context) : undefined
+  return { trail, isOfAllHosts, people: peopleOf(rows.end()) }
+}
+
+async function isRead(context: CommandContext, what: string, read: () => Promise<void>): Promise<boolean> {
+  try {
+    await read()
+    return true
   } catch (error) {
-    if (!(error instanceof Fault)) throw error
-    context.output.warn(`the audit trail of this host can not be read: ${error.message}`)
-    return { trail: undefined, people: [] }
+    context.signal.throwIfAborted()
+    if (!isFault(error)) throw error
+    context.output.warn(`${what} can not be read: ${error.message}`)
+    return false
   }
-  return { trail: folder, people: peopleOf(rows.end()) }
 }
 
 export function peopleOf(rows: readonly TrailRow[]): readonly Reader[] {

@@ -5,8 +5,8 @@ export const privacyReportCommand = defineCommand({
   words: ['privacy', 'report'],
   summary: 'Where backups lie, who can open them, how long they stay, and who read them.',
   description:
-    'Made from the configuration, the repositories and the audit trail of this host, in the form that a record of processing (GDPR, article 30) ' +
-    'needs. What only people know is left to be filled in. Needs no key.',
+    'Made from the configuration, the repositories and the audit trails of all hosts that they hold, in the form that a record of processing (GDPR, article 30) ' +
+    'needs. What only people know is left to be filled in. Without a key only the audit trail of this host is read, and that is told.',
   arguments: {},
   options: { markdown: flag('As a page in Markdown.') },
   examples: [
