@@ -41,6 +41,10 @@ export const objectStorageLimits = {
   errorSizeBytesMax: 1 * MiB,
   /** Google's uploads go chunk by chunk, each after the other (a multiple of 256 KiB); what fits into one is one request. */
   gcsChunkSizeBytes: 16 * MiB,
+  /** Azure: the next token is asked for so long before one ends, again after such a pause, and none is used that ends sooner. */
+  azureTokenAheadMs: 2 * minute,
+  azureTokenPauseMs: 3 * second,
+  azureTokenLeftMsMin: 1 * second,
   /** What storages tell in one answer, and how many keys they delete at once. */
   storageListPageKeys: 1000,
 } as const

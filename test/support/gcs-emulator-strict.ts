@@ -42,7 +42,7 @@ export interface StrictGcs {
 
 export interface StrictOptions extends StrictBucketOptions {
   /** Requests without this token are refused. */
-  readonly token?: string | (() => string)
+  readonly token?: string | ((request: StrictRequest) => string)
   /** Speaks https. */
   readonly tls?: OwnCertificate
   readonly requesterPays?: boolean
@@ -90,7 +90,7 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
 
   const outcome = (request: StrictRequest, body: Buffer, keepBytes: number | undefined): Reply => {
     try {
-      const wanted = typeof token === 'function' ? token() : token
+      const wanted = typeof token === 'function' ? token(request) : token
       if (wanted !== undefined && request.headers['authorization'] !== `Bearer ${wanted}`)
         throw new StrictError(401, 'Invalid Credentials')
       if (options.requesterPays === true && request.query['userProject'] === undefined)

@@ -28,6 +28,8 @@ export interface LabOptions extends Omit<ServerOptions, 'archiveCommand'> {
   /** The repositories, when they are others than the one folder `main`; each may use what the lab encrypts with. */
   readonly repositories?:
     ((encryption: unknown) => Readonly<Record<string, Readonly<Record<string, unknown>>>>) | undefined
+  /** What every command is given, and the server's archiver. */
+  readonly environment?: Readonly<Record<string, string>> | undefined
   /** Merged into the configuration. */
   readonly config?: Readonly<Record<string, unknown>> | undefined
 }
@@ -85,9 +87,11 @@ class RepositoryLab implements Lab {
   readonly identityPath: string
   readonly repositoryDirectory: string
   readonly config: LabConfig
+  readonly #environment: Readonly<Record<string, string>>
 
   constructor(server: TestServer, options: LabOptions) {
     this.server = server
+    this.#environment = options.environment ?? {}
     this.identityPath = join(server.root, 'identity.txt')
     this.repositoryDirectory = options.repositoryDirectory ?? join(server.root, 'repository')
     makeOwned(this.repositoryDirectory)
@@ -104,7 +108,8 @@ class RepositoryLab implements Lab {
   }
 
   get archiveCommand(): string {
-    return `${launcher()} --config ${this.configPath} wal push %p`
+    const settings = Object.entries(this.#environment).map(([name, value]) => `${name}=${value} `)
+    return `${settings.join('')}${launcher()} --config ${this.configPath} wal push %p`
   }
 
   /** The key pair is made by another program, so that the file is as age users have it, comments and all. */
@@ -136,7 +141,8 @@ class RepositoryLab implements Lab {
 
   start(args: readonly string[], options: RunOptions = {}): Running {
     const configured = args.includes('--config') ? args : ['--config', this.configPath, ...args]
-    return startHoldfast(configured, { cwd: this.server.root, ...options })
+    const environment = { ...this.#environment, ...options.environment }
+    return startHoldfast(configured, { cwd: this.server.root, ...options, environment })
   }
 
   run(args: readonly string[], options: RunOptions = {}): Promise<Run> {

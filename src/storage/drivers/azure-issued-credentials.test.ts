@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { MiB, read, signal, text } from '../../../test/contract/tools.ts'
+import { azureTokenFor } from '../../../test/support/azure-token.ts'
 import { startAzurite, type AzuriteServer } from '../../../test/support/azurite-server.ts'
 import { openIssuer, type CredentialIssuer } from '../../../test/support/credential-issuer.ts'
 import { makeCertificate } from '../../../test/support/own-certificate.ts'
@@ -41,23 +42,7 @@ afterAll(async () => {
 })
 afterEach(() => vi.unstubAllEnvs())
 
-/** As Azure signs them; azurite looks at everything but the signature. */
-function tokenFor(lastsSeconds: number): string {
-  const now = Math.floor(Date.now() / 1000)
-  const claims = {
-    aud: 'https://storage.azure.com',
-    iss: 'https://sts.windows.net/ab1f708d-50f6-404c-a006-d71b2ac7a606/',
-    iat: now - 10,
-    nbf: now - 10,
-    exp: now + lastsSeconds,
-  }
-  const encoded = [{ alg: 'none', typ: 'JWT' }, claims].map(part =>
-    Buffer.from(JSON.stringify(part)).toString('base64url'),
-  )
-  return `${encoded.join('.')}.c2lnbmF0dXJl`
-}
-
-const forSeconds = (lastsSeconds: number) => ({ token: tokenFor(lastsSeconds), lastsSeconds })
+const forSeconds = (lastsSeconds: number) => ({ token: azureTokenFor(lastsSeconds), lastsSeconds })
 
 let count = 0
 
@@ -133,7 +118,7 @@ describe('a token that ends in the midst of an upload', () => {
 })
 
 test('one that ended before its time, and an identity that gives none, are clear faults', async () => {
-  for (const given of [{ token: tokenFor(-1), lastsSeconds: 3600 }, undefined]) {
+  for (const given of [{ token: azureTokenFor(-1), lastsSeconds: 3600 }, undefined]) {
     issue = () => given
     const storage = await open()
     await expectCredentialsFault(storage.put('never', text('x'), signal))

@@ -113,7 +113,7 @@ async function placeOf(
   const folder = decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, '')
   if (url.host === '' || (folder !== '' && !isKey(folder))) throw badUrl(url)
   const location = `az://${url.host}${folder && `/${folder}`}`
-  const container = await openContainer(url.host, access)
+  const container = await openContainer(url.host, access, world.clock)
   if (access.serverSideEncryption?.kind === 'customer-key' && !container.url.startsWith('https:'))
     throw keyInTheOpen(location)
   return {

@@ -1,16 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { isFault } from '../../../base/fault.ts'
+import { systemWorld } from '../../../base/world.ts'
 import type { ObjectStorageAccess } from '../../open.ts'
 import { openContainer } from './credentials.ts'
 
+const { clock } = systemWorld()
 const key = 'a'.repeat(86) + '=='
 const text = (given: string, endpoint?: string): ObjectStorageAccess => ({
   endpoint,
   credentials: { kind: 'text', text: given },
 })
-const urlOf = async (access: ObjectStorageAccess) => (await openContainer('backups', access)).url
+const urlOf = async (access: ObjectStorageAccess) => (await openContainer('backups', access, clock)).url
 const kindOf = async (access: ObjectStorageAccess) =>
-  (await openContainer('backups', access)).credential.constructor.name
+  (await openContainer('backups', access, clock)).credential.constructor.name
 
 describe('credentials for Azure', () => {
   const own = 'https://gathr.blob.core.windows.net'
@@ -46,7 +48,7 @@ describe('credentials for Azure', () => {
   })
 
   test('without any, they are found as the tools of Azure find them, and never sent without TLS', async () => {
-    expect(await kindOf({ endpoint: own })).toBe('DefaultAzureCredential')
+    expect(await kindOf({ endpoint: own })).toBe('HeldTokens')
     expect(await kindOf({ endpoint: 'http://127.0.0.1:1/gathr' })).toBe('AnonymousCredential')
   })
 
@@ -55,7 +57,7 @@ describe('credentials for Azure', () => {
     ['a text that is none of them', text('very secret', own)],
     ['a connection string without an account', text('AccountName=;very=secret')],
   ])('%s is a fault of the configuration, told without the text', async (_, access) => {
-    const error: unknown = await openContainer('backups', access).catch((thrown: unknown) => thrown)
+    const error: unknown = await openContainer('backups', access, clock).catch((thrown: unknown) => thrown)
     expect(isFault(error, 'CONFIG_INVALID')).toBe(true)
     expect(String(error)).not.toContain('secret')
   })

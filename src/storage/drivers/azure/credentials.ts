@@ -11,15 +11,21 @@ import {
   type ContainerClient,
 } from '@azure/storage-blob'
 import { Fault } from '../../../base/fault.ts'
+import type { Clock } from '../../../base/world.ts'
 import type { ObjectStorageAccess } from '../../open.ts'
+import { HeldTokens } from './held-tokens.ts'
 
 type Credential = Parameters<typeof newPipeline>[0]
 
-export async function openContainer(name: string, access: ObjectStorageAccess): Promise<ContainerClient> {
+export async function openContainer(
+  name: string,
+  access: ObjectStorageAccess,
+  clock: Pick<Clock, 'now'>,
+): Promise<ContainerClient> {
   // The SDK offers no place for them but the process as a whole.
   if (access.certificates !== undefined)
     setDefaultCACertificates([...getCACertificates('default'), access.certificates])
-  const { endpoint, credential, sas = '' } = await waysOf(access)
+  const { endpoint, credential, sas = '' } = await waysOf(access, clock)
   const pipeline = newPipeline(credential, { retryOptions: { maxTries: 1 } })
   return new BlobServiceClient(`${endpoint.replace(/\/+$/, '')}${sas}`, pipeline).getContainerClient(name)
 }
@@ -31,9 +37,9 @@ interface Ways {
   readonly sas?: string
 }
 
-async function waysOf(access: ObjectStorageAccess): Promise<Ways> {
+async function waysOf(access: ObjectStorageAccess, clock: Pick<Clock, 'now'>): Promise<Ways> {
   const { credentials, endpoint } = access
-  if (!credentials) return { endpoint: needed(endpoint), credential: await found(needed(endpoint)) }
+  if (!credentials) return { endpoint: needed(endpoint), credential: await found(needed(endpoint), clock) }
   if (credentials.kind === 'access-key')
     return {
       endpoint: endpoint ?? publicEndpoint(credentials.id),
@@ -55,10 +61,10 @@ async function waysOf(access: ObjectStorageAccess): Promise<Ways> {
 }
 
 /** A token is not shown to whoever listens on the way: without TLS nothing is sent that was not given on purpose. */
-async function found(endpoint: string): Promise<Credential> {
+async function found(endpoint: string, clock: Pick<Clock, 'now'>): Promise<Credential> {
   if (endpoint.startsWith('http:')) return new AnonymousCredential()
   const { DefaultAzureCredential } = await import('@azure/identity')
-  return new DefaultAzureCredential()
+  return new HeldTokens(new DefaultAzureCredential(), clock)
 }
 
 function fromConnectionString(text: string, endpoint: string | undefined): Ways {

@@ -86,7 +86,9 @@ export function faultOf(error: unknown, location: string, what: string): Fault |
   const status = statusOf(error)
   if (status === undefined || isFromConnection(error)) return undefined
   const explanation =
-    byCode[codeOf(error) ?? ''] ?? byStatus[status] ?? (status >= 500 ? broken : unsupported)
+    (isAboutSignature(error) ? credentials : byCode[codeOf(error) ?? '']) ??
+    byStatus[status] ??
+    (status >= 500 ? broken : unsupported)
   const said = [codeOf(error), `HTTP ${String(status)}`].filter(word => word !== undefined).join(', ')
   return faultWith(explanation, error, location, what, ` (${said})`)
 }
@@ -102,6 +104,10 @@ export function statusOf(error: unknown): number | undefined {
   const cause = error instanceof Fault ? error.cause : error
   return isRestError(cause) ? cause.statusCode : undefined
 }
+
+/** A SAS that has ended: Azure has a code of its own for that, azurite the one for a right that is lacking. */
+const isAboutSignature = (error: unknown): boolean =>
+  /failed to authenticate the request/i.test(messageOf(error))
 
 /** Broken while an answer came: there is a status, but it is not the trouble. */
 function isFromConnection(error: unknown): boolean {
