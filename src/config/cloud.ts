@@ -1,7 +1,7 @@
 /** What is said of a cloud whose volumes or managed servers are snapshotted. */
 import * as z from 'zod/mini'
-import { credentials } from './object-storage.ts'
 import { described, section, text } from './values.ts'
+import { vendorAccess } from './vendor-access.ts'
 
 const copyTo = section({
   region: described(text('a region', /^[a-z0-9-]+$/), 'The other region.', ['eu-west-1']),
@@ -40,18 +40,5 @@ export const cloud = {
     'Tags (Google: labels) that each snapshot and each new volume gets, besides those by which Holdfast knows them.',
     [{ team: 'data' }],
   ),
-  endpoint: described(
-    z.optional(text('a URL', /^https?:\/\/.+/)),
-    "The API's address, when it is not the vendor's own.",
-  ),
-  ca_file: described(
-    z.optional(z.string()),
-    'A file with certificates (PEM) of own authorities, besides those of the system.',
-  ),
-  profile: described(z.optional(z.string()), "AWS: a profile of the vendor's own configuration files."),
-  role: described(z.optional(z.string()), 'AWS: the ARN of a role to take on.'),
-  credentials: described(
-    z.optional(credentials),
-    "Explicit credentials. Without them they are found as the vendor's own tools find them: environment, files, web identity, instance.",
-  ),
+  ...vendorAccess,
 }

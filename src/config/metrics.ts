@@ -1,7 +1,7 @@
 /** What monitoring is told, and how: `metrics` of the configuration. */
 import * as z from 'zod/mini'
-import { credentials } from './object-storage.ts'
 import { described, duration, secret, section, text } from './values.ts'
+import { vendorAccess } from './vendor-access.ts'
 
 export interface ListenAddress {
   readonly host: string
@@ -54,20 +54,7 @@ const cloudwatch = section({
     "Without it, the vendor's configuration decides.",
     ['eu-central-1'],
   ),
-  endpoint: described(
-    z.optional(text('a URL', /^https?:\/\/.+/)),
-    "The API's address, when it is not the vendor's own.",
-  ),
-  ca_file: described(
-    z.optional(z.string()),
-    'A file with certificates (PEM) of own authorities, besides those of the system.',
-  ),
-  profile: described(z.optional(z.string()), "A profile of the vendor's own configuration files."),
-  role: described(z.optional(z.string()), 'The ARN of a role to take on.'),
-  credentials: described(
-    z.optional(credentials),
-    "Explicit credentials. Without them they are found as the vendor's own tools find them: environment, files, web identity, instance.",
-  ),
+  ...vendorAccess,
 })
 export type CloudwatchConfig = z.infer<typeof cloudwatch>
 

@@ -1,17 +1,7 @@
 /** What a repository in object storage may say about its place, and about what is written there. */
 import * as z from 'zod/mini'
 import { described, duration, secret, section, text, words } from './values.ts'
-
-/** Of a bucket, or of the API for volumes and managed servers. */
-export const credentials = section({
-  access_key_id: described(z.optional(secret()), 'S3: the id of an access key.'),
-  secret_access_key: described(z.optional(secret()), 'S3: its secret.'),
-  session_token: described(z.optional(secret()), 'S3: the token of temporary credentials.'),
-  key: described(
-    z.optional(secret()),
-    "Google: a service account's key file. Azure: a connection string, an account key or a SAS.",
-  ),
-})
+import { vendorAccess } from './vendor-access.ts'
 
 const serverSideEncryption = z.union([
   described(z.literal('server_key'), 'With keys that the server manages (SSE-S3).'),
@@ -47,20 +37,14 @@ export const objectStorage = {
     z.optional(z.boolean()),
     "S3: the bucket in the path of the URL instead of in the name of the host; most servers that are not Amazon's want it.",
   ),
-  ca_file: described(
-    z.optional(z.string()),
-    'A file with certificates (PEM) of own authorities, besides those of the system.',
-  ),
+  ca_file: vendorAccess.ca_file,
   profile: described(z.optional(z.string()), "S3: a profile of the vendor's own configuration files."),
   role: described(z.optional(z.string()), 'S3: the ARN of a role to take on.'),
   rights: described(
     z.optional(words(['writer', 'restorer', 'keeper', 'auditor', 'archivist', 'all'])),
     'What the credentials used here are meant to do; `doctor` says what they can do beyond it, and what they lack. `holdfast policy` makes the policies.',
   ),
-  credentials: described(
-    z.optional(credentials),
-    "Explicit credentials. Without them they are found as the vendor's own tools find them: environment, files, web identity, instance.",
-  ),
+  credentials: vendorAccess.credentials,
   requester_pays: described(z.optional(z.boolean()), 'Requests are paid by who makes them.'),
   server_side_encryption: described(
     z.optional(serverSideEncryption),

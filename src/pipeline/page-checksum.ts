@@ -5,6 +5,7 @@
  * saves a copy of every byte.
  */
 import { assert } from '../base/assert.ts'
+import { kernelLoader } from '../base/wasm-kernel.ts'
 import { pageChecksumWasm } from './kernel/page-checksum.generated.ts'
 
 export interface PageChecker {
@@ -29,7 +30,7 @@ interface KernelExports {
 
 const wasmPageSizeBytes = 65_536
 const pageSizeBytesMin = 1024
-let compiled: WebAssembly.Module | undefined
+const load = kernelLoader<KernelExports>(pageChecksumWasm, { verify: 5 })
 
 /** One checker with its own memory, for one thread. */
 export function createPageChecker(buffer: {
@@ -42,7 +43,7 @@ export function createPageChecker(buffer: {
   const failuresMax = Math.ceil(buffer.sizeBytes / pageSizeBytesMin)
   const wasmPages = Math.ceil((failuresAt + failuresMax * 4) / wasmPageSizeBytes)
   const memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages })
-  const { verify } = instantiate(memory)
+  const { verify } = load(memory)
   const failed = new Uint32Array(memory.buffer, failuresAt, failuresMax)
   return {
     buffers: Array.from(
@@ -65,13 +66,6 @@ export function createPageChecker(buffer: {
 }
 
 const none: readonly number[] = []
-
-function instantiate(memory: WebAssembly.Memory): KernelExports {
-  compiled ??= new WebAssembly.Module(Buffer.from(pageChecksumWasm, 'base64'))
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory } })
-  // The module is our own, and a test holds it to its source: these are the functions that it exports.
-  return exports as unknown as KernelExports
-}
 
 /** The LSN in a page's header (pd_lsn): when the page was last changed. */
 export function pageLsn(page: Uint8Array): bigint {

@@ -205,39 +205,34 @@ function refuseEmpty(part: DataPart, entries: readonly TocEntry[], { choice }: R
 function refuseMissing(
   needs: ReturnType<typeof needsOf>,
   there: Pick<Facts, 'roles' | 'tablespaces'>,
-  request: RestoreDumpRequest,
+  { globals }: RestoreDumpRequest,
 ): void {
-  const roles = [...needs.roles].filter(role => !there.roles.has(role))
-  if (roles.length > 0)
-    throw new Fault(
-      'POSTGRES_REFUSED',
-      `the server has no role ${listOf(roles)}, to which objects or privileges of the dump belong`,
-      {
-        hint: request.globals
-          ? 'Make them first, or leave owners and privileges out: --no-owner --no-privileges.'
-          : 'Restore them with --globals, or leave owners and privileges out: --no-owner --no-privileges.',
-      },
-    )
-  const anyway = [...needs.rolesAnyway].filter(role => !there.roles.has(role))
-  if (anyway.length > 0)
-    throw new Fault(
-      'POSTGRES_REFUSED',
-      `the server has no role ${listOf(anyway)}, for which the dump has policies or user mappings`,
-      {
-        hint: request.globals
-          ? 'Make them first: CREATE ROLE. Without their roles, these can not be made.'
-          : 'Restore them with --globals, or make them first: CREATE ROLE. Without their roles, these can not be made.',
-      },
-    )
-  const spaces = [...needs.tablespaces].filter(space => !there.tablespaces.has(space))
-  if (spaces.length > 0)
-    throw new Fault(
-      'POSTGRES_REFUSED',
-      `the server has no tablespace ${listOf(spaces)}, which the dump uses`,
-      {
-        hint: 'Make it first, or put everything into the usual one: --no-tablespaces.',
-      },
-    )
+  const lacksRoles = (roles: ReadonlySet<string>, why: string, hint: string): void => {
+    refuseLack('role', [...roles.difference(there.roles)], why, hint)
+  }
+  const first = globals ? 'Make them first' : 'Restore them with --globals'
+  lacksRoles(
+    needs.roles,
+    'to which objects or privileges of the dump belong',
+    `${first}, or leave owners and privileges out: --no-owner --no-privileges.`,
+  )
+  const make = globals ? first : `${first}, or make them first`
+  lacksRoles(
+    needs.rolesAnyway,
+    'for which the dump has policies or user mappings',
+    `${make}: CREATE ROLE. Without their roles, these can not be made.`,
+  )
+  refuseLack(
+    'tablespace',
+    [...needs.tablespaces.difference(there.tablespaces)],
+    'which the dump uses',
+    'Make it first, or put everything into the usual one: --no-tablespaces.',
+  )
+}
+
+function refuseLack(kind: string, lacking: readonly string[], why: string, hint: string): void {
+  if (lacking.length === 0) return
+  throw new Fault('POSTGRES_REFUSED', `the server has no ${kind} ${listOf(lacking)}, ${why}`, { hint })
 }
 
 const listOf = (names: readonly string[]): string =>

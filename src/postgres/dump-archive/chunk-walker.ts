@@ -1,6 +1,7 @@
 /** Walks through the chunks of a block of data, counts rows, and takes the data out: see kernel/chunks.as.ts. */
 import { assert } from '../../base/assert.ts'
 import { KiB } from '../../base/units.ts'
+import { kernelLoader } from '../../base/wasm-kernel.ts'
 import { copyEnd, invalidArchive } from './archive.ts'
 import { chunksWasm } from './kernel/chunks.generated.ts'
 
@@ -20,7 +21,7 @@ const outputAt = inputAt + windowSizeBytes + slackBytes
 const memoryBytes = outputAt + windowSizeBytes + slackBytes
 const chunkSizeBytesMax = 0x7fff_ffff
 const statuses = { more: 0, ended: 1, invalid: 2 } as const
-let compiled: WebAssembly.Module | undefined
+const load = kernelLoader<KernelExports>(chunksWasm, { count: 2, walk: 5 })
 
 export class ChunkWalker {
   readonly #kernel: KernelExports
@@ -33,10 +34,7 @@ export class ChunkWalker {
   constructor() {
     const wasmPages = Math.ceil(memoryBytes / wasmPageSizeBytes)
     const memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages })
-    compiled ??= new WebAssembly.Module(Buffer.from(chunksWasm, 'base64'))
-    const { exports } = new WebAssembly.Instance(compiled, { env: { memory } })
-    // The module is our own, and a test holds it to its source: these are the functions that it exports.
-    this.#kernel = exports as unknown as KernelExports
+    this.#kernel = load(memory)
     this.#memory = Buffer.from(memory.buffer)
     this.#state = new DataView(memory.buffer, stateAt, 64)
   }
