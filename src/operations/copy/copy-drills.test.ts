@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  copyDeps,
   emptyPlace,
   labIdentity,
   labSignal as signal,
@@ -7,12 +8,14 @@ import {
   type MemorySide,
 } from '../../../test/fakes/copy-lab.ts'
 import { putDrillAt } from '../../../test/fakes/drills.ts'
+import { copyText } from '../../cli/describe-copy.ts'
 import { silentProgress } from '../../base/progress.ts'
 import { generateIdentity } from '../../pipeline/age.ts'
 import { findDrill, readDrillFile, readDrills } from '../../repository/drill-catalog.ts'
 import { drillFolder } from '../../repository/layout.ts'
 import { initRepository, openRepository } from '../../repository/repository.ts'
 import { bodyOf } from '../../storage/storage.ts'
+import { copyRepository } from './copy.ts'
 import { copyDrills, drillsToCopy, type DrillCopy } from './copy-drills.ts'
 import { unwantedOf } from './retention.ts'
 
@@ -83,6 +86,21 @@ describe.each([
     if (!record) throw new Error('it was copied')
     await expect(readDrillFile(to.repository, record, 'report', to.identities, signal)).resolves.toBeDefined()
   })
+})
+
+test('a copy of everything brings them, says so, and a dry run only says so', async () => {
+  const { from, to, drill } = await pairOf(true)
+  const id = await drill(0)
+  const options = { ids: undefined, wal: true, backups: true, dumps: true, dryRun: false }
+  const planned = await copyRepository(copyDeps(from, to), { ...options, dryRun: true }, signal)
+  expect(planned.steps).toEqual([{ kind: 'drill', why: 'its report is not there', bytes: 0, drill: id }])
+  expect(copyText({ report: planned, thaw: undefined })).toContain(`the report of ${id} (its report is not there)`)
+  const { copied } = await copyRepository(copyDeps(from, to), { ...options, dumps: false }, signal)
+  expect(copied.drills).toEqual([])
+  const done = await copyRepository(copyDeps(from, to), options, signal)
+  expect(done.copied.drills).toEqual([id])
+  expect(copyText({ report: done, thaw: undefined })).toContain('1 report of a drill and 0 WAL files')
+  expect((await copyRepository(copyDeps(from, to), options, signal)).steps).toEqual([])
 })
 
 test('what the destination would not keep is not brought', async () => {
