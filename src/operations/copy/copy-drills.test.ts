@@ -94,7 +94,9 @@ test('a copy of everything brings them, says so, and a dry run only says so', as
   const options = { ids: undefined, wal: true, backups: true, dumps: true, dryRun: false }
   const planned = await copyRepository(copyDeps(from, to), { ...options, dryRun: true }, signal)
   expect(planned.steps).toEqual([{ kind: 'drill', why: 'its report is not there', bytes: 0, drill: id }])
-  expect(copyText({ report: planned, thaw: undefined })).toContain(`the report of ${id} (its report is not there)`)
+  expect(copyText({ report: planned, thaw: undefined })).toContain(
+    `the report of ${id} (its report is not there)`,
+  )
   const { copied } = await copyRepository(copyDeps(from, to), { ...options, dumps: false }, signal)
   expect(copied.drills).toEqual([])
   const done = await copyRepository(copyDeps(from, to), options, signal)
