@@ -151,6 +151,41 @@ describe('restore-table', () => {
     expect(readdirSync(scratch)).toEqual([])
   })
 
+  test('replaces a table only when nothing of others would go on with the old one, and says what would', async () => {
+    await lab.server.query(`CREATE TABLE visits (city int REFERENCES cities);
+      CREATE FUNCTION first_of(cities) RETURNS int LANGUAGE sql AS 'SELECT $1.id';
+      CREATE POLICY visible ON visits USING (EXISTS (SELECT FROM cities));
+      CREATE PUBLICATION told FOR TABLE cities`)
+    const before = await lab.server.value("SELECT 'cities'::regclass::oid")
+    const run = await lab.run(['restore-table', 'public.cities', '--latest', '--replace', '--json'])
+    const { message } = faultOf(run)
+    for (const what of [
+      'the constraint users_city_fkey on public.users',
+      'the constraint visits_city_fkey on public.visits',
+      'the function public.first_of(public.cities)',
+      'the policy visible on public.visits',
+      'the publication relation public.cities in publication told',
+      'the view public.towns',
+    ])
+      expect(message).toContain(what)
+    expect(run.err).not.toContain('restoring files')
+    await lab.server.query(
+      'DROP SCHEMA restored CASCADE; DROP TABLE visits; DROP FUNCTION first_of; DROP PUBLICATION told; DROP VIEW towns',
+    )
+    // What leans on it is replaced, too.
+    const { result } = await bring('public.cities', 'public.users', '--before-drop', '--replace')
+    expect(result.tables.map(({ name, rows }) => `${name} ${String(rows)}`)).toEqual([
+      'cities 10',
+      'users 390',
+    ])
+    expect(
+      await lab.server.value(
+        "SELECT string_agg(conrelid::regclass || ' ' || confrelid::regclass, ', ' ORDER BY 1) FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace",
+      ),
+    ).toBe('users cities')
+    expect(await lab.server.value("SELECT 'cities'::regclass::oid")).not.toBe(before)
+  })
+
   test('wal get --withhold gives segments that pg_waldump reads, without what is not there', async () => {
     await lab.server.query('SELECT pg_switch_wal()')
     await lab.server.query(`INSERT INTO large SELECT i, 'more' FROM generate_series(1, 2000) i`)

@@ -1,6 +1,7 @@
 /** Some files of a backup, in a folder of their own: fetched by range, checked as a restore checks them. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { silentProgress, type Progress } from '../../base/progress.ts'
 import type { ManifestDirectory, ManifestFile } from '../../repository/format/manifest.ts'
 import type { RestoreDeps } from '../restore/layout.ts'
 import { readManifestFiles } from '../sources/manifest.ts'
@@ -35,8 +36,15 @@ export async function fetchFiles(
       if (chosen.length > 0) yield chosen
     }
   }
+  // A phase of whoever reads the catalogues: the steps of a restore would only confuse.
+  const progress: Progress = {
+    ...silentProgress,
+    note: text => {
+      deps.progress.note(text)
+    },
+  }
   await copyIn(
-    deps,
+    { ...deps, progress },
     {
       backup: first.record.id,
       copies: copiesToRead(copies),
