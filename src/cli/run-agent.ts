@@ -2,10 +2,11 @@
 import { runAgent } from '../agent/agent.ts'
 import { jsonLog } from '../agent/json-log.ts'
 import { alertsSetupOf } from '../agent/alerts/setup.ts'
+import { textLog } from '../agent/text-log.ts'
 import { agentPlacesOf, agentSetupOf, type AgentSetup, type LoadedSetup } from '../agent/setup.ts'
 import { Fault, isFault } from '../base/fault.ts'
 import type { LoadedConfig } from '../config/config.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig, mistakesText } from '../config/load.ts'
 import { nextRun } from '../schedule/schedule.ts'
 import { openSinks } from '../sinks/open.ts'
 import { parseWords } from './commander.ts'
@@ -18,7 +19,8 @@ export async function serve(context: CommandContext): Promise<void> {
   const { world, terminal, program, signal } = context
   const loaded = await context.config()
   const { path } = loaded
-  const log = jsonLog(line => {
+  const isForPerson = terminal.out.interactive && !context.output.rule.json
+  const log = (isForPerson ? textLog : jsonLog)(line => {
     terminal.out.write(line)
   }, world.clock)
   await runAgent(
@@ -59,17 +61,29 @@ export async function checkJobs(context: CommandContext): Promise<void> {
   context.output.result(rows, () => nextRunsText(rows))
 }
 
+function faultIn(command: readonly string[]): Fault | undefined {
+  try {
+    if (parseWords(command).kind !== 'run') throw new Error('assertion failed: kinds of jobs are commands')
+    return undefined
+  } catch (error) {
+    if (isFault(error)) return error
+    throw error
+  }
+}
+
 /** A mistake in a job is told when the file is loaded, not in the night in which it runs first. */
-export function checkedSetup({ config, path }: LoadedConfig): AgentSetup {
+export function checkedSetup({ config, path, placeOf = () => path }: LoadedConfig): AgentSetup {
   const setup = agentSetupOf(config)
-  for (const { job, command } of setup.jobs) {
-    try {
-      if (parseWords(command).kind !== 'run') throw new Error('assertion failed: kinds of jobs are commands')
-    } catch (error) {
-      if (!isFault(error)) throw error
-      const message = `${path}: jobs.${job.name} runs "${command.join(' ')}": ${error.message}`
-      throw new Fault('CONFIG_INVALID', message, { hint: error.hint, cause: error })
-    }
+  const mistakes = setup.jobs.flatMap(({ job, command }) => {
+    const fault = faultIn(command)
+    const where = `${placeOf(['jobs', job.name])}: jobs.${job.name}`
+    return fault ? [{ fault, told: `${where} runs "${command.join(' ')}": ${fault.message}` }] : []
+  })
+  const [first, ...others] = mistakes
+  if (first) {
+    const told = others.length === 0 ? [first.told] : mistakes.map(one => `${one.told} (${one.fault.hint})`)
+    const hint = others.length === 0 ? first.fault.hint : 'Correct the commands; each has its own --help.'
+    throw new Fault('CONFIG_INVALID', mistakesText(told), { hint, cause: first.fault })
   }
   // What can not be copied would fail every few minutes from then on.
   if (setup.copies) copyPairs(config.repositories, { from: undefined, to: undefined })

@@ -37,7 +37,7 @@ export function asTransactionId(text: string): bigint {
 export function asDuration(text: string): number {
   const durationMs = parseDuration(text)
   if (durationMs !== undefined) return durationMs
-  throw usageFault(`"${text}" is not a duration`, 'Write it as 90s, 5m or 1h30m.')
+  throw usageFault(`"${text}" is not a duration`, 'Write it as 90s, 1h30m or 7d.')
 }
 
 export function asSize(text: string): number {

@@ -10,4 +10,6 @@ export interface LoadedConfig {
   readonly config: Config
   /** The file it came from; relative paths of secrets begin in its folder. */
   readonly path: string
+  /** Where in the file this stands: `holdfast.yaml:3:5`. */
+  readonly placeOf?: ((keys: readonly string[]) => string) | undefined
 }

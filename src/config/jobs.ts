@@ -3,9 +3,8 @@ import * as z from 'zod/mini'
 import { nearest } from '../base/nearest.ts'
 import { parseDayWindow } from '../schedule/day-window.ts'
 import { parseSchedule } from '../schedule/parse-schedule.ts'
-import { isTimeZone } from '../schedule/time-zone.ts'
 import { Complaint } from '../schedule/vocabulary.ts'
-import { described, duration, integer, name, path, section, words } from './values.ts'
+import { described, duration, integer, name, path, section, timeZone, words } from './values.ts'
 
 /** The commands that can be jobs. Two of one kind never run at the same time. */
 export const jobKinds = [
@@ -106,24 +105,36 @@ const shortJob = z.pipe(
   })),
 )
 
+const statedJobs = z.record(name(), z.union([shortJob, job]))
+
+/** Also when other jobs have mistakes of other kinds: all are told at once. */
+const runCommands = z.check<z.infer<typeof statedJobs>>(
+  ({ value, issues }) => {
+    for (const [jobName, { run }] of Object.entries(value)) {
+      const [word = ''] = wordsOf(run ?? jobName)
+      if (kindOf(word)) continue
+      const near = nearest(word, jobKinds)
+      const advice = near === undefined ? `known are ${jobKinds.join(', ')}` : `did you mean "${near}"?`
+      const what = run === undefined ? 'says no `run`, and its name' : 'runs what'
+      const message = `${what} is no command that can be a job; ${advice}`
+      issues.push({ code: 'custom', message, path: [jobName], input: value })
+    }
+  },
+  { when: ({ value }) => typeof value === 'object' && value !== null },
+)
+
 export const jobs = z.pipe(
-  z.record(name(), z.union([shortJob, job])),
-  z.transform((given, context: z.core.ParsePayload) => {
+  statedJobs.check(runCommands),
+  z.transform(given => {
     const found = Object.entries(given).map(([jobName, { run, ...rest }]) => {
       const command = withConsent(wordsOf(run ?? jobName))
-      const kind = jobKinds.find(known => known === command[0])
-      if (!kind) {
-        const near = nearest(command[0] ?? '', jobKinds)
-        const advice = near === undefined ? `known are ${jobKinds.join(', ')}` : `did you mean "${near}"?`
-        const what = run === undefined ? 'says no `run`, and its name' : 'runs what'
-        const message = `${what} is no command that can be a job; ${advice}`
-        context.issues.push({ code: 'custom', message, path: [jobName], input: given })
-      }
-      return [jobName, { ...rest, kind: kind ?? 'backup', command }] as const
+      return [jobName, { ...rest, kind: kindOf(command[0]) ?? 'backup', command }] as const
     })
     return Object.fromEntries(found)
   }),
 )
+
+const kindOf = (word: string | undefined) => jobKinds.find(known => known === word)
 
 /** Nobody is there to be asked: who states it in the file has answered. */
 function withConsent(words: readonly string[]): readonly string[] {
@@ -141,7 +152,7 @@ function wordsOf(line: string): readonly string[] {
 
 export const agent = section({
   time_zone: described(
-    z.optional(z.string().check(z.refine(isTimeZone, { error: 'is not a time zone' }))),
+    z.optional(timeZone()),
     'By whose clocks the schedules of `jobs` go. Nothing said: that of `retention`.',
     ['Europe/Berlin'],
   ),

@@ -83,11 +83,33 @@ describe('a mistake is named with its place', () => {
       /backups\.checkpoint must be "fast" or "spread"/,
     ],
     ['a value of none of the forms', 'workers: lots', /6:10: workers must be "auto" or a number/],
-    ['no duration', 'backups: { wal_stall: soon }', /wal_stall is not a duration such as 90s, 5m or 1h30m/],
+    ['no duration', 'backups: { wal_stall: soon }', /wal_stall is not a duration such as 90s, 1h30m or 7d/],
+    [
+      'a number for a duration',
+      'objectives: { rpo: 3600 }',
+      /rpo is not a duration such as 90s, 1h30m or 7d/,
+    ],
+    ['a number for a rate', 'limits: { read: 10 }', /read is not a rate such as 50MiB\/s, of at least 1/],
+    [
+      'a place that is near another',
+      'retention: { time_zone: Europe/Berln }',
+      'retention.time_zone is not a time zone; did you mean "Europe/Berlin"?',
+    ],
+    [
+      'a place like no other',
+      'agent: { time_zone: Xyz }',
+      /is not a time zone such as Europe\/Berlin or UTC/,
+    ],
     ['a key given twice', 'cluster: again', /6:1: Map keys must be unique/],
     ['a section that is no mapping', 'wal: 3', /6:6: wal must be a mapping/],
   ])('%s', (_, line, message) => {
     expect(mistakesOf(`${smallest}${line}\n`)).toMatch(message)
+  })
+
+  test('a folder that is written as a path is told how it is written', () => {
+    expect(mistakesOf(smallest.replace(/url: \S+?(?=[,\s}])/, 'url: /srv/backups'))).toContain(
+      'repositories.main.url is not a URL: s3://bucket/prefix, say, or file:///srv/backups for a folder',
+    )
   })
 
   test('what is missing is told where it should be', () => {
@@ -124,6 +146,8 @@ describe('a mistake is named with its place', () => {
     const told = mistakesOf(smallest + jobs)
     expect(told).toContain('jobs.backup has "dayly", where a day')
     expect(told).toContain('did you mean "daily"?')
+    // What is right otherwise is looked at, too.
+    expect(told).toContain('jobs.nightly says no `run`, and its name is no command')
     expect(told).toContain('jobs.verify.windw is not a known key; did you mean "window"?')
     expect(mistakesOf(`${smallest}jobs: { nightly: daily }\n`)).toContain(
       'jobs.nightly says no `run`, and its name is no command that can be a job; known are',

@@ -3,11 +3,23 @@ import { readFile } from 'node:fs/promises'
 import { LineCounter, parseDocument, type Document } from 'yaml'
 import { Fault, errnoOf, messageOf } from '../base/fault.ts'
 import type { LoadedConfig, Config } from './config.ts'
-import { problemsOf } from './problems.ts'
+import { offsetOf, problemsOf } from './problems.ts'
 import { configSchema } from './schema.ts'
 
 export async function loadConfig(path: string): Promise<LoadedConfig> {
-  return { config: parseConfig(await read(path), path), path }
+  const text = await read(path)
+  return { config: parseConfig(text, path), path, placeOf: keys => placeIn(text, path, keys) }
+}
+
+function placeIn(text: string, source: string, keys: readonly string[]): string {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  return `${source}:${linePosition(lines, offsetOf(document, [...keys]))}`
+}
+
+function linePosition(lines: LineCounter, offset: number): string {
+  const { line, col } = lines.linePos(offset)
+  return `${String(Math.max(line, 1))}:${String(Math.max(col, 1))}`
 }
 
 /** `source` is the file's name, for messages. */
@@ -46,16 +58,16 @@ function invalid(
   lines: LineCounter,
   problems: readonly { offset: number; message: string }[],
 ): Fault {
-  const told = problems.map(({ offset, message }) => {
-    const { line, col } = lines.linePos(offset)
-    return `${source}:${String(Math.max(line, 1))}:${String(Math.max(col, 1))}: ${message}`
-  })
-  const message =
-    told.length === 1
-      ? told.join('')
-      : `the configuration has ${String(told.length)} mistakes\n  ${told.join('\n  ')}`
+  const told = problems.map(({ offset, message }) => `${source}:${linePosition(lines, offset)}: ${message}`)
+  const message = mistakesText(told)
   const hint = 'Correct the file; docs/reference/configuration.md lists every key with an example.'
   return new Fault('CONFIG_INVALID', message, { hint })
+}
+
+export function mistakesText(told: readonly string[]): string {
+  return told.length === 1
+    ? told.join('')
+    : `the configuration has ${String(told.length)} mistakes\n  ${told.join('\n  ')}`
 }
 
 /** Secrets stay as they are: they are objects of ours and can not be changed anyway. */

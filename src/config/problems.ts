@@ -60,6 +60,8 @@ const shapeCodes: ReadonlySet<string> = new Set(['invalid_type', 'invalid_value'
 function complaintOf(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
+      // What is written as text and read further says itself what it should be.
+      return issue.message.startsWith('is not ') ? issue.message : `must be ${expectedBy(issue).join(' or ')}`
     case 'invalid_value':
     case 'invalid_union':
       return `must be ${expectedBy(issue).join(' or ')}`
@@ -100,7 +102,8 @@ function nameOf(path: Issue['path']): string {
   return parts.length === 0 ? 'the file' : parts.join('')
 }
 
-function offsetOf(document: Document, path: Issue['path']): number {
+/** Of the innermost of these keys that is there. */
+export function offsetOf(document: Document, path: Issue['path']): number {
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn(path.slice(0, length), true)
     if (hasRange(node)) return node.range[0]

@@ -1,7 +1,6 @@
 /** What is kept: the language of retention, for each kind of backup and for WAL. */
 import * as z from 'zod/mini'
-import { isTimeZone } from '../schedule/time-zone.ts'
-import { described, duration, integer, section } from './values.ts'
+import { described, duration, integer, section, timeZone } from './values.ts'
 
 const count = (what: string) => described(z.optional(integer(0, 10_000)), what)
 
@@ -43,7 +42,7 @@ export const retention = section({
     'Never fewer good backups than this, however old they are. A backup with damaged pages does not count.',
   ),
   time_zone: described(
-    z._default(z.string().check(z.refine(isTimeZone, { error: 'is not a time zone' })), 'UTC'),
+    z._default(timeZone(), 'UTC'),
     'Where days, weeks, months and years begin, for all of these and for the archive.',
     ['Europe/Berlin'],
   ),

@@ -38,7 +38,11 @@ const encryption = z.union([
 
 const repository = section({
   url: described(
-    text('a URL', /^[a-z][a-z0-9+]*:\/\/.+/),
+    text(
+      'a URL',
+      /^[a-z][a-z0-9+]*:\/\/.+/,
+      ': s3://bucket/prefix, say, or file:///srv/backups for a folder',
+    ),
     'Where it is: `file:///absolute/path`, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.',
     ['file:///srv/backups', 's3://gathr-backups/postgres'],
   ),

@@ -1,8 +1,10 @@
 /** The kinds of values that the configuration file is made of, as people write them and as the program takes them. */
 import * as z from 'zod/mini'
 import { limits } from '../base/limits.ts'
+import { nearest } from '../base/nearest.ts'
 import { Secret } from '../base/secret.ts'
 import { formatRate, parseDuration, parseRate, parseSpan, type KeepSpan } from '../base/units.ts'
+import { isTimeZone } from '../schedule/time-zone.ts'
 import type { SecretSource } from './secret-source.ts'
 
 type CamelCase<Text extends string> = Text extends `${infer Head}_${infer Tail}`
@@ -24,13 +26,29 @@ export function described<Schema extends z.ZodMiniType>(
   return schema.check(z.meta(examples ? { description, examples } : { description }))
 }
 
-export function text(what: string, pattern: RegExp) {
-  return z.string().check(z.regex(pattern, { error: `is not ${what}` }), noVariables, z.meta({ title: what }))
+/** `more`: how it is written, said to who wrote it otherwise. */
+export function text(what: string, pattern: RegExp, more = '') {
+  const isOne = z.regex(pattern, { error: `is not ${what}${more}` })
+  return z.string().check(isOne, noVariables, z.meta({ title: what }))
 }
 
 /** A name that becomes part of object keys and file names. */
 export function name() {
   return text('a name (small letters, digits, - and _)', /^[a-z0-9][a-z0-9_-]{0,62}$/)
+}
+
+/** Text that is read further. Who writes a number there hears what is wanted. */
+const textLike = (what: string) => z.string({ error: `is not ${what}` })
+
+/** As the system knows them. */
+export function timeZone() {
+  return z.string().check(check => {
+    if (isTimeZone(check.value)) return
+    const near = nearest(check.value, Intl.supportedValuesOf('timeZone'))
+    const advice = near === undefined ? 'such as Europe/Berlin or UTC' : `; did you mean "${near}"?`
+    const message = `is not a time zone${near === undefined ? ' ' : ''}${advice}`
+    check.issues.push({ code: 'custom', message, input: check.value })
+  })
 }
 
 export function path() {
@@ -45,23 +63,28 @@ export function integer(min: number, max: number) {
   return z.int().check(z.gte(min), z.lte(max))
 }
 
-/** `90s`, `5m`, `1h30m`: milliseconds in the program. */
+const aDuration = 'a duration such as 90s, 1h30m or 7d'
+
+/** `90s`, `1h30m`, `7d`: milliseconds in the program. */
 export function duration() {
   return z.pipe(
-    z.string().check(z.meta({ title: 'a duration', pattern: '^(\\d+(\\.\\d+)?\\s*(ms|s|m|h|d|w)\\s*)+$' })),
+    textLike(aDuration).check(
+      z.meta({ title: 'a duration', pattern: '^(\\d+(\\.\\d+)?\\s*(ms|s|m|h|d|w)\\s*)+$' }),
+    ),
     z.transform(toMilliseconds),
   )
 }
 
+const aRate = `a rate such as 50MiB/s, of at least ${formatRate(limits.rateBytesMin)}`
+
 /** `200MiB/s`: bytes a second in the program. */
 export function rate() {
   return z.pipe(
-    z.string().check(z.meta({ title: 'a rate', pattern: '^\\d+(\\.\\d+)?\\s*[A-Za-z]+/s$' })),
+    textLike(aRate).check(z.meta({ title: 'a rate', pattern: '^\\d+(\\.\\d+)?\\s*[A-Za-z]+/s$' })),
     z.transform((given: string, context: z.core.ParsePayload): number => {
       const bytesPerSecond = parseRate(given)
       if (bytesPerSecond !== undefined && bytesPerSecond >= limits.rateBytesMin) return bytesPerSecond
-      const message = `is not a rate such as 50MiB/s, of at least ${formatRate(limits.rateBytesMin)}`
-      context.issues.push({ code: 'custom', message, input: given })
+      context.issues.push({ code: 'custom', message: `is not ${aRate}`, input: given })
       return z.NEVER
     }),
   )
@@ -127,7 +150,7 @@ const noVariables = z.refine<string>(given => !given.includes('${'), {
 function toMilliseconds(given: string, context: z.core.ParsePayload): number {
   const durationMs = parseDuration(given)
   if (durationMs !== undefined) return durationMs
-  context.issues.push({ code: 'custom', message: 'is not a duration such as 90s, 5m or 1h30m', input: given })
+  context.issues.push({ code: 'custom', message: `is not ${aDuration}`, input: given })
   return z.NEVER
 }
 

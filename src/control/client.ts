@@ -39,7 +39,7 @@ function unreachable(path: string, why: string, cause: unknown): Fault {
   return new Fault('AGENT_UNREACHABLE', `no agent answers at ${path}: ${why}`, {
     hint: isDenied
       ? 'Run this as the user of the agent, or as root: nobody else may speak to it.'
-      : 'Start it: `systemctl start holdfast-CLUSTER`, or `holdfast agent`; `socket` of `agent` in the configuration says where it listens.',
+      : 'Start it: `systemctl start holdfast-CLUSTER` (the name of the cluster), or `holdfast agent`; `socket` of `agent` in the configuration says where it listens.',
     cause,
   })
 }

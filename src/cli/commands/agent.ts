@@ -16,7 +16,7 @@ const agent = defineCommand({
     'Runs until it is stopped (SIGTERM: what runs cleans up and ends) and starts each of `jobs` by its schedule, as a process of ' +
     'its own: never two of a kind at once, what was missed once, what failed again after growing pauses. It keeps repositories ' +
     'that are a `copy_of` another up to date. SIGHUP loads the configuration again; one that is not valid is refused, and the one ' +
-    'before goes on. It remembers in a small file, so that it may be killed and started at any moment. Its log is a line of ' +
+    'before goes on. It remembers in a small file, so that it may be killed and started at any moment. Its log is, but for a person at a terminal, a line of ' +
     'JSON for each event. docs/agent.md tells more; `holdfast policy systemd` prints its unit.',
   arguments: {},
   options: {
