@@ -269,6 +269,24 @@ test('wal status names the history file that is missing', async () => {
   )
 })
 
+test('wal status tells WAL that lies in the cold by its positions, and its history as what has to be thawed', async () => {
+  const history = new WalHistory([
+    backup,
+    ...commits(300),
+    { kind: 'promotion', archivesPartial: false, parentGoesOn: 0 },
+    ...commits(1000),
+  ])
+  const store = history.store(false)
+  const deps = { backups: history.backups.map(backupRecordOf), walSegmentSizeBytes: segmentSizeBytes }
+  const whole = await walStatus({ ...deps, wal: store }, signal)
+  const cold = (): Promise<never> =>
+    Promise.reject(new Fault('OBJECT_COLD', 'it has to be thawed', { hint: 'Thaw it.' }))
+  const status = await walStatus({ ...deps, wal: { ...store, head: cold } }, signal)
+  expect(status).toMatchObject({ missingHistories: [], coldHistories: ['00000002.history'] })
+  expect(status.timelines.map(({ runs }) => runs)).toEqual(whole.timelines.map(({ runs }) => runs))
+  expect(walStatusText(status)).toMatch(/has to be thawed before it can be read\n +00000002\.history: /)
+})
+
 describe('a plan', () => {
   test('says what other timelines hold of the time that was asked for', async () => {
     const history = new WalHistory([

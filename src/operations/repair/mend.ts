@@ -36,7 +36,7 @@ export async function findReplacement(
 ): Promise<AnyReplacement | Fault | undefined> {
   let first: Fault | undefined
   for await (const side of sources()) {
-    const candidate = await candidateOrFault(() => candidateOf(target, side, damage, signal), signal)
+    const candidate = await candidateOrFault(side, () => candidateOf(target, side, damage, signal), signal)
     if (!(candidate instanceof Fault)) return candidate
     // That it is not there says less than any other reason.
     if (!first || first.code === 'OBJECT_MISSING') first = candidate
@@ -46,6 +46,7 @@ export async function findReplacement(
 
 /** A side that can not be reached is of no help, and does not keep another one from helping. */
 async function candidateOrFault(
+  side: CopySide,
   work: () => Promise<AnyReplacement | Fault>,
   signal: AbortSignal,
 ): Promise<AnyReplacement | Fault> {
@@ -53,9 +54,17 @@ async function candidateOrFault(
     return await work()
   } catch (error) {
     signal.throwIfAborted()
+    if (isFault(error, 'OBJECT_COLD')) return cold(side, error)
     if (isFault(error)) return error
     throw error
   }
+}
+
+function cold({ name }: CopySide, cause: Fault): Fault {
+  return new Fault('OBJECT_COLD', `it has to be thawed before "${name}" can give it: ${cause.message}`, {
+    hint: `Thaw it: a restore of it does (\`holdfast restore --repository ${name} --backup ID --thaw\`), and the vendor's tools do. Then run the repair again.`,
+    cause,
+  })
 }
 
 function candidateOf(

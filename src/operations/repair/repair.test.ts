@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { withCold } from '../../../test/fakes/cold-storage.ts'
 import {
   copyDeps,
   damage,
@@ -117,6 +118,37 @@ describe.each([
     const report = await run(copy, [main], everything)
     expect(report).toMatchObject({ mended: [], unrepaired: hurt.map(object => ({ object })) })
     expect(await objectsIn(copy.storage)).toEqual(before)
+  })
+})
+
+test('what another repository has in the cold is told to be there, and mends when it was thawed', async () => {
+  const { main, copy } = await scene(theirs)
+  const cold = withCold(main.storage)
+  const source = { ...main, repository: { ...main.repository, storage: cold.storage } }
+  const before = await objectsIn(copy.storage)
+  const hurt = [`${folder}/data/00001.tar.zst.age`, walKeyOf(2)]
+  for (const key of hurt) await damage(copy.storage, key, 0.9)
+  cold.freeze(/data|wal/)
+  const damaged = await objectsIn(copy.storage)
+  const { mended, unrepaired } = await run(copy, [source], everything)
+  expect(mended).toEqual([])
+  expect(unrepaired.map(({ object }) => object)).toEqual(hurt)
+  for (const { hint } of unrepaired) expect(hint).toMatch(/^Thaw it: .* --repository main .*--thaw/)
+  expect(await objectsIn(copy.storage)).toEqual(damaged)
+  cold.thaw()
+  expect(await run(copy, [source], everything)).toMatchObject({ unrepaired: [], mended: { length: 2 } })
+  expect(await objectsIn(copy.storage)).toEqual(before)
+})
+
+test('what is cold itself is there, and no damage', async () => {
+  const { main, copy } = await scene(mine)
+  const cold = withCold(copy.storage)
+  const target = { ...copy, repository: { ...copy.repository, storage: cold.storage } }
+  cold.freeze(/data|wal/)
+  expect(await run(target, [main], everything)).toMatchObject({
+    mended: [],
+    unrepaired: [],
+    checked: { cold: 7 },
   })
 })
 

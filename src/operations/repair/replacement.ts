@@ -133,7 +133,10 @@ async function wouldBe(
   to: Storage,
 ): Promise<StoredStream | undefined> {
   const made = await wantedOf({ source, expected: undefined, rewrapping, to, arrival: 'read back' })
-  return 'outcome' in made ? undefined : made
+  if (!('outcome' in made)) return made
+  // Whether it gives the right bytes nobody can tell before it was thawed.
+  if (isFault(made.fault, 'OBJECT_COLD')) throw made.fault
+  return undefined
 }
 
 function lacks(side: CopySide, key: string): Fault {
