@@ -6,7 +6,7 @@ import {
   PutBucketVersioningCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { createServer, request, type IncomingMessage, type Server } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -52,11 +52,13 @@ describeWithCeph('with object storage', ceph => {
   }
 
   describe('init', () => {
-    test('makes no bucket, and names the command that does', async () => {
-      const run = await init(homeOf('none'), 'nobodys', '--endpoint', ceph().endpoint)
+    test('makes no bucket, names the command that does, and leaves nothing that a second try would trip over', async () => {
+      const home = homeOf('none')
+      const run = await init(home, 'nobodys', '--endpoint', ceph().endpoint)
       expect(run.status, describeRun(run)).toBe(10)
       expect(run.err).toContain(`there is no bucket nobodys at ${ceph().endpoint}`)
       expect(run.err).toContain('s3api create-bucket --bucket nobodys')
+      expect(readdirSync(home)).toEqual([])
     })
 
     test('says which credentials it looked for, when there are none', async () => {

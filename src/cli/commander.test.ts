@@ -82,7 +82,7 @@ describe('the command line', () => {
     [['restore', '--to-lsn', 'x'], /"x" is not an LSN\nWrite it as/],
     [['restore', '--action', 'stop'], /"stop" is none of promote, pause, shutdown/],
     [['restore', '--tablespace', 'a=b'], /is not OLD=NEW, with an absolute path for NEW/],
-    [['wal'], /no command was given/],
+    [['wal'], /no command was given after wal\nName a command; `holdfast wal --help`/],
     [[], /no command was given/],
   ])('%j is refused with a hint', (line, message) => {
     expect(refusal(line)).toMatch(message)

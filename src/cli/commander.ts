@@ -165,8 +165,11 @@ export function descriptionOf({ summary, description }: Command): string {
 /** Commander's own messages, in our form. */
 function faultOf(error: CommanderError, words: readonly string[]): Fault {
   const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
-  if (error.code === 'commander.help')
-    return usageFault('no command was given', 'Name a command; `holdfast --help` lists them.')
+  if (error.code === 'commander.help') {
+    const [group] = words.filter(word => !word.startsWith('-') && word in groups)
+    const [what, program] = group === undefined ? ['', 'holdfast'] : [` after ${group}`, `holdfast ${group}`]
+    return usageFault(`no command was given${what}`, `Name a command; \`${program} --help\` lists them.`)
+  }
   const meant = /Did you mean (.+)\?/.exec(rest.join(' '))?.[1]
   const verb = words
     .filter(word => !word.startsWith('-'))

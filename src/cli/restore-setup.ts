@@ -1,7 +1,10 @@
 /** From the command line to a laid-out restore: target, plan, directory, recovery settings. */
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { isFault } from '../base/fault.ts'
+import type { Config } from '../config/config.ts'
+import { secretFilePath } from '../config/secret-source.ts'
 import { layOutRestore, type RestoreDeps, type RestoreLayout } from '../operations/restore/layout.ts'
+import type { Needed } from '../operations/restore/target-directory.ts'
 import { planRestore } from '../operations/resolve-target.ts'
 import type { RestorePlan } from '../policy/restore-plan.ts'
 import { isSureWithout } from '../policy/sure-without.ts'
@@ -155,7 +158,7 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
     ...words,
     tablespaces: words.tablespace,
     targetDirectory: resolve(terminal.workingDirectory, words.targetDir),
-    repositoryUrls: Object.values(config.repositories).map(({ url }) => url),
+    needed: neededOf(config, path, program),
     account: accountOfProcess(),
   }
   const snapshot = await openSnapshotOf(context, copies, request, plan)
@@ -193,6 +196,16 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
     const { segments, partial, histories } = plan.wal
     return wal.areElsewhere([...segments, ...(partial === undefined ? [] : [partial]), ...histories], lost)
   }
+}
+
+function neededOf({ repositories }: Config, configPath: string, { launcher }: Program): Needed {
+  const places = Object.values(repositories)
+  const keys = places.flatMap(({ encryption }) =>
+    encryption !== 'none' && encryption.identity?.kind === 'file'
+      ? [secretFilePath(encryption.identity.file, dirname(configPath))]
+      : [],
+  )
+  return { repositoryUrls: places.map(({ url }) => url), files: [configPath, ...keys, launcher] }
 }
 
 interface ChosenBackup {

@@ -3,7 +3,7 @@ import { Fault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { formatRate, parseDuration, parseRate, parseSize } from '../base/units.ts'
 import { parseLsn, type Lsn } from '../wal/lsn.ts'
-import { parseTime, type Micros } from '../wal/time.ts'
+import { formatMicros, parseTime, type Micros } from '../wal/time.ts'
 
 export function usageFault(message: string, hint: string): Fault {
   return new Fault('USAGE', message, { hint })
@@ -14,9 +14,20 @@ export const asText = (text: string): string => text
 export function asTime(text: string): Micros {
   const time = parseTime(text)
   if (time !== undefined) return time
+  const inUtc = parseTime(`${text.trim()}+00:00`)
+  const example = inUtc === undefined ? '2026-03-01 14:30:00+00:00' : formatMicros(inUtc)
   throw usageFault(
     `"${text}" is not a time with its offset from UTC`,
-    'Write it as "2026-03-01 14:30:00+00:00"; a time without an offset means another moment in another place.',
+    `Write it as "${example}", which is UTC, or with the offset of where you are; a time without an offset means another moment in another place.`,
+  )
+}
+
+/** Where a server is: with its scheme, which people leave out. */
+export function asAddress(text: string): string {
+  if (/^https?:\/\/[^/]/.test(text) && URL.canParse(text)) return text
+  throw usageFault(
+    `"${text}" is not an address`,
+    `Write it with its scheme: https://${text.includes('/') ? 's3.example.com' : text}.`,
   )
 }
 

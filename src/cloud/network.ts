@@ -1,6 +1,6 @@
 /** What a client throws when no answer came at all, as a fault. */
 import { Fault, errnoOf, messageOf } from '../base/fault.ts'
-import { certificateTrouble } from './certificate-trouble.ts'
+import { isNotTls, tlsTrouble } from './tls-trouble.ts'
 
 /** Which service is meant: the storage of a repository, or a vendor's API for volumes and servers. */
 export type UnavailableCode = 'STORAGE_UNAVAILABLE' | 'CLOUD_UNAVAILABLE'
@@ -17,9 +17,9 @@ export function unreachable(
   if (error instanceof Fault) return error
   const code = codeOf(error)
   const message = `${location}: ${what} failed: ${networkWords(error)}`
-  const certificate = certificateTrouble(code)
-  if (certificate) {
-    const { isConfiguration, hint } = certificate
+  const tls = tlsTrouble(code, messageOf(error))
+  if (tls) {
+    const { isConfiguration, hint } = tls
     return new Fault(isConfiguration ? 'CONFIG_INVALID' : unavailable, message, { hint, cause: error })
   }
   return new Fault(unavailable, message, {
@@ -30,6 +30,7 @@ export function unreachable(
 
 /** Why no answer came. */
 export function networkWords(error: unknown): string {
+  if (isNotTls(messageOf(error))) return 'what answers there does not speak TLS'
   return wordsFor(codeOf(error)) ?? messageOf(error)
 }
 

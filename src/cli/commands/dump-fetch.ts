@@ -70,7 +70,7 @@ export const dumpFetch = defineCommand({
         'Give the name of a directory to make.',
       )
     const thaw = await thawPlanOf(context, given, dump, { database: database?.name, globals: given.globals })
-    if (thaw && given.file !== '-') await fetching.refuseTaken(given.file)
+    if (given.file !== '-') await fetching.refuseTaken(given.file)
     if (thaw) await tellAndThaw(context, given, thaw)
     using reader = new DumpReader(copies, troubles)
     const deps = { reader, progress }

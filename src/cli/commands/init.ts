@@ -1,6 +1,6 @@
 /** `holdfast init` */
 import { defineCommand, flag, secretValue, value } from '../command.ts'
-import { asChoice, asText } from '../usage.ts'
+import { asAddress, asChoice, asText } from '../usage.ts'
 
 export const init = defineCommand({
   words: ['init'],
@@ -19,7 +19,7 @@ export const init = defineCommand({
       asText,
       'Where backups are to be kept: file:///srv/backups, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix.',
     ),
-    endpoint: value('URL', asText, "The object storage's address, when it is not the vendor's own."),
+    endpoint: value('URL', asAddress, "The object storage's address, when it is not the vendor's own."),
     region: value('NAME', asText, "The bucket's region."),
     pathStyle: flag('S3: name the bucket in the path; most servers that are not Amazon want it.'),
     caFile: value('FILE', asText, 'Certificates (PEM) of own authorities for the object storage.'),

@@ -52,6 +52,20 @@ describe('init asks', () => {
     expect(questions.join('\n')).not.toMatch(/address|region|Where/)
   })
 
+  test.each([
+    ['backups', /"backups" is neither the absolute path of a folder nor a URL/],
+    ['s3:/vault/pg', /neither the absolute path of a folder nor a URL/],
+  ])('and does not take %s for a place', async (repository, message) => {
+    await expect(collectAnswers({ ...nothing, repository }, asked({}))).rejects.toThrow(message)
+  })
+
+  test('for an address with its scheme', async () => {
+    const answers = asked({ "The S3 server's address": '127.0.0.1:9000' })
+    await expect(collectAnswers({ ...nothing, repository: 's3://vault/pg' }, answers)).rejects.toMatchObject({
+      hint: expect.stringContaining('https://127.0.0.1:9000') as unknown,
+    })
+  })
+
   test('nobody with --yes', async () => {
     const given = { ...nothing, yes: true, repository: 'gs://vault/pg', writeOnce: 'check' } as const
     expect(await collectAnswers(given, { ask: undefined })).toMatchObject({

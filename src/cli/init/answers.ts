@@ -1,5 +1,5 @@
 /** What `init` has to know: from the options, or by asking. */
-import { usageFault } from '../usage.ts'
+import { asAddress, usageFault } from '../usage.ts'
 import type { Terminal } from '../terminal.ts'
 import type { AccessAnswers } from '../../operations/setup/config-text.ts'
 import type { SetupAnswers } from '../../operations/setup/set-up.ts'
@@ -51,7 +51,7 @@ async function askForAccess(
   const endpoint = access.endpoint ?? orNothing(await askFor("The S3 server's address (Enter: Amazon's)", ''))
   const region =
     access.region ?? orNothing(await askFor("The bucket's region (Enter: as the AWS tools have it)", ''))
-  return { ...access, endpoint, region }
+  return { ...access, endpoint: endpoint === undefined ? undefined : asAddress(endpoint), region }
 }
 
 const orNothing = (answer: string): string | undefined => (answer === '' ? undefined : answer)
@@ -107,5 +107,10 @@ async function askUntilGiven(askOnce: () => Promise<string>): Promise<string> {
 
 /** People may give a folder. */
 export function asUrl(repository: string): string {
-  return repository.startsWith('/') ? `file://${repository}` : repository
+  if (repository.startsWith('/')) return `file://${repository}`
+  if (/^[a-z][a-z0-9+]*:\/\/./.test(repository)) return repository
+  throw usageFault(
+    `"${repository}" is neither the absolute path of a folder nor a URL`,
+    'Write /srv/backups for a folder, and for a bucket s3://bucket/prefix, gs://bucket/prefix or az://container/prefix.',
+  )
 }

@@ -8,7 +8,12 @@ import { loadConfig } from '../../config/load.ts'
 import { checkLauncher, checkReadable } from '../../operations/doctor/check-host.ts'
 import { serverUserToServe } from '../../operations/setup/server-user.ts'
 import { makeRepositories } from '../../operations/setup/make-repositories.ts'
-import { identityFileFor, makeConfig, type SetupAnswers } from '../../operations/setup/set-up.ts'
+import {
+  identityFileFor,
+  makeConfig,
+  unmakeConfig,
+  type SetupAnswers,
+} from '../../operations/setup/set-up.ts'
 import { connect } from '../../postgres/connection.ts'
 import { serverFacts } from '../../postgres/server-facts.ts'
 import { archiveCommandOf } from '../archive-command.ts'
@@ -45,13 +50,14 @@ export async function runInit(context: CommandContext, given: InitGiven): Promis
 
   const made =
     start.kind === 'found'
-      ? { loaded: start.loaded, keys: undefined }
+      ? { loaded: start.loaded, keys: undefined, files: [] }
       : await makeConfig(path, start.answers, owner, world)
-  const repositories = await makeRepositories(
-    { world, progress: context.progress, owner, environment: terminal.environment },
-    made.loaded,
-    facts,
-    signal,
+  const makeDeps = { world, progress: context.progress, owner, environment: terminal.environment }
+  const repositories = await makeRepositories(makeDeps, made.loaded, facts, signal).catch(
+    async (error: unknown) => {
+      await unmakeConfig(made)
+      throw error
+    },
   )
   const settings = await settle(context, server, facts, archiveCommandOf(program, path), given)
 

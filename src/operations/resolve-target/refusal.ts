@@ -27,8 +27,22 @@ export function refusal(
     way => way !== undefined,
   )
   return new Fault('TARGET_UNREACHABLE', `${describeTarget(target)} can not be reached: ${why}`, {
-    hint: [...ways, ...rejected.slice(0, rejectedShownMax).map(sentence)].join(' '),
+    hint: [...lookingFor(target), ...ways, ...rejected.slice(0, rejectedShownMax).map(sentence)].join(' '),
   })
+}
+
+/** Of these nobody can tell where they would be; most of the time they are misspelt, or older than the oldest backup. */
+function lookingFor(target: RecoveryTarget): readonly string[] {
+  switch (target.kind) {
+    case 'xid':
+      return [
+        'Look for the transaction with holdfast wal find --between; one that ended before a backup is in the backup.',
+      ]
+    case 'name':
+      return ['Give the name exactly as pg_create_restore_point was given it.']
+    default:
+      return []
+  }
 }
 
 /** More of them would bury the advice. */

@@ -2,7 +2,6 @@
  * How a planned restore will stand on this host: directory, tablespaces, room, owner. Everything is checked here and
  * nothing is written: the key, too, since the manifest is opened.
  */
-import { fileURLToPath } from 'node:url'
 import { assert } from '../../base/assert.ts'
 import { refuseIfInUse } from '../../postgres/data-directory-lock.ts'
 import type { RestorePlan } from '../../policy/restore-plan.ts'
@@ -23,7 +22,14 @@ import {
   type TablespacePlace,
 } from './places.ts'
 import { sizeOfTree } from './strays.ts'
-import { assertApart, chooseOwner, inspectTarget, judgeTarget, type TargetUse } from './target-directory.ts'
+import {
+  assertApart,
+  chooseOwner,
+  inspectTarget,
+  judgeTarget,
+  type Needed,
+  type TargetUse,
+} from './target-directory.ts'
 
 export interface RestoreDeps extends WorkerHost {
   /** The backup in each repository that holds it, the one to read from first. */
@@ -34,8 +40,7 @@ export interface RestoreDeps extends WorkerHost {
 
 export interface LayoutRequest {
   readonly targetDirectory: string
-  /** All of the configuration: nothing is ever written into one. */
-  readonly repositoryUrls: readonly string[]
+  readonly needed: Needed
   readonly tablespaces: readonly TablespaceMapping[]
   readonly delta: boolean
   readonly force: boolean
@@ -72,7 +77,7 @@ export async function layOutRestore(
   assert(first !== undefined, 'a backup is restored from where it is')
   const { record } = first
   const { directories } = await readManifestHead(deps.copies, deps.troubles, signal)
-  for (const url of request.repositoryUrls) assertApart(directory, folderOf(url))
+  assertApart(directory, request.needed)
   await refuseIfInUse(directory)
   const use = judgeTarget(directory, await inspectTarget(directory), request)
   const tablespaces = placeTablespaces(record.tablespaces, request.tablespaces)
@@ -117,8 +122,4 @@ async function partsOf(
 function modeOf(directories: readonly ManifestDirectory[]): number {
   const mode = directories.find(({ path }) => path === 'pg_wal')?.mode ?? 0o700
   return mode & 0o050 ? 0o750 : 0o700
-}
-
-function folderOf(url: string): string | undefined {
-  return url.startsWith('file:') ? fileURLToPath(url) : undefined
 }

@@ -56,13 +56,33 @@ describe('the directory to restore into', () => {
     touch('holdfast.json')
     const state = await inspectTarget(root)
     expect(() => judgeTarget(root, state, { ...without, force: true })).toThrow(refusal)
+    const needed = { repositoryUrls: ['s3://bucket/pg', 'file:///srv/backups/'], files: [] }
     expect(() => {
-      assertApart('/srv', '/srv/backups')
+      assertApart('/srv', needed)
     }).toThrow(refusal)
     expect(() => {
-      assertApart('/srv/backups/x', '/srv/backups/')
+      assertApart('/srv/backups/x', needed)
     }).toThrow(refusal)
-    assertApart('/srv/backups2', '/srv/backups')
+    assertApart('/srv/backups2', needed)
+  })
+
+  test('never holds what the restore itself needs: the configuration, the key', () => {
+    const needed = { repositoryUrls: [], files: ['/srv/pg/holdfast.yaml'] }
+    for (const directory of ['/', '/srv', '/srv/pg/'])
+      expect(() => {
+        assertApart(directory, needed)
+      }).toThrow(refusal)
+    assertApart('/srv/pg/data', needed)
+  })
+
+  test('is not deleted by --force when it is the folder of data directories, or a file', async () => {
+    touch('15/main/PG_VERSION')
+    touch('15/main/global/pg_control')
+    touch('15/file')
+    for (const directory of [root, join(root, '15'), join(root, '15/file')]) {
+      const state = await inspectTarget(directory)
+      expect(() => judgeTarget(directory, state, { ...without, force: true })).toThrow(refusal)
+    }
   })
 
   test('can not be started on from the preparation to the end, and a restore that broke off goes on', async () => {

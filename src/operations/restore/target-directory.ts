@@ -4,8 +4,21 @@
  * While a restore is under way, a marker stands in it and `global/pg_control` does not: no server starts on half a
  * cluster, and a restore that was killed can simply be run again.
  */
-import { chmod, chown, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import {
+  access,
+  chmod,
+  chown,
+  constants,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Fault, errnoOf, messageOf } from '../../base/fault.ts'
 import { controlFilePath } from '../../postgres/data-directory/exclusions.ts'
 import type { FileOwner } from '../workers/messages.ts'
@@ -20,6 +33,9 @@ export type TargetState =
   | { readonly kind: 'data-directory' }
   | { readonly kind: 'other'; readonly sample: string }
   | { readonly kind: 'repository' }
+  /** It is the folder of data directories, for example /var/lib/postgresql. */
+  | { readonly kind: 'around'; readonly dataDirectory: string }
+  | { readonly kind: 'file' }
 
 /** How the directory is used: `fresh` is empty, `clear` is emptied first, `delta` keeps what is right. */
 export type TargetUse = 'fresh' | 'clear' | 'delta'
@@ -27,12 +43,47 @@ export type TargetUse = 'fresh' | 'clear' | 'delta'
 /** Looks, and changes nothing. A mount point's `lost+found` does not count. */
 export async function inspectTarget(directory: string): Promise<TargetState> {
   const names = await namesIn(directory)
-  if (names === undefined) return { kind: 'absent' }
+  if (names === 'file') return { kind: 'file' }
+  if (names === undefined) {
+    await assertMakeable(directory)
+    return { kind: 'absent' }
+  }
   if (names.includes(markerName)) return { kind: 'unfinished' }
   if (names.includes('holdfast.json')) return { kind: 'repository' }
   if (names.includes('PG_VERSION')) return { kind: 'data-directory' }
-  const [sample] = names.filter(name => name !== 'lost+found')
-  return sample === undefined ? { kind: 'empty' } : { kind: 'other', sample }
+  const others = names.filter(name => name !== 'lost+found')
+  const [sample] = others
+  if (sample === undefined) return { kind: 'empty' }
+  const dataDirectory = await dataDirectoryIn(directory, others)
+  return dataDirectory === undefined ? { kind: 'other', sample } : { kind: 'around', dataDirectory }
+}
+
+/** Two levels down, as Debian has them: /var/lib/postgresql/15/main. */
+async function dataDirectoryIn(
+  directory: string,
+  names: readonly string[],
+  levels = 2,
+): Promise<string | undefined> {
+  for (const name of names) {
+    const path = join(directory, name)
+    const inside = await readdir(path).catch((): string[] => [])
+    if (inside.includes('PG_VERSION') && inside.includes('global')) return path
+    const deeper = levels > 1 ? await dataDirectoryIn(path, inside, levels - 1) : undefined
+    if (deeper !== undefined) return deeper
+  }
+  return undefined
+}
+
+/** The nearest folder that is there must let us in: said by the plan, and not at the first file. */
+async function assertMakeable(directory: string): Promise<void> {
+  for (let above = dirname(directory); ; above = dirname(above)) {
+    try {
+      await access(above, constants.W_OK | constants.X_OK)
+      return
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw unwritable(directory, error)
+    }
+  }
 }
 
 /** Decides what may be done with the directory, or says what to add to the command. */
@@ -65,22 +116,48 @@ export function judgeTarget(
             `${directory} is not empty: it holds ${state.sample}`,
             'Name another directory, or use --force to delete what is there.',
           )
+    case 'around':
+      throw unfit(
+        `${directory} holds the data directory ${state.dataDirectory}`,
+        `Name the data directory itself, for example ${state.dataDirectory}, or another place: what is around one is not deleted.`,
+      )
+    case 'file':
+      throw unfit(`${directory} is a file`, 'Name a directory.')
     case 'repository':
       throw unfit(`${directory} is a Holdfast repository`, 'Name a directory outside of the repository.')
   }
 }
 
-/** A restore into the repository, or over the folder that holds it, would destroy what it reads. */
-export function assertApart(directory: string, repositoryFolder: string | undefined): void {
-  if (repositoryFolder === undefined) return
-  const target = resolve(directory) + sep
-  const repository = resolve(repositoryFolder) + sep
-  if (!target.startsWith(repository) && !repository.startsWith(target)) return
-  throw unfit(
-    `${directory} and the repository ${repositoryFolder} lie within one another`,
-    'Name a directory outside of the repository.',
-  )
+/** What must outlive the restore: it reads them, and whoever starts the server needs them. */
+export interface Needed {
+  /** Of all repositories of the configuration: nothing is ever written into one. */
+  readonly repositoryUrls: readonly string[]
+  /** The configuration, the key, this program. */
+  readonly files: readonly string[]
 }
+
+/** A restore into a repository, or over what it needs itself, would destroy what it reads. */
+export function assertApart(directory: string, { repositoryUrls, files }: Needed): void {
+  const target = resolve(directory)
+  for (const url of repositoryUrls) {
+    if (!url.startsWith('file:')) continue
+    const repository = resolve(fileURLToPath(url))
+    if (!isWithin(target, repository) && !isWithin(repository, target)) continue
+    throw unfit(
+      `${directory} and the repository ${repository} lie within one another`,
+      'Name a directory outside of the repository.',
+    )
+  }
+  const file = files.find(path => isWithin(resolve(path), target))
+  if (file !== undefined)
+    throw unfit(
+      `${directory} holds ${file}, which is needed for the restore and after it`,
+      'Name another directory, or keep that file elsewhere: what is in the target directory and not in the backup is deleted.',
+    )
+}
+
+const isWithin = (path: string, folder: string): boolean =>
+  folder === sep || path === folder || path.startsWith(folder + sep)
 
 export interface Preparation {
   readonly directory: string
@@ -132,17 +209,18 @@ async function writeMarker(directory: string, backup: string): Promise<void> {
 /** pg_control goes first, so that what is half deleted can not be started either. */
 async function clear(directory: string): Promise<void> {
   await rm(join(directory, controlFilePath), { force: true })
-  for (const name of (await namesIn(directory)) ?? []) {
+  for (const name of await readdir(directory)) {
     if (name !== markerName && name !== 'lost+found')
       await rm(join(directory, name), { recursive: true, force: true })
   }
 }
 
-async function namesIn(directory: string): Promise<readonly string[] | undefined> {
+async function namesIn(directory: string): Promise<readonly string[] | 'file' | undefined> {
   try {
     return await readdir(directory)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
+    if (errnoOf(error) === 'ENOTDIR') return 'file'
     throw unwritable(directory, error)
   }
 }

@@ -9,6 +9,8 @@ import { writeNewFile, type FileOwner } from './new-file.ts'
 export interface KeyPair {
   readonly recipient: string
   readonly identity: Secret
+  /** False: it was there. */
+  readonly isNew: boolean
 }
 
 /** Makes the file, or takes the key that is in it: one that an interrupted `init` left is as good as a new one. */
@@ -22,7 +24,7 @@ export async function readOrMakeIdentity(
   const { identity, recipient } = await generateIdentity()
   const text = `# created: ${formatTime(nowMs)}\n# public key: ${recipient}\n${identity}\n`
   if (await writeNewFile(path, text, { mode: 0o600, owner }))
-    return { recipient, identity: new Secret(identity) }
+    return { recipient, identity: new Secret(identity), isNew: true }
   // Somebody made it in the meantime.
   return readOrMakeIdentity(path, owner, nowMs)
 }
@@ -35,7 +37,7 @@ async function readIdentityFile(path: string): Promise<KeyPair | undefined> {
     .map(line => line.trim())
     .find(line => line.startsWith('AGE-SECRET-KEY-'))
   if (identity !== undefined)
-    return { recipient: await recipientOf(identity), identity: new Secret(identity) }
+    return { recipient: await recipientOf(identity), identity: new Secret(identity), isNew: false }
   throw new Fault('KEY_WRONG', `${path} is there, and holds no age identity`, {
     hint: 'Move the file away, then run it again.',
   })

@@ -1,7 +1,6 @@
 /** How a snapshot will come back on this host. Everything is checked here and nothing is written. */
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Fault, errnoOf } from '../../base/fault.ts'
 import type { RestorePlan } from '../../policy/restore-plan.ts'
 import { refuseIfInUse } from '../../postgres/data-directory-lock.ts'
@@ -38,8 +37,7 @@ export async function layOutSnapshot(
   record: BackupRecord,
 ): Promise<SnapshotLayout> {
   const { targetDirectory: directory } = request
-  for (const url of request.repositoryUrls)
-    assertApart(directory, url.startsWith('file:') ? fileURLToPath(url) : undefined)
+  assertApart(directory, request.needed)
   await refuseIfInUse(directory)
   const use = await useOf(request)
   await assertNoMount(directory)

@@ -4,7 +4,7 @@
  * The SDK's errors carry the server's own code as `name`; HEAD has no body, so there the status is all there is.
  */
 import { Fault, errnoOf, messageOf, type FaultCode } from '../../../base/fault.ts'
-import { certificateTrouble } from '../../../cloud/certificate-trouble.ts'
+import { isNotTls, tlsTrouble } from '../../../cloud/tls-trouble.ts'
 
 /** What was being done, for the message: `writing <key>`. */
 export interface Doing {
@@ -160,12 +160,8 @@ function ofConnection(error: Error): Meaning | undefined {
   const errno = errnoOf(error)
   // Nothing that is sent or received is a file: it is the token of a web identity, or a file of profiles.
   if (errno === 'ENOENT' || errno === 'EACCES') return credentials
-  const certificate = certificateTrouble(errno)
-  if (certificate)
-    return {
-      code: certificate.isConfiguration ? 'CONFIG_INVALID' : 'STORAGE_UNAVAILABLE',
-      hint: certificate.hint,
-    }
+  const tls = tlsTrouble(errno, error.message)
+  if (tls) return { code: tls.isConfiguration ? 'CONFIG_INVALID' : 'STORAGE_UNAVAILABLE', hint: tls.hint }
   // A body that is cut, and an answer that is no XML, are the connection's fault, too.
   const isBroken =
     error.name === 'TimeoutError' ||
@@ -226,6 +222,7 @@ function regionMissing(cause: Error): Fault {
 
 /** The server's code and words, on one line. HEAD has no words: then the SDK makes up some, which say nothing. */
 function explained(error: Error): string {
+  if (isNotTls(error.message)) return 'what answers there does not speak TLS'
   const status = statusOf(error)
   const code = /^(Error|\d+|UnknownError|NotFound|Unknown)$/.test(error.name) ? undefined : error.name
   const words = messageOf(error).replaceAll(/\s+/g, ' ').replaceAll(passwordInUrl, '//***@').slice(0, 300)

@@ -39,6 +39,8 @@ export const tokenName = 'holdfast-write'
 export function openLooker(api: Api, { common, customerKey }: Parameters): Looker {
   const { bucket: Bucket, full } = api.place
   let seenMs = -Infinity
+  // Whether the server has once taken our signature.
+  let isLetIn = false
   const now = (): number => api.world.clock.monotonicMs()
 
   const look: Looker['look'] = async (key, signal) => {
@@ -47,6 +49,7 @@ export function openLooker(api: Api, { common, customerKey }: Parameters): Looke
     try {
       const answer = await api.send({ doing }, command, signal)
       seenMs = now()
+      isLetIn = true
       return {
         info: infoOf(key, answer),
         token: answer.Metadata?.[tokenName],
@@ -55,7 +58,7 @@ export function openLooker(api: Api, { common, customerKey }: Parameters): Looke
         archiveStatus: answer.ArchiveStatus,
       }
     } catch (error) {
-      if (isStatus(error, 400)) await findReason(key, signal)
+      if (isStatus(error, 400) || (isStatus(error, 403) && !isLetIn)) await findReason(key, signal)
       if (!isStatus(error, 404)) throw error
       // To HEAD, a bucket that is gone looks like an object that is not there.
       if (now() - seenMs > 1 * minute) await assertBucket(signal)
@@ -63,10 +66,11 @@ export function openLooker(api: Api, { common, customerKey }: Parameters): Looke
     }
   }
 
-  /** HEAD has no body, so nothing says why it was refused; expired credentials, most of the time. A list says it. */
+  /** HEAD has no body, so nothing says why it was refused; wrong or expired credentials, most of the time. A list says it. */
   const findReason = async (key: string, signal: AbortSignal): Promise<void> => {
     const command = new ListObjectsV2Command({ Bucket, Prefix: full(key), MaxKeys: 1, ...common })
     await api.send({ doing: `looking at ${key}` }, command, signal)
+    isLetIn = true
   }
 
   const assertBucket: Looker['assertBucket'] = async signal => {

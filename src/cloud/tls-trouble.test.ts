@@ -1,4 +1,5 @@
 /** What a user is told of a server whose certificate does not hold: by the errors that Node.js really throws. */
+import { createServer as createPlain } from 'node:http'
 import { createServer, get } from 'node:https'
 import { afterEach, describe, expect, test } from 'vitest'
 import { makeCertificate, type CertificateOptions } from '../../test/support/own-certificate.ts'
@@ -43,4 +44,23 @@ describe('a certificate', () => {
       expect(fault).toHaveProperty('hint', expect.stringMatching(hint))
     }
   })
+})
+
+test('a server that speaks no TLS is told as such, and not in the words of OpenSSL', async () => {
+  const server = createPlain()
+  closers.push(() => void server.close())
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  const error = await new Promise<Error>(resolve => {
+    get({ host: '127.0.0.1', port }).once('error', resolve)
+  })
+  for (const fault of [
+    unreachable(error, 'gs://bucket', 'reading', new AbortController().signal),
+    faultOf(error, { what: 'reading', location: 's3://bucket' }),
+  ])
+    expect(fault).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/: what answers there does not speak TLS$/) as unknown,
+    })
 })
