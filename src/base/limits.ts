@@ -169,6 +169,8 @@ export const limits = {
   serverLogBytesMax: 256 * KiB,
   /** Files wait in archive_status and nothing was archived for so long: the archiver stands still. */
   archiverStallMsMax: 5 * minute,
+  /** A file waits for so long and there is no archiver: it is not just being started. */
+  archiverEndedMsMin: 3 * second,
   /** So many files waiting are worth a warning. */
   archiverBehindSegments: 64,
   /** No new segment in the repository for so long, while waiting for a backup's WAL: give up. */

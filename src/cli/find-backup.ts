@@ -1,4 +1,4 @@
-/** The backup that people mean: its id, or the beginning of it. */
+/** The backup that people mean: its id, the beginning of it, or `latest`. */
 import { Fault } from '../base/fault.ts'
 import { nearest } from '../base/nearest.ts'
 import { listBackups, readBackup } from '../repository/catalog.ts'
@@ -19,6 +19,9 @@ export const isManagedWord = (id: string): boolean => id.includes('-m')
 
 /** BACKUP_NOT_FOUND when none, or more than one, begins so. */
 export function chooseBackup<T>(backups: readonly T[], given: string, idOf: (backup: T) => string): T {
+  // Ids begin with the time.
+  const newest = backups.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1)).at(-1)
+  if (given === 'latest' && newest !== undefined) return newest
   const fitting = backups.filter(backup => idOf(backup).startsWith(given))
   const found = fitting.find(backup => idOf(backup) === given) ?? fitting[0]
   if (found && (fitting.length === 1 || idOf(found) === given)) return found
@@ -33,10 +36,9 @@ export function chooseBackup<T>(backups: readonly T[], given: string, idOf: (bac
   )
 }
 
-/** Of backups and dumps alike; ids begin with the time, so that the last of them is the newest. */
+/** Of backups and dumps alike. */
 export function chooseId(ids: readonly string[], given: string): string {
-  const latest = given === 'latest' ? ids.toSorted().at(-1) : undefined
-  return latest ?? chooseBackup(ids, given, id => id)
+  return chooseBackup(ids, given, id => id)
 }
 
 function hintOf(ids: readonly string[]): string {

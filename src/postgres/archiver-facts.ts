@@ -17,6 +17,8 @@ export interface ArchiverFacts {
   readonly lastFailedMs: number | undefined
   /** What the command said when it failed last, from the server's log, if that can be read here. */
   readonly lastError: string | undefined
+  /** Undefined when the role may not know. It ends, and is started anew after 10 s, when its command can not be run at all. */
+  readonly isRunning: boolean | undefined
   /** Files in archive_status that wait to be archived; undefined when the role may not look. */
   readonly ready: ReadyFacts | undefined
   /** Bytes of all files in pg_wal; undefined when the role may not look. */
@@ -52,6 +54,7 @@ export async function archiverFacts(
     lastError: isFailing(row)
       ? await readArchiverError(server, settings.get('data_directory'), signal)
       : undefined,
+    isRunning: row?.is_running ?? undefined,
     ...(await walDirectoryFacts(server, row?.may_list ?? false, signal)),
   }
 }
@@ -81,12 +84,15 @@ interface StatRow extends SqlRow {
   readonly failed_count: string
   readonly last_failed_wal: string | null
   readonly last_failed_ms: number | null
+  readonly is_running: boolean | null
   readonly may_list: boolean
 }
 
 const statSql = `
   SELECT archived_count, last_archived_wal, extract(epoch FROM last_archived_time)::float8 * 1000 AS last_archived_ms,
          failed_count, last_failed_wal, extract(epoch FROM last_failed_time)::float8 * 1000 AS last_failed_ms,
+         CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE')
+              THEN EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'archiver') END AS is_running,
          has_function_privilege('pg_ls_archive_statusdir()', 'EXECUTE')
            AND has_function_privilege('pg_ls_waldir()', 'EXECUTE') AS may_list
     FROM pg_stat_archiver`

@@ -16,6 +16,7 @@ const good: ArchiverFacts = {
   lastFailedWal: undefined,
   lastFailedMs: undefined,
   lastError: undefined,
+  isRunning: true,
   ready: { count: 0, oldestWal: undefined, oldestMs: undefined },
   walDirectoryBytes: 0,
 }
@@ -40,7 +41,12 @@ describe('the archiver is judged', () => {
     ['a failure before the last success', { failedCount: 3, lastFailedMs: nowMs - hour, lastFailedWal: 'x' }],
     ['a file that became ready just now', { ready: { count: 1, oldestWal: 'x', oldestMs: nowMs - 1000 } }],
     ['a quiet server that archived nothing for a day', { lastArchivedMs: nowMs - 24 * hour }],
-    ['a role that may not look into archive_status', { ready: undefined }],
+    ['a role that may not look into archive_status', { ready: undefined, isRunning: undefined }],
+    [
+      'an archiver that is just being started',
+      { isRunning: false, ready: { count: 1, oldestWal: 'x', oldestMs: nowMs - 100 } },
+    ],
+    ['no archiver and nothing to do', { isRunning: false }],
   ])('healthy: %s', (_, archiver) => {
     expect(judgeArchiver(situation(archiver)).verdict).toBe('healthy')
   })
@@ -65,6 +71,12 @@ describe('the archiver is judged', () => {
       { archivedCount: 0, lastArchivedMs: undefined, failedCount: 1, lastFailedMs: nowMs },
       /nothing was ever archived/,
       /log/,
+    ],
+    [
+      'ended',
+      { isRunning: false, ready: { count: 1, oldestWal: 'x', oldestMs: nowMs - 10_000 } },
+      /has ended, as it does when its command can not be run; 1 file waits/,
+      /not found.*The command is: /,
     ],
     [
       'stalled',

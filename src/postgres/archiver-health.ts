@@ -28,7 +28,7 @@ export type ArchiverHealth =
       readonly hint: string
     }
 
-export type ArchiverProblem = 'off' | 'no-command' | 'command-without-path' | 'failed' | 'stalled'
+export type ArchiverProblem = 'off' | 'no-command' | 'command-without-path' | 'failed' | 'ended' | 'stalled'
 
 /** What the judgement needs of ServerFacts. */
 export interface ArchiverSituation {
@@ -53,6 +53,7 @@ export function judgeArchiver(
   return (
     judgeSettings(situation, command) ??
     judgeFailures(situation) ??
+    judgeEnded(situation) ??
     judgeStall(situation) ??
     judgeCommand(situation, command) ??
     judgeLag(situation) ?? {
@@ -107,6 +108,18 @@ function judgeFailures({ archiver, nowMs }: ArchiverSituation): ArchiverHealth |
     'failed',
     `archiving fails: ${String(failedCount)} failures, the last for ${lastFailedWal ?? 'a file'} at ${formatTime(lastFailedMs)}; ${since}${waiting(archiver)}${words}`,
     `Read the error of the command in the server’s log, mend its cause, and watch pg_stat_archiver: PostgreSQL tries again by itself. The command is: ${archiver.library || maskSecrets(archiver.command)}`,
+  )
+}
+
+/** PostgreSQL counts no failure of a command that the shell can not run; its archiver ends over it, again and again. */
+function judgeEnded({ archiver, nowMs }: ArchiverSituation): ArchiverHealth | undefined {
+  const oldestMs = archiver.ready?.oldestMs
+  if (archiver.isRunning !== false || oldestMs === undefined) return undefined
+  if (nowMs - oldestMs < limits.archiverEndedMsMin) return undefined
+  return failing(
+    'ended',
+    `archiving fails: the archiver of PostgreSQL has ended, as it does when its command can not be run${waiting(archiver)}`,
+    `Look into the server's log for what the shell says (not found, Permission denied), and mend it: PostgreSQL tries again every 10 seconds. The command is: ${archiver.library || maskSecrets(archiver.command)}`,
   )
 }
 

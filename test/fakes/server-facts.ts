@@ -20,6 +20,7 @@ export function healthyFacts(
     lastFailedWal: undefined,
     lastFailedMs: undefined,
     lastError: undefined,
+    isRunning: true,
     ready: { count: 0, oldestWal: undefined, oldestMs: undefined },
     walDirectoryBytes: 0,
   }

@@ -167,6 +167,9 @@ describe('archiving fails', () => {
     try {
       await fail()
       await expectFound(cause.words)
+      await until('the doctor sees it', async () =>
+        (await lab.run(['doctor'])).out.includes('archiving fails'),
+      )
     } finally {
       cause.mend()
     }
