@@ -215,6 +215,24 @@ test('a repository that is away gets its entries later', async () => {
   expect(existsSync(join(trail(), 'owed'))).toBe(false)
 })
 
+test('what is older than it is kept goes with an expiry, here and in the repository, and the rest is a chain still', async () => {
+  configure(undefined, { keep: '1ms' })
+  const shown = await lab.ok(['expire', '--dry-run'])
+  expect(shown.err).toContain('would be let go')
+  expect(await problems()).toEqual([])
+  await lab.ok(['expire', '--yes'])
+  const verified = await verify('--contents')
+  expect(verified.status, describeRun(verified)).toBe(0)
+  const { first } = jsonOf<{ first: number }>(verified)
+  expect(first).toBeGreaterThan(10)
+  const rows = await list()
+  expect(rows).toContainEqual(expect.objectContaining({ verb: 'audit let go' }))
+  expect(rows).not.toContainEqual(expect.objectContaining({ verb: 'backup' }))
+  configure(undefined)
+  // What was let go is told by the chain, also where everything is kept again.
+  expect(await problems('--contents')).toEqual([])
+})
+
 test('where the trail is required and can not be written, nothing is done', async () => {
   configure({}, { directory: join(lab.configPath, 'audit'), required: true })
   expect(faultOf(await restore('refused')).code).toBe('AUDIT_UNWRITABLE')

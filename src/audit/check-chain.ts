@@ -9,13 +9,30 @@ export interface ChainProblem {
 }
 
 export class ChainCheck {
-  readonly problems: ChainProblem[] = []
+  readonly #problems: ChainProblem[] = []
+  #begin: (Head & { readonly problem: ChainProblem }) | undefined
   #head: { readonly chain: string; readonly n: number; readonly hash: string | undefined } | undefined
   #count = 0
+  #first = 1
 
   /** `from`: the chain is known up to there. Without it, it has to begin with its first entry. */
   constructor(from?: Head) {
     this.#head = from
+  }
+
+  get problems(): readonly ChainProblem[] {
+    return [...(this.#begin ? [this.#begin.problem] : []), ...this.#problems]
+  }
+
+  /** What was let go, up to one of these, may be missing: the first entry that is there has to be the one behind it, or one before that. */
+  accept(starts: readonly Head[]): void {
+    const begin = this.#begin
+    if (begin && starts.some(start => covers(start, begin))) this.#begin = undefined
+  }
+
+  /** The number of the first entry that is there; 1 where there is none. */
+  get first(): number {
+    return this.#first
   }
 
   /** How many entries were whole. */
@@ -46,8 +63,11 @@ export class ChainCheck {
   #compare({ chain, n, prev }: Entry, place: string): void {
     const before = this.#head
     if (!before) {
-      if (n > 1) this.#tell(n, `${place} is entry ${String(n)}, and ${rangeOf(1, n - 1)} not there`)
-      else if (prev !== '0'.repeat(64)) this.#tell(n, `${place} is a first entry that names one before it`)
+      this.#first = n
+      if (n > 1) {
+        const message = `${place} is entry ${String(n)}, and ${rangeOf(1, n - 1)} not there`
+        this.#begin = { chain, n: n - 1, hash: prev, problem: { chain, n, message } }
+      } else if (prev !== '0'.repeat(64)) this.#tell(n, `${place} is a first entry that names one before it`)
       return
     }
     const expected = before.n + 1
@@ -60,9 +80,13 @@ export class ChainCheck {
   }
 
   #tell(n: number | undefined, message: string): void {
-    this.problems.push({ chain: this.#head?.chain, n: n ?? (this.#head && this.#head.n + 1), message })
+    this.#problems.push({ chain: this.#head?.chain, n: n ?? (this.#head && this.#head.n + 1), message })
   }
 }
+
+/** `begin`: the entry before the first one that is there. */
+const covers = (start: Head, begin: Head): boolean =>
+  start.chain === begin.chain && (start.n > begin.n || (start.n === begin.n && start.hash === begin.hash))
 
 const rangeOf = (first: number, last: number): string =>
   first === last ? `entry ${String(first)} is` : `entries ${String(first)} to ${String(last)} are`

@@ -6,6 +6,7 @@ import { isArchiveName } from '../operations/sources/archive-name.ts'
 import type { CommandContext } from './context.ts'
 import { expiryJson, expiryText, removalLine, type NamedPlace } from './describe-expire.ts'
 import { expireDeps, placesToExpire } from './expire-setup.ts'
+import { letGoTrails } from './let-go-trails.ts'
 import { usageFault } from './usage.ts'
 
 export interface ExpireWords {
@@ -38,6 +39,10 @@ export async function runExpire(context: CommandContext, words: ExpireWords): Pr
       // Its archive is not asked for again.
     }
   }
+  // Somebody who is asked was asked about backups.
+  const isMeant = words.dryRun || words.yes
+  const trouble = isMeant ? await letGoTrails(context, names, words) : undefined
+  if (trouble) failures.push(trouble)
   context.output.result(done.map(expiryJson), () => done.map(expiryText).join('\n'))
   const [failure] = failures
   if (failure) return failure.exit

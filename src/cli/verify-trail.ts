@@ -4,6 +4,7 @@ import type { Head } from '../audit/entry.ts'
 import { faultCatalogue, isFault, type Fault } from '../base/fault.ts'
 import { checkContents, checkTrail, type CopyReport } from '../operations/audit/verify.ts'
 import type { CommandContext, OpenRepository } from './context.ts'
+import { olderThan } from './let-go-trails.ts'
 import { trailCopies } from './send-trail.ts'
 import { counted, listingOf } from './table.ts'
 import { trailFolder } from './trail.ts'
@@ -22,7 +23,9 @@ export async function verifyTrail(context: CommandContext, words: VerifyWords): 
   const wanted = words.head === undefined ? undefined : headFrom(words.head)
   const { places, away } = await openCopies(context, words)
   const folder = await trailFolder(context)
-  const trail = await checkTrail(folder, places, wanted, context.signal)
+  const { config } = await context.config()
+  const wishes = { wanted, olderThanMs: olderThan(config, context.world.clock.now()) }
+  const trail = await checkTrail(folder, places, wishes, context.signal)
   const problems = [...trail.problems]
   let copiedEntries: number | undefined
   for (const place of words.contents ? places : []) {
@@ -67,6 +70,7 @@ async function openCopies(
 interface Report {
   readonly folder: string
   readonly entries: number
+  readonly first: number
   readonly head: Head | null
   readonly copies: readonly CopyReport[]
   /** Entries of all hosts, in the copies. */
@@ -75,11 +79,15 @@ interface Report {
   readonly problems: readonly ChainProblem[]
 }
 
-function verifyText({ folder, entries, head, copies, readBack, problems, isWhole }: Report): string {
+function verifyText({ folder, entries, first, head, copies, readBack, problems, isWhole }: Report): string {
   const told = listingOf([
     ['trail', folder],
     ['chain', head?.chain ?? 'none yet'],
     ['entries', counted(entries, 'entry', 'entries')],
+    [
+      'let go',
+      first > 1 ? `${counted(first - 1, 'entry', 'entries')} before these, since they were old` : undefined,
+    ],
     ['head', head ? `${String(head.n)}:${head.hash}` : undefined],
     ...copies.map(
       ({ repository, copied, owed }) =>

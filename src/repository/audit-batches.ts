@@ -6,9 +6,17 @@
 import { Fault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { decodeStream, encodeStream, suffixOf, type Encoding } from '../pipeline/codec.ts'
-import { bodyOf } from '../storage/storage.ts'
+import { bodyOf, type ObjectInfo } from '../storage/storage.ts'
 import { auditChainPrefix, auditPrefix } from './layout.ts'
 import type { Repository } from './repository.ts'
+
+/** Everything of a chain up to this entry was let go. */
+export interface TrailStart {
+  readonly chain: string
+  readonly n: number
+  /** Of that entry, as the one behind it names it. */
+  readonly hash: string
+}
 
 /** What stands in the name. */
 export interface AuditBatch {
@@ -37,6 +45,40 @@ export async function* auditBatches(
     const batch = batchOf(cluster, key)
     if (batch) yield { ...batch, key, sizeBytes }
   }
+}
+
+/** What the repository has of trails: all that is in it, or says up to where entries were let go. */
+export interface StoredTrails {
+  readonly batches: readonly (StoredAuditBatch & Pick<ObjectInfo, 'modifiedMs'>)[]
+  readonly starts: readonly (TrailStart & Pick<ObjectInfo, 'key' | 'sizeBytes'>)[]
+}
+
+export async function readStoredTrails(
+  { storage, identity: { cluster } }: Repository,
+  signal: AbortSignal,
+): Promise<StoredTrails> {
+  const found = await Array.fromAsync(storage.list(auditPrefix(cluster), signal))
+  return {
+    batches: found.flatMap(info => {
+      const batch = batchOf(cluster, info.key)
+      return batch ? [{ ...batch, ...info }] : []
+    }),
+    starts: found.flatMap(info => {
+      const start = startOf(cluster, info.key)
+      return start ? [{ ...start, ...info }] : []
+    }),
+  }
+}
+
+/** Before what it lets go is deleted. Lies in the clear, since its name says it all. */
+export async function putTrailStart(
+  { storage, identity: { cluster } }: Repository,
+  { chain, n, hash }: TrailStart,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = `${auditChainPrefix(cluster, chain)}${String(n).padStart(digits, '0')}-${hash}.start.json`
+  const text = JSON.stringify({ format: 1, cluster, chain, n, hash })
+  await storage.put(key, bodyOf(Buffer.from(`${text}\n`)), signal)
 }
 
 /** Durable when it resolves. Having written it before is as good. */
@@ -86,6 +128,14 @@ function batchOf(cluster: string, key: string): AuditBatch | undefined {
       key.slice(auditPrefix(cluster).length),
     ) ?? []
   return first === undefined ? undefined : { chain, first: Number(first), last: Number(last), hash }
+}
+
+function startOf(cluster: string, key: string): TrailStart | undefined {
+  const [, chain = '', n, hash = ''] =
+    /^([a-z0-9-]{1,64})\/(\d{12})-([0-9a-f]{64})\.start\.json$/.exec(
+      key.slice(auditPrefix(cluster).length),
+    ) ?? []
+  return n === undefined ? undefined : { chain, n: Number(n), hash }
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

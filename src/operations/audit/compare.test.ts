@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { AuditBatch } from '../../repository/audit-batches.ts'
-import { compareCopy } from './compare.ts'
+import { compareCopy, type OwnTrailFacts } from './compare.ts'
 
 const hash = (n: number): string => n.toString(16).padStart(64, '0')
 const batch = (first: number, last: number, of = last): AuditBatch => ({
@@ -12,17 +12,26 @@ const batch = (first: number, last: number, of = last): AuditBatch => ({
 })
 const hashes = (count: number) => new Map(Array.from({ length: count }, (_, i) => [i + 1, hash(i + 1)]))
 const head = (n: number) => ({ chain: 'db1-aa', n, hash: hash(n) })
+const own = (
+  newest: ReturnType<typeof head> | undefined,
+  known: ReadonlyMap<number, string>,
+  more: Partial<OwnTrailFacts> = {},
+): OwnTrailFacts => ({ head: newest, hashes: known, first: 1, mayLack: 0, ...more })
 const messages = (here: number, ...batches: readonly AuditBatch[]) =>
-  compareCopy('main', head(here), hashes(here), batches).problems.map(({ message }) => message)
+  compareCopy('main', own(head(here), hashes(here)), batches).problems.map(({ message }) => message)
 
 test('a copy that goes as far as the trail, or not as far, is right', () => {
-  expect(compareCopy('main', head(5), hashes(5), [batch(1, 2), batch(3, 5)])).toEqual({
+  expect(compareCopy('main', own(head(5), hashes(5)), [batch(1, 2), batch(3, 5)])).toEqual({
     copied: 5,
     owed: 0,
     problems: [],
   })
-  expect(compareCopy('main', head(5), hashes(5), [batch(1, 2)])).toEqual({ copied: 2, owed: 3, problems: [] })
-  expect(compareCopy('main', undefined, new Map(), [])).toEqual({ copied: 0, owed: 0, problems: [] })
+  expect(compareCopy('main', own(head(5), hashes(5)), [batch(1, 2)])).toEqual({
+    copied: 2,
+    owed: 3,
+    problems: [],
+  })
+  expect(compareCopy('main', own(undefined, new Map()), [])).toEqual({ copied: 0, owed: 0, problems: [] })
 })
 
 test('two that sent at the same time may have written the same twice', () => {
@@ -40,7 +49,7 @@ test('what is wrong is told', () => {
   ])
   const lost = new Map(hashes(6))
   lost.delete(4)
-  expect(compareCopy('main', head(6), lost, [batch(1, 4)]).problems).toMatchObject([
+  expect(compareCopy('main', own(head(6), lost), [batch(1, 4)]).problems).toMatchObject([
     { n: 4, message: 'entry 4 is in repository main, and not here' },
   ])
 })
@@ -59,9 +68,19 @@ test('of any history that was copied, a cut, a rewriting and a batch that is mis
       const rewritten = new Map(
         [...hashes(end)].map(([n, own]) => [n, n < rewrittenFrom ? own : hash(n + 1000)]),
       )
-      expect(compareCopy('main', head(end), rewritten, batches).problems).not.toEqual([])
+      expect(compareCopy('main', own(head(end), rewritten), batches).problems).not.toEqual([])
       const missing = drawn % (batches.length - 1)
       expect(messages(end, ...batches.toSpliced(missing, 1))).not.toEqual([])
     }),
   )
+})
+
+test('what is old may be gone, here or there, and nothing else', () => {
+  const problems = (more: Partial<OwnTrailFacts>, ...batches: readonly AuditBatch[]) =>
+    compareCopy('main', own(head(8), hashes(8), more), batches).problems.map(({ message }) => message)
+  expect(problems({ mayLack: 4 }, batch(4, 6), batch(7, 8))).toEqual([])
+  expect(problems({ mayLack: 2 }, batch(4, 6))).toEqual(['repository main lacks entries 1 to 3'])
+  expect(problems({ mayLack: 7 }, batch(4, 5), batch(7, 8))).toEqual(['repository main lacks entry 6'])
+  const later = new Map([...hashes(8)].filter(([n]) => n >= 4))
+  expect(problems({ first: 4, mayLack: 3, hashes: later }, batch(1, 2), batch(3, 8))).toEqual([])
 })

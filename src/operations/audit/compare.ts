@@ -11,11 +11,19 @@ export interface CopyComparison {
   readonly problems: readonly ChainProblem[]
 }
 
-/** `hashes`: of the entries here that the names tell of, see `numbersIn`. */
+export interface OwnTrailFacts {
+  readonly head: Head | undefined
+  /** Of the entries here that the names tell of, see `numbersIn`. */
+  readonly hashes: ReadonlyMap<number, string>
+  /** The first entry that is here: what was before was let go. */
+  readonly first: number
+  /** Entries up to this one may have been let go there. */
+  readonly mayLack: number
+}
+
 export function compareCopy(
   name: string,
-  head: Head | undefined,
-  hashes: ReadonlyMap<number, string>,
+  { head, hashes, first: firstHere, mayLack }: OwnTrailFacts,
   batches: readonly AuditBatch[],
 ): CopyComparison {
   const problems: ChainProblem[] = []
@@ -25,9 +33,11 @@ export function compareCopy(
   let copied = 0
   let cut = here
   for (const { first, last, hash } of batches.toSorted((a, b) => a.first - b.first || a.last - b.last)) {
-    if (first > copied + 1) tell(copied + 1, `repository ${name} lacks ${entries(copied + 1, first - 1)}`)
+    const isBegin = copied === 0 && first - 1 <= mayLack
+    if (first > copied + 1 && !isBegin)
+      tell(copied + 1, `repository ${name} lacks ${entries(copied + 1, first - 1)}`)
     const own = hashes.get(last)
-    if (last <= here && own !== hash)
+    if (last >= firstHere && last <= here && own !== hash)
       tell(
         last,
         own === undefined

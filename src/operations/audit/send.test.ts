@@ -64,7 +64,7 @@ const enter = (...events: readonly AuditEvent[]) =>
   appendEvents(folder, events, { world, who, tool: 't' }, signal)
 const send = () => sendTrail(folder, { repository, encoding }, world, signal)
 const places = () => [{ name: 'main', repository }]
-const check = () => checkTrail(folder, places(), undefined, signal)
+const check = () => checkTrail(folder, places(), {}, signal)
 const contents = (keys: readonly string[] = [identity]) =>
   checkContents({ name: 'main', repository }, keys, signal)
 const copies = (): readonly string[] =>
@@ -182,8 +182,8 @@ test('a copy that was damaged, or is missing, is found by what is in the others'
 test('what stands on a head that was written down is found when it is not there', async () => {
   const head = await enter(note('one'))
   await enter(note('two'))
-  expect((await checkTrail(folder, [], head, signal)).problems).toEqual([])
-  expect((await checkTrail(folder, [], { n: 2, hash: '0'.repeat(64) }, signal)).problems).toMatchObject([
-    { n: 2 },
-  ])
+  expect((await checkTrail(folder, [], { wanted: head }, signal)).problems).toEqual([])
+  expect(
+    (await checkTrail(folder, [], { wanted: { n: 2, hash: '0'.repeat(64) } }, signal)).problems,
+  ).toMatchObject([{ n: 2 }])
 })

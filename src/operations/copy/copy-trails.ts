@@ -4,15 +4,16 @@
  */
 import { isFault } from '../../base/fault.ts'
 import type { Progress } from '../../base/progress.ts'
-import { auditBatches, type StoredAuditBatch } from '../../repository/audit-batches.ts'
+import { readStoredTrails, type StoredAuditBatch, type StoredTrails } from '../../repository/audit-batches.ts'
+import type { ObjectInfo } from '../../storage/storage.ts'
 import { copySmallObject, isSealed, type OpenSides } from './copy-small-object.ts'
 import type { LeftOut } from './plan.ts'
 import { problemOf, type CopyProblem } from './report.ts'
 import type { CopySide } from './sides.ts'
 
 export interface TrailsToCopy {
-  /** In the order of their entries. */
-  readonly missing: readonly StoredAuditBatch[]
+  /** In the order of their entries; what says that older ones were let go comes first. */
+  readonly missing: readonly Pick<ObjectInfo, 'key' | 'sizeBytes'>[]
   /** What lies open and would have to lie open there, among what is sealed. */
   readonly left: readonly LeftOut[]
 }
@@ -26,13 +27,14 @@ export async function trailsToCopy(
   signal: AbortSignal,
 ): Promise<TrailsToCopy> {
   // The destination first: what comes meanwhile is then seen as missing.
-  const there = to.repository ? await Array.fromAsync(auditBatches(to.repository, {}, signal)) : []
-  const source = await Array.fromAsync(auditBatches(from.repository, {}, signal))
-  const byChain = Map.groupBy(there, ({ chain }) => chain)
-  const lacking = source.filter(batch => !isCovered(batch, byChain.get(batch.chain) ?? []))
+  const there = to.repository ? await readStoredTrails(to.repository, signal) : nothing
+  const source = await readStoredTrails(from.repository, signal)
+  const lacking = source.batches.filter(batch => !isCovered(batch, there))
+  const known = new Set(there.starts.map(({ key }) => key))
+  const starts = source.starts.filter(({ key }) => !known.has(key))
   const mayGo = ({ key }: StoredAuditBatch): boolean => isSealed(key) || to.recipients.length === 0
   return {
-    missing: lacking.filter(mayGo),
+    missing: [...starts, ...lacking.filter(mayGo)],
     left: lacking
       .filter(batch => !mayGo(batch))
       .map(({ key }) => ({
@@ -42,13 +44,13 @@ export async function trailsToCopy(
   }
 }
 
-/** `there`: of the same chain, in the order of their keys, which is that of their first entries. */
-function isCovered(
-  { first, last }: Pick<StoredAuditBatch, 'first' | 'last'>,
-  there: readonly StoredAuditBatch[],
-): boolean {
-  let next = first
-  for (const one of there) if (one.first <= next) next = Math.max(next, one.last + 1)
+const nothing: StoredTrails = { batches: [], starts: [] }
+
+/** By what is there, in the order of its first entries, which is that of its keys; or was let go there. */
+function isCovered({ chain, first, last }: StoredAuditBatch, { batches, starts }: StoredTrails): boolean {
+  const gone = starts.filter(start => start.chain === chain).map(({ n }) => n)
+  let next = Math.max(first, ...gone.map(n => n + 1))
+  for (const one of batches) if (one.chain === chain && one.first <= next) next = Math.max(next, one.last + 1)
   return next > last
 }
 

@@ -9,7 +9,7 @@ import { fromFault, ok, problem, type Finding } from './finding.ts'
 export async function checkTrail(folder: string, signal: AbortSignal): Promise<readonly Finding[]> {
   const obstacle = await obstacleOf(folder)
   if (obstacle !== undefined) return [fromFault('audit', unwritable(folder, obstacle))]
-  const { entries, problems } = await checkChain(folder, [], undefined, signal)
+  const { entries, problems } = await checkChain(folder, [], {}, signal)
   const [first] = problems
   if (first)
     return [
