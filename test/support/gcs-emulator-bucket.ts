@@ -1,6 +1,6 @@
 /** One bucket of gcs-emulator-strict.ts: its objects with their versions, and the uploads under way. */
 import { crc32c } from '@node-rs/crc32'
-import type { Reply, StrictRequest } from './gcs-emulator-strict.ts'
+import type { Reply, ServedBucket, StrictRequest } from './gcs-emulator-strict.ts'
 
 export interface StrictBucketOptions {
   readonly name?: string
@@ -25,8 +25,10 @@ export class StrictError extends Error {
     this.#reason = reason
   }
 
-  get document(): string {
+  /** Who asks for an object's bytes is told in plain words. */
+  told(isMedia: boolean): string {
     const { status: code, message } = this
+    if (isMedia) return message
     return JSON.stringify({ error: { code, message, errors: [{ message, reason: this.#reason }] } })
   }
 }
@@ -47,7 +49,7 @@ interface Upload {
   made?: Record<string, unknown>
 }
 
-export class StrictBucket {
+export class StrictBucket implements ServedBucket {
   readonly #options: StrictBucketOptions
   readonly #endpoint: string
   readonly #objects = new Map<string, StrictVersion[]>()
@@ -112,21 +114,14 @@ export class StrictBucket {
   }
 
   #multipart(request: StrictRequest, body: Buffer): Record<string, unknown> {
-    const boundary = /boundary=(.+)$/.exec(request.headers['content-type'] ?? '')?.[1] ?? ''
-    const text = body.toString('latin1')
-    const [head, media] = text.split(`--${boundary}`).slice(1, 3)
-    const contentOf = (part = ''): string => part.slice(part.indexOf('\r\n\r\n') + 4, -2)
-    const description = JSON.parse(Buffer.from(contentOf(head), 'latin1').toString()) as Record<
-      string,
-      unknown
-    >
-    const bytes = Buffer.from(contentOf(media), 'latin1')
+    const { description, bytes } = partsOf(request, body)
     return this.#insert(request, description, [bytes], bytes.length, crc32c(bytes), description['crc32c'])
   }
 
   #begin(request: StrictRequest, body: Buffer): Partial<Reply> & { status: number } {
     const description = JSON.parse(body.toString()) as Record<string, unknown>
     this.#assertCondition(request)
+    this.#assertLockable(description)
     const id = `upload-${String(this.#generation++)}`
     this.#uploads.set(id, { request, description, pieces: [], sizeBytes: 0, crc: 0 })
     const location = `${this.#endpoint}/upload/storage/v1/b/${this.name}/o?uploadType=resumable&upload_id=${id}`
@@ -173,9 +168,8 @@ export class StrictBucket {
   ): Record<string, unknown> {
     const name = request.query['name'] ?? String(description['name'])
     this.#assertCondition(request)
-    const bytes = Buffer.alloc(4)
-    bytes.writeUInt32BE(crc >>> 0)
-    const own = bytes.toString('base64')
+    this.#assertLockable(description)
+    const own = encodeCrc(crc)
     if (said !== undefined && said !== own)
       throw new StrictError(
         400,
@@ -250,9 +244,13 @@ export class StrictBucket {
   }
 
   #patch({ resource }: StrictVersion, change: Record<string, unknown>): Record<string, unknown> {
-    if (change['retention'] !== undefined && this.#options.retention !== true)
-      throw new StrictError(400, 'Object retention is not enabled for this bucket.', 'invalid')
+    this.#assertLockable(change)
     return Object.assign(resource, change, { metageneration: String(Number(resource['metageneration']) + 1) })
+  }
+
+  #assertLockable(given: Record<string, unknown>): void {
+    if (given['retention'] !== undefined && this.#options.retention !== true)
+      throw new StrictError(400, 'Object retention is not enabled for this bucket.', 'invalid')
   }
 
   #retire(name: string): void {
@@ -300,8 +298,27 @@ function media(
   }
 }
 
-function json(document: Record<string, unknown>): Partial<Reply> & { status: number } {
+/** The description and the bytes of an upload in one request. */
+export function partsOf(
+  { headers }: StrictRequest,
+  body: Buffer,
+): { readonly description: Record<string, unknown>; readonly bytes: Buffer } {
+  const boundary = /boundary=(.+)$/.exec(headers['content-type'] ?? '')?.[1] ?? ''
+  const [head, media] = body.toString('latin1').split(`--${boundary}`).slice(1, 3)
+  const contentOf = (part = ''): Buffer =>
+    Buffer.from(part.slice(part.indexOf('\r\n\r\n') + 4, -2), 'latin1')
+  const description = JSON.parse(contentOf(head).toString()) as Record<string, unknown>
+  return { description, bytes: contentOf(media) }
+}
+
+export function encodeCrc(crc: number): string {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(crc >>> 0)
+  return bytes.toString('base64')
+}
+
+export function json(document: Record<string, unknown>): Partial<Reply> & { status: number } {
   return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(document) }
 }
 
-const compare = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+export const compare = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))

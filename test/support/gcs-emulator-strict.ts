@@ -2,11 +2,13 @@
  * The parts of Google Cloud Storage's JSON API that the driver uses, as its documentation describes them: generation
  * conditions, resumable uploads in chunks, checksums that are compared, versions, retention, customer-supplied keys.
  *
- * It stands in for what the emulator of firebase-tools leaves out, and goes wrong when a test says so.
+ * It stands in for what the emulator of firebase-tools leaves out, and goes wrong when a test says so. It can also answer
+ * as Google's own testbench does, where that differs.
  */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { StrictBucket, StrictError, type StrictBucketOptions } from './gcs-emulator-bucket.ts'
+import { TestbenchBucket } from './gcs-testbench-bucket.ts'
 import { freePort, startNodeServer, type NodeServer } from './node-server.ts'
 import type { OwnCertificate } from './own-certificate.ts'
 
@@ -25,8 +27,12 @@ export type Trouble =
   | { readonly status: number; readonly text?: string }
   /** Done, or done in part, but the connection is cut instead of an answer. */
   | { readonly cut: 'before' | 'after' }
-  /** Of a chunk only so many bytes are kept. */
-  | { readonly keepBytes: number }
+  /** Of a chunk only so many bytes are kept; with a status, that is the answer then. */
+  | { readonly keepBytes: number; readonly answeredAs?: number }
+  /** Done, and answered with another status than it should be. */
+  | { readonly answeredAs: number }
+  /** The answer's body is cut to so many bytes, and its length is said to be that. */
+  | { readonly shortenToBytes: number }
   /** The answer's body ends early. */
   | { readonly cutBodyAfterBytes: number }
   /** Nothing is ever said. */
@@ -34,13 +40,28 @@ export type Trouble =
 
 export interface StrictGcs {
   readonly endpoint: string
-  readonly bucket: StrictBucket
+  readonly bucket: ServedBucket
   readonly requests: readonly StrictRequest[]
   trouble(plan: (request: StrictRequest) => Trouble | undefined): void
   stop(): Promise<void>
 }
 
+/** What the server asks of its bucket, and tests look at. */
+export interface ServedBucket {
+  readonly uploadsUnderWay: number
+  live(
+    name: string,
+  ): { readonly bytes: Buffer; readonly resource: Readonly<Record<string, unknown>> } | undefined
+  serve(
+    request: StrictRequest,
+    body: Buffer,
+    keepBytes: number | undefined,
+  ): Partial<Reply> & { status: number }
+}
+
 export interface StrictOptions extends StrictBucketOptions {
+  /** It answers as Google's testbench does, not as the documentation has it. */
+  readonly asTestbench?: boolean
   /** Requests without this token are refused. */
   readonly token?: string | ((request: StrictRequest) => string)
   /** Speaks https. */
@@ -54,7 +75,10 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
   const port = options.port ?? (await freePort())
   const { tls, token } = options
   const endpoint = `${tls ? 'https' : 'http'}://127.0.0.1:${String(port)}`
-  const bucket = new StrictBucket(options, endpoint)
+  const bucket: ServedBucket =
+    options.asTestbench === true
+      ? new TestbenchBucket(options, endpoint)
+      : new StrictBucket(options, endpoint)
   const requests: StrictRequest[] = []
   let plan: (request: StrictRequest) => Trouble | undefined = () => undefined
 
@@ -76,7 +100,7 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
     }
     const body = Buffer.concat(await Array.fromAsync(message as AsyncIterable<Buffer>))
     if (trouble && 'status' in trouble) {
-      answer(response, trouble.status, {}, trouble.text ?? '')
+      answer(response, { status: trouble.status, headers: {}, body: trouble.text ?? '' })
       return
     }
     const reply = outcome(request, body, trouble && 'keepBytes' in trouble ? trouble.keepBytes : undefined)
@@ -85,7 +109,10 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
       return
     }
     const cutAfter = trouble && 'cutBodyAfterBytes' in trouble ? trouble.cutBodyAfterBytes : undefined
-    answer(response, reply.status, reply.headers, reply.body, cutAfter)
+    const status = (trouble && 'answeredAs' in trouble ? trouble.answeredAs : undefined) ?? reply.status
+    const sent =
+      trouble && 'shortenToBytes' in trouble ? reply.body.slice(0, trouble.shortenToBytes) : reply.body
+    answer(response, { ...reply, status, body: sent }, cutAfter)
   }
 
   const outcome = (request: StrictRequest, body: Buffer, keepBytes: number | undefined): Reply => {
@@ -99,7 +126,7 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
     } catch (error) {
       if (!(error instanceof StrictError)) throw error
       const isMedia = request.query['alt'] === 'media'
-      return { status: error.status, headers: {}, body: isMedia ? error.message : error.document }
+      return { status: error.status, headers: {}, body: error.told(isMedia) }
     }
   }
 
@@ -121,12 +148,14 @@ export async function startStrictGcs(options: StrictOptions = {}): Promise<Stric
 }
 
 /** The same in a process of its own, so that its memory is not that of the test. */
-export async function startStrictGcsApart(): Promise<Pick<StrictGcs, 'endpoint' | 'stop'>> {
+export async function startStrictGcsApart(
+  options: Pick<StrictOptions, 'asTestbench'> = {},
+): Promise<Pick<StrictGcs, 'endpoint' | 'stop'>> {
   const server: NodeServer = await startNodeServer(
     'gcs-strict',
     port =>
       `import(${JSON.stringify(import.meta.url)}).then(({ startStrictGcs }) =>
-        startStrictGcs({ port: ${String(port)} })).then(() => console.log('listening'))`,
+        startStrictGcs({ ...${JSON.stringify(options)}, port: ${String(port)} })).then(() => console.log('listening'))`,
   )
   return { endpoint: `http://127.0.0.1:${String(server.port)}`, stop: () => server.stop() }
 }
@@ -135,17 +164,18 @@ export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Buffer
+  /** Sent without a length. */
+  readonly isChunked?: boolean
 }
 
 function answer(
   response: ServerResponse,
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  body: string | Buffer,
+  { status, headers, body, isChunked = false }: Reply,
   cutAfterBytes?: number,
 ): void {
   const bytes = Buffer.from(body as string)
-  response.writeHead(status, { ...headers, 'content-length': String(bytes.length) })
+  const length = isChunked ? {} : { 'content-length': String(bytes.length) }
+  response.writeHead(status, { ...headers, ...length })
   if (cutAfterBytes === undefined) response.end(bytes)
   else response.write(bytes.subarray(0, cutAfterBytes), () => response.destroy())
 }

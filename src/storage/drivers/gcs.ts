@@ -18,11 +18,12 @@ import { openGcsClient } from './gcs/client.ts'
 import { copyObject } from './gcs/copy.ts'
 import { openGoogle } from './gcs/credentials.ts'
 import { saysNoSuchBucket, missingBucket } from './gcs/faults.ts'
-import { assertBucket, lookAt, pagesOf, versionAt, wasLive } from './gcs/look.ts'
+import { assertBucket, liveAt, lookAt, pagesOf, versionAt } from './gcs/look.ts'
 import { infoOf } from './gcs/objects.ts'
 import { objectPath, type GcsPlace } from './gcs/place.ts'
 import { readObject } from './gcs/read.ts'
-import { retainObject, traitsOf } from './gcs/retain.ts'
+import { retainObject } from './gcs/retain.ts'
+import { traitsOf } from './gcs/traits.ts'
 import { sentOf, uploadWhole, type Outcome } from './gcs/upload.ts'
 import { openWriter } from './gcs/writer.ts'
 import { ascending } from './object/ascending.ts'
@@ -38,7 +39,10 @@ export async function openGcsStorage(
 ): Promise<Storage> {
   const place = placeOf(url, description, world, retry)
   // A bucket has an owner, a region, a bill: `init` makes none, but says how.
-  if (description.make === true) await assertBucket(place, AbortSignal.timeout(limits.storageRequestMsMax))
+  if (description.make === true) {
+    const { prefix } = place
+    await assertBucket(place, prefix, AbortSignal.timeout(limits.storageRequestMsMax))
+  }
   const storage: Storage = {
     location: place.location,
     async put(key, body, signal) {
@@ -161,17 +165,18 @@ async function* listObjects(
     startOffset: range.after === undefined ? undefined : place.prefix + range.after,
     versions: place.asOfMs === undefined ? undefined : ('true' as const),
   }
-  yield* ascending(infosOf(place, pagesOf(place, query, signal)), range, place.location)
+  const pages = pagesOf(place, query, signal)
+  const seen = place.asOfMs === undefined ? pages : liveAt(place.asOfMs, pages)
+  yield* ascending(infosOf(place, seen), range, place.location)
 }
 
 /** What other programs put beside ours, under names that are no keys, is not seen. */
 async function* infosOf(
-  { prefix, asOfMs }: GcsPlace,
+  { prefix }: GcsPlace,
   pages: ReturnType<typeof pagesOf>,
 ): AsyncGenerator<ObjectInfo[], void, undefined> {
   for await (const objects of pages)
     yield objects
-      .filter(object => asOfMs === undefined || wasLive(object, asOfMs))
       .map(object => infoOf(object.name.slice(prefix.length), object))
       .filter(({ key }) => isKey(key))
 }

@@ -9,6 +9,7 @@ import { missingObject, saysNoSuchObject } from './faults.ts'
 import { lookAt } from './look.ts'
 import { parseAs, parseObject, type GcsObject } from './objects.ts'
 import { bucketPath, nameOf, objectPath, type GcsPlace } from './place.ts'
+import { unlessWithoutLocks } from './traits.ts'
 import { descriptionOf, writeQuery } from './upload.ts'
 import { assertWritten } from './written.ts'
 
@@ -66,12 +67,15 @@ async function rewrite(
       body: [Buffer.from(JSON.stringify(description))],
       expects: [404, 412],
     }
-    const reply = await place.retry(() => place.client.request(call, signal), signal)
+    const made = place.retry(() => place.client.request(call, signal), signal)
+    const reply = await unlessWithoutLocks(place, to, made, signal)
     if (reply.status === 412) return 'taken'
     if (saysNoSuchObject(reply)) throw missingObject(place.location, from)
     if (reply.status === 404) throw refusedCopy(place, from, reply.text)
     const { done, resource, rewriteToken: next } = parseAs(step, reply.text, place.location)
     if (done && resource) return parseObject(JSON.stringify(resource), place.location)
+    // Without a token the copy would begin anew for ever.
+    if (done || next === undefined || next === '') throw refusedCopy(place, from, reply.text)
     rewriteToken = next
   }
 }

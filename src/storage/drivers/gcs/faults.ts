@@ -1,4 +1,5 @@
 /** Answers of Google Cloud Storage that are not what was asked for, as faults. */
+import * as z from 'zod/mini'
 import { Fault, type FaultCode } from '../../../base/fault.ts'
 
 export interface ErrorReply {
@@ -12,6 +13,7 @@ interface Explanation {
 }
 
 export function refused(location: string, what: string, reply: ErrorReply): Fault {
+  if (saysNoSuchBucket(reply)) return missingBucket(location)
   const { code, hint } = explain(reply)
   return new Fault(code, `${location}: ${what} failed: ${wordsOf(reply)} (HTTP ${String(reply.status)})`, {
     hint,
@@ -23,9 +25,10 @@ export function saysNoSuchObject({ status, text }: ErrorReply): boolean {
   return status === 404 && /^no such object: /i.test(wordsOf({ status, text }))
 }
 
-/** In exactly these words: names of objects and buckets may have any of them in it. */
+/** In exactly these words (the second are those of Google's testbench): names of objects may have any of them in it. */
 export function saysNoSuchBucket({ status, text }: ErrorReply): boolean {
-  return status === 404 && /^the specified bucket does not exist/i.test(wordsOf({ status, text }))
+  const words = /^(?:the specified bucket does not exist|bucket \S+ does not exist\.$)/i
+  return status === 404 && words.test(wordsOf({ status, text }))
 }
 
 export function missingObject(location: string, key: string): Fault {
@@ -86,38 +89,44 @@ const byStatus: Readonly<Record<number, Explanation>> = {
 
 /** The first line of what the storage says, in its own words. */
 function wordsOf({ text }: ErrorReply): string {
-  const said = parsed(text)?.error?.message ?? text
+  const said = saidBy(text)?.message ?? text
   return said.trim().split('\n', 1)[0]?.slice(0, 300) ?? ''
 }
 
 function reasonOf({ text }: ErrorReply): string {
-  return (
-    parsed(text)
-      ?.error?.errors?.map(({ reason }) => reason ?? '')
-      .join(' ') ?? ''
-  )
+  return saidBy(text)?.reasons.join(' ') ?? ''
 }
 
-interface ErrorDocument {
-  readonly error?: {
-    readonly message?: string
-    readonly errors?: readonly { readonly reason?: string }[]
-  }
+interface Said {
+  readonly message: string
+  readonly reasons: readonly string[]
 }
 
-function parsed(text: string): ErrorDocument | undefined {
+const errorDocument = z.object({
+  error: z.object({
+    message: z.optional(z.unknown()),
+    errors: z.optional(
+      z.array(z.object({ message: z.optional(z.string()), reason: z.optional(z.string()) })),
+    ),
+  }),
+})
+
+/** Google's testbench puts the error that it means, as JSON, into the message of another one. */
+function saidBy(text: unknown, depth = 0): Said | undefined {
+  const { data } = z.safeParse(errorDocument, typeof text === 'string' ? parsed(text) : text)
+  if (!data || depth > 2) return undefined
+  const { message, errors = [] } = data.error
+  const inner = saidBy(message, depth + 1)
+  if (inner) return inner
+  const words = typeof message === 'string' ? message : errors[0]?.message
+  if (words === undefined) return undefined
+  return { message: words, reasons: errors.flatMap(({ reason }) => reason ?? []) }
+}
+
+function parsed(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    return isErrorDocument(value) ? value : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }
-}
-
-function isErrorDocument(value: unknown): value is ErrorDocument {
-  if (typeof value !== 'object' || value === null || !('error' in value)) return false
-  const { error } = value
-  if (typeof error !== 'object' || error === null) return false
-  if ('message' in error && typeof error.message !== 'string') return false
-  return !('errors' in error) || Array.isArray(error.errors)
 }

@@ -20,7 +20,7 @@ export async function lookAt(
     signal,
   )
   if (reply.status !== 404) return parseObject(reply.text, place.location)
-  await assertObjectIsMissing(place, reply, signal)
+  await assertObjectIsMissing(place, key, reply, signal)
   return undefined
 }
 
@@ -30,20 +30,23 @@ export async function lookAt(
  */
 export async function assertObjectIsMissing(
   place: GcsPlace,
+  key: string,
   reply: ErrorReply,
   signal: AbortSignal,
 ): Promise<void> {
   if (saysNoSuchBucket(reply)) throw missingBucket(place.location)
-  if (!saysNoSuchObject(reply)) await assertBucket(place, signal)
+  // Not all servers keep to maxResults: of the object's own name there is little to list.
+  if (!saysNoSuchObject(reply)) await assertBucket(place, nameOf(place, key), signal)
 }
 
-export async function assertBucket(place: GcsPlace, signal: AbortSignal): Promise<void> {
+/** The bucket lists something, be it nothing, of the names that begin with `prefix`. */
+export async function assertBucket(place: GcsPlace, prefix: string, signal: AbortSignal): Promise<void> {
   const reply = await place.client.request(
     {
       what: 'looking for the bucket',
       method: 'GET',
       path: `${bucketPath(place)}/o`,
-      query: { prefix: place.prefix, maxResults: '1', fields: 'nextPageToken,items(name)' },
+      query: { prefix, maxResults: '1', fields: 'nextPageToken,items(name)' },
       expects: [404],
     },
     signal,
@@ -60,16 +63,42 @@ export async function versionAt(
   signal: AbortSignal,
 ): Promise<GcsObject | undefined> {
   const name = nameOf(place, key)
+  let found: GcsObject | undefined
   for await (const objects of versionPages(place, name, name, signal)) {
-    const found = objects.find(object => object.name === name && wasLive(object, timeMs))
+    for (const object of objects) if (object.name === name) found = newerAt(timeMs, found, object)
     // Names that are longer come after all versions of this one.
-    if (found || objects.at(-1)?.name !== name) return found
+    if (objects.some(object => object.name !== name)) return found
   }
-  return undefined
+  return found
 }
 
-export function wasLive({ createdMs, deletedMs }: GcsObject, timeMs: number): boolean {
-  return createdMs <= timeMs && (deletedMs === undefined || deletedMs > timeMs)
+/** Of all versions, those that were the live ones at that time, one of each name; versions of a name come together. */
+export async function* liveAt(
+  timeMs: number,
+  pages: AsyncIterable<readonly GcsObject[]>,
+): AsyncGenerator<readonly GcsObject[], void, undefined> {
+  let name: string | undefined
+  let found: GcsObject | undefined
+  for await (const objects of pages) {
+    const ready: GcsObject[] = []
+    for (const object of objects) {
+      if (object.name !== name && found) ready.push(found)
+      found = newerAt(timeMs, object.name === name ? found : undefined, object)
+      name = object.name
+    }
+    yield ready
+  }
+  if (found) yield [found]
+}
+
+/**
+ * Google tells when a version ceased to be the live one; then only one was live at any time. Its testbench does not: of
+ * several that never ceased, the newest is taken.
+ */
+function newerAt(timeMs: number, one: GcsObject | undefined, other: GcsObject): GcsObject | undefined {
+  const { createdMs, deletedMs } = other
+  if (createdMs > timeMs || (deletedMs !== undefined && deletedMs <= timeMs)) return one
+  return one && one.createdMs > createdMs ? one : other
 }
 
 async function* versionPages(

@@ -27,7 +27,8 @@ const time = z.pipe(
 
 const resource = z.object({
   name: z.string(),
-  size: z.coerce.number(),
+  // Of no bytes some servers say nothing: in Google's own format, a zero is left out.
+  size: z._default(z.coerce.number(), 0),
   generation: z.coerce.string(),
   metageneration: z.optional(z.coerce.string()),
   timeCreated: time,
@@ -54,7 +55,8 @@ export interface GcsPage {
 
 export function parsePage(text: string, location: string): GcsPage {
   const { items = [], nextPageToken } = parseAs(page, text, location)
-  return { objects: items.map(objectOf), nextPageToken }
+  // An empty token is none: asked again with it, the listing would begin anew.
+  return { objects: items.map(objectOf), nextPageToken: nextPageToken === '' ? undefined : nextPageToken }
 }
 
 export function infoOf(key: string, object: GcsObject): ObjectInfo {

@@ -98,7 +98,7 @@ async function fetchRange(
     signal,
   )
   if (reply.status === 404) {
-    await assertObjectIsMissing(place, reply, signal)
+    await assertObjectIsMissing(place, key, reply, signal)
     throw missingObject(place.location, key)
   }
   const { headers, pieces } = reply

@@ -1,13 +1,12 @@
-/** Locks of objects, and how the bucket is set up. */
-import * as z from 'zod/mini'
+/** Locks of objects. */
 import { Fault } from '../../../base/fault.ts'
 import { formatTime } from '../../../base/units.ts'
-import type { Retention, StorageTraits } from '../../storage.ts'
-import { skewBetween } from '../object/clock-skew.ts'
-import { missingBucket, missingObject, saysNoSuchBucket } from './faults.ts'
+import type { Retention } from '../../storage.ts'
+import { missingObject } from './faults.ts'
 import { lookAt } from './look.ts'
-import { parseAs, parseObject, type GcsObject } from './objects.ts'
-import { bucketPath, objectPath, type GcsPlace } from './place.ts'
+import { parseObject, type GcsObject } from './objects.ts'
+import { objectPath, type GcsPlace } from './place.ts'
+import { traitsOf, withoutLocks } from './traits.ts'
 import { retentionModes } from './upload.ts'
 
 export async function retainObject(
@@ -67,47 +66,6 @@ function conditionsFor(
     ifMetagenerationMatch: metageneration,
     overrideUnlockedRetention: isHardened ? 'true' : undefined,
   }
-}
-
-const bucketShape = z.object({
-  versioning: z.optional(z.object({ enabled: z.optional(z.boolean()) })),
-  objectRetention: z.optional(z.object({ mode: z.optional(z.string()) })),
-  encryption: z.optional(z.object({ defaultKmsKeyName: z.optional(z.string()) })),
-})
-
-export async function traitsOf(place: GcsPlace, signal: AbortSignal): Promise<StorageTraits> {
-  const { clock } = place.world
-  const askedMs = clock.now()
-  const reply = await place.client.request(
-    {
-      what: 'asking how the bucket is set up',
-      method: 'GET',
-      path: bucketPath(place),
-      expects: [403, 404, 501],
-    },
-    signal,
-  )
-  const date = Date.parse(reply.headers.get('date') ?? '')
-  const moments = { askedMs, answeredMs: clock.now() }
-  const clockSkewMs = Number.isNaN(date) ? undefined : skewBetween(date, moments)
-  if (saysNoSuchBucket(reply)) throw missingBucket(place.location)
-  // Each write names its CRC-32C, which the server compares with its own.
-  if (reply.status >= 300) return { checksWrites: true, clockSkewMs }
-  const { versioning, objectRetention, encryption } = parseAs(bucketShape, reply.text, place.location)
-  return {
-    versioned: versioning?.enabled === true,
-    lockable: objectRetention?.mode === 'Enabled',
-    checksWrites: true,
-    encryption: encryption?.defaultKmsKeyName ?? "keys that Google manages, or the project's default",
-    clockSkewMs,
-  }
-}
-
-function withoutLocks({ location }: GcsPlace, cause: unknown): Fault {
-  return new Fault('STORAGE_UNSUPPORTED', `the bucket of ${location} does not lock objects`, {
-    hint: 'Turn object retention on: `gcloud storage buckets update gs://NAME --enable-per-object-retention`; it can not be turned off again.',
-    cause,
-  })
 }
 
 function changedMeanwhile({ location }: GcsPlace, key: string): Fault {

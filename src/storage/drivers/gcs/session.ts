@@ -8,6 +8,7 @@ import { sizeOf, type GcsReply } from './client.ts'
 import { Delivery, type Chunk } from './delivery.ts'
 import { parseObject, type GcsObject } from './objects.ts'
 import { bucketPath, type GcsPlace } from './place.ts'
+import { unlessWithoutLocks } from './traits.ts'
 import { descriptionOf, writeQuery } from './upload.ts'
 
 export interface GcsSession {
@@ -25,7 +26,7 @@ export async function openSession(
   signal: AbortSignal,
 ): Promise<GcsSession | 'refused'> {
   const retry = place.retry
-  const reply = await retry(
+  const begun = retry(
     () =>
       place.client.request(
         {
@@ -45,6 +46,7 @@ export async function openSession(
       ),
     signal,
   )
+  const reply = await unlessWithoutLocks(place, key, begun, signal)
   if (reply.status === 412) return 'refused'
   const url = reply.headers.get('location')
   if (url === null) throw strange(place, key, 'began an upload without saying where it is')
@@ -52,13 +54,13 @@ export async function openSession(
 }
 
 function sessionAt(place: GcsPlace, key: string, url: string, retry: Retry): GcsSession {
-  const put = (
+  const put = async (
     range: string,
     headers: Record<string, string>,
     body: readonly Uint8Array[],
     signal: AbortSignal,
-  ) =>
-    place.client.request(
+  ) => {
+    const reply = await place.client.request(
       {
         what: `writing ${key}`,
         method: 'PUT',
@@ -69,6 +71,10 @@ function sessionAt(place: GcsPlace, key: string, url: string, retry: Retry): Gcs
       },
       signal,
     )
+    // An answer that breaks off may have the length that it names: the server is asked again.
+    if (reply.status < 300) parseObject(reply.text, place.location)
+    return reply
+  }
 
   const deliver = (chunk: Chunk, total: string, headers: Record<string, string>, signal: AbortSignal) =>
     new Delivery(chunk, total, {

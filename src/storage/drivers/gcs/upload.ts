@@ -4,6 +4,7 @@ import { crc32c, encodeCrc32c } from './crc32c.ts'
 import { lookAt } from './look.ts'
 import { parseObject } from './objects.ts'
 import { bucketPath, nameOf, type GcsPlace } from './place.ts'
+import { unlessWithoutLocks } from './traits.ts'
 import { assertTaken, assertWritten, type Sent } from './written.ts'
 
 export type Outcome = 'written' | 'taken'
@@ -25,7 +26,7 @@ export async function uploadWhole(
   if (await isTaken(place, key, signal)) return 'taken'
   const boundary = Buffer.from(place.world.randomBytes(16)).toString('hex')
   const description = JSON.stringify({ ...descriptionOf(place, key), crc32c: sent.crc32c })
-  const reply = await place.client.request(
+  const made = place.client.request(
     {
       what: `writing ${key}`,
       method: 'POST',
@@ -44,6 +45,7 @@ export async function uploadWhole(
     },
     signal,
   )
+  const reply = await unlessWithoutLocks(place, key, made, signal)
   if (reply.status === 412) {
     await place.retry(() => assertTaken(place, key, signal), signal)
     return 'taken'
