@@ -16,15 +16,18 @@ const { signal } = new AbortController()
 let azurite: AzuriteServer
 let google: GcsEmulator
 let strict: Pick<StrictGcs, 'endpoint' | 'stop'>
+let testbench: Pick<StrictGcs, 'endpoint' | 'stop'>
 beforeAll(async () => {
   azurite = await startAzurite()
   google = await startGcsEmulator()
   strict = await startStrictGcsApart()
+  testbench = await startStrictGcsApart({ asTestbench: true })
 })
 afterAll(async () => {
   await azurite.stop()
   await google.stop()
   await strict.stop()
+  await testbench.stop()
 })
 
 const inAzure = async (): Promise<StorageDescription> => ({
@@ -62,6 +65,7 @@ describe('a second write is refused', () => {
   test.each<[string, () => Promise<StorageDescription>]>([
     ['Azure', inAzure],
     ['Google', () => Promise.resolve(inGoogle(strict.endpoint))],
+    ["Google's testbench", () => Promise.resolve(inGoogle(testbench.endpoint))],
   ])('by %s, under sixteen writers', async (_, describeIt) => {
     const storage = await openStorage(await describeIt(), world)
     const proof = await proveWriteOnce(storage, 'gathr', racersOfInit, world, signal)
@@ -92,8 +96,11 @@ describe('the doctor', () => {
     expect(found.filter(line => line.startsWith('problem'))).toEqual([])
   })
 
-  test('looks at Google', async () => {
-    const found = await examine(inGoogle(strict.endpoint), 'encryption: none')
+  test.each([
+    ['Google', () => strict],
+    ["Google's testbench", () => testbench],
+  ])('looks at %s', async (_, server) => {
+    const found = await examine(inGoogle(server().endpoint), 'encryption: none')
     expect(found).toContainEqual(
       expect.stringMatching(/^ok: gs:.* writes, reads, lists, and refuses a second write/),
     )

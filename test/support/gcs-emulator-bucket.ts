@@ -305,8 +305,7 @@ export function partsOf(
 ): { readonly description: Record<string, unknown>; readonly bytes: Buffer } {
   const boundary = /boundary=(.+)$/.exec(headers['content-type'] ?? '')?.[1] ?? ''
   const [head, media] = body.toString('latin1').split(`--${boundary}`).slice(1, 3)
-  const contentOf = (part = ''): Buffer =>
-    Buffer.from(part.slice(part.indexOf('\r\n\r\n') + 4, -2), 'latin1')
+  const contentOf = (part = ''): Buffer => Buffer.from(part.slice(part.indexOf('\r\n\r\n') + 4, -2), 'latin1')
   const description = JSON.parse(contentOf(head).toString()) as Record<string, unknown>
   return { description, bytes: contentOf(media) }
 }

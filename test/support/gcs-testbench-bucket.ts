@@ -52,7 +52,10 @@ class TestbenchError extends StrictError {
 /** What is not foreseen there is told as the place in its source. */
 class Traceback extends StrictError {
   constructor(field: string) {
-    super(500, `Traceback (most recent call last):\nParseError: Message type "Object" has no field "${field}"`)
+    super(
+      500,
+      `Traceback (most recent call last):\nParseError: Message type "Object" has no field "${field}"`,
+    )
   }
 }
 
@@ -81,7 +84,8 @@ export class TestbenchBucket implements ServedBucket {
 
   serve(request: StrictRequest, body: Buffer, keepBytes: number | undefined): Answer {
     const [, upload, bucket = '', name] =
-      /^(\/upload)?\/storage\/v1\/b\/([^/]+)(?:\/o(?:\/(.+))?)?$/s.exec(decodeURIComponent(request.path)) ?? []
+      /^(\/upload)?\/storage\/v1\/b\/([^/]+)(?:\/o(?:\/(.+))?)?$/s.exec(decodeURIComponent(request.path)) ??
+      []
     if (bucket !== (this.#options.name ?? 'bucket'))
       throw new TestbenchError(404, `Bucket ${bucket} does not exist.`)
     if (upload !== undefined) return this.#serveUpload(request, body, keepBytes)
@@ -148,7 +152,10 @@ export class TestbenchBucket implements ServedBucket {
     const { crc32c: said, metadata, ...more } = description
     const own = encodeCrc(crc32c(bytes))
     if (said !== undefined && said !== own)
-      throw new TestbenchError(412, `crc32c validation failed. Expected = ${String(said)} vs Actual = ${own}.`)
+      throw new TestbenchError(
+        412,
+        `crc32c validation failed. Expected = ${String(said)} vs Actual = ${own}.`,
+      )
     const nowMs = (this.#options.now ?? Date.now)()
     return {
       kind: 'storage#object',
@@ -169,10 +176,7 @@ export class TestbenchBucket implements ServedBucket {
     const [name, generation] = [String(resource['name']), String(resource['generation'])]
     const there = this.#live.get(name)
     if (query['ifGenerationMatch'] === '0' && there !== undefined)
-      throw new TestbenchError(
-        412,
-        `ifGenerationMatch validation failed. Expected = 0 vs Actual = ${there}.`,
-      )
+      throw new TestbenchError(412, `ifGenerationMatch validation failed. Expected = 0 vs Actual = ${there}.`)
     const keyHash = headers['x-goog-encryption-key-sha256']
     this.#versions.set(`${name}#${generation}`, { resource, bytes, keyHash })
     this.#live.set(name, generation)

@@ -51,7 +51,8 @@ export async function unlessWithoutLocks<T>(
   try {
     return await written
   } catch (error) {
-    if (!place.ruleFor(key)?.lock || !isFault(error, 'STORAGE_UNSUPPORTED', 'STORAGE_UNAVAILABLE')) throw error
+    if (!place.ruleFor(key)?.lock || !isFault(error, 'STORAGE_UNSUPPORTED', 'STORAGE_UNAVAILABLE'))
+      throw error
     const traits = await traitsOf(place, signal).catch(() => undefined)
     throw traits?.lockable === false ? withoutLocks(place, error) : error
   }
