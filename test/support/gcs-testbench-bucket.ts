@@ -154,7 +154,7 @@ export class TestbenchBucket implements ServedBucket {
     if (said !== undefined && said !== own)
       throw new TestbenchError(
         412,
-        `crc32c validation failed. Expected = ${String(said)} vs Actual = ${own}.`,
+        `crc32c validation failed. Expected = ${JSON.stringify(said)} vs Actual = ${own}.`,
       )
     const nowMs = (this.#options.now ?? Date.now)()
     return {
