@@ -7,6 +7,8 @@ import { makeOwned } from './support/postgres-server.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
 import { faultOf } from './support/restored-server.ts'
 import { portrait, richSchema } from './support/rich-database.ts'
+import { portraitOfSchema, sales } from './support/sales-schema.ts'
+import { until } from './support/until.ts'
 
 interface Restored {
   readonly result: {
@@ -16,36 +18,6 @@ interface Restored {
     readonly warnings: readonly string[]
   }
 }
-
-/** Everything that pg_dump gives of a schema. Functions name it in their texts, and are called while it is loaded. */
-const sales = `
-  CREATE ROLE clerk; CREATE ROLE reader;
-  CREATE TYPE public.currency AS ENUM ('eur', 'usd');
-  CREATE TABLE public.regions (id int PRIMARY KEY); INSERT INTO public.regions VALUES (1), (2);
-  CREATE SCHEMA sales AUTHORIZATION clerk; GRANT USAGE ON SCHEMA sales TO reader;
-  COMMENT ON SCHEMA sales IS 'what is sold';
-  CREATE EXTENSION hstore SCHEMA sales;
-  CREATE DOMAIN sales.amount AS numeric CHECK (VALUE >= 0);
-  CREATE TYPE sales.line AS (what text, many int);
-  CREATE FUNCTION sales.inner_of(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
-  CREATE FUNCTION sales.norm(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN sales.inner_of($1); END';
-  CREATE SEQUENCE sales.numbers START 1000; SELECT nextval('sales.numbers');
-  CREATE TABLE sales.orders (id int PRIMARY KEY DEFAULT nextval('sales.numbers'), name text CHECK (sales.norm(name) <> ''), total sales.amount,
-    first sales.line, more sales.hstore, c public.currency DEFAULT 'eur', region int REFERENCES public.regions);
-  CREATE INDEX orders_norm ON sales.orders (sales.norm(name));
-  INSERT INTO sales.orders (name, total, first, more, region)
-    SELECT 'Order ' || i, i, ROW('thing', i)::sales.line, sales.hstore('a', i::text), i % 2 + 1 FROM generate_series(1, 500) i;
-  CREATE TABLE sales.lines (order_id int REFERENCES sales.orders, what text); INSERT INTO sales.lines SELECT id, 'x' FROM sales.orders;
-  CREATE VIEW sales.totals AS SELECT c, sum(total) FROM sales.orders GROUP BY c;
-  CREATE MATERIALIZED VIEW sales.summed AS SELECT count(*) AS n FROM sales.lines;
-  CREATE FUNCTION sales.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-  CREATE TRIGGER touching BEFORE UPDATE ON sales.orders FOR EACH ROW EXECUTE FUNCTION sales.touch();
-  CREATE RULE quiet AS ON DELETE TO sales.lines DO INSTEAD NOTHING;
-  ALTER TABLE sales.orders ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON sales.orders FOR SELECT TO reader USING (id < 1010);
-  CREATE AGGREGATE sales.longest(text) (SFUNC = textcat, STYPE = text);
-  CREATE STATISTICS sales.of_orders ON c, region FROM sales.orders;
-  ALTER DEFAULT PRIVILEGES IN SCHEMA sales GRANT SELECT ON TABLES TO reader;
-  CREATE SCHEMA reports; CREATE VIEW reports.daily AS SELECT * FROM sales.totals; CREATE VIEW reports.weekly AS SELECT * FROM reports.daily;`
 
 describe('restore-table of whole schemas and databases', () => {
   let lab: Lab
@@ -93,21 +65,7 @@ describe('restore-table of whole schemas and databases', () => {
       await client.end()
     }
   }
-  /** Without the tables of others, which come and go in these tests. */
-  const portraitOf = async (schema: string): Promise<string[]> => {
-    const lines = await inShop(portrait, 'postgres')
-    const own = lines.filter(line => line.includes(`${schema}.`) || line.includes(`,${schema},`))
-    const functions = await lab.server.query<{ line: string }>(
-      `SELECT pg_get_functiondef(p.oid) AS line FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname = $1 AND prokind = 'f'
-       UNION ALL SELECT format('%s %s %s', nspowner::regrole, nspacl, obj_description(oid)) FROM pg_namespace WHERE nspname = $1
-       UNION ALL SELECT format('%s %s', typname, typtype) FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace WHERE nspname = $1
-       UNION ALL SELECT format('%s %s', rulename, definition) FROM pg_rules WHERE schemaname = $1
-       UNION ALL SELECT pg_get_viewdef(c.oid) FROM pg_class c WHERE relkind IN ('v', 'm') AND relnamespace::regnamespace::text = $1
-       UNION ALL SELECT pg_get_statisticsobjdef(s.oid) FROM pg_statistic_ext s WHERE stxnamespace::regnamespace::text = $1`,
-      [schema],
-    )
-    return [...own, ...functions.map(({ line }) => line)].sort()
-  }
+  const portraitOf = (schema: string): Promise<string[]> => portraitOfSchema(lab.server, schema)
   const bring = async (...words: readonly string[]): Promise<Restored['result']> =>
     (await lab.json<Restored>(['restore-table', '--scratch-dir', scratch, ...words])).result
   const refused = async (...words: readonly string[]): Promise<string> => {
@@ -126,7 +84,11 @@ describe('restore-table of whole schemas and databases', () => {
     ])
     expect(objects).toMatchObject({ VIEW: 2, 'MATERIALIZED VIEW': 1, FUNCTION: 3, EXTENSION: 1, DOMAIN: 1 })
     expect(await portraitOf('sales')).toEqual(salesBefore)
-    expect(warnings).toEqual([expect.stringContaining('the view reports.daily, the view reports.weekly')])
+    expect(warnings).toEqual([
+      expect.stringContaining(
+        'still gone, since it leaned on what was brought back: the view reports.daily, the view reports.weekly',
+      ),
+    ])
     expect(readdirSync(scratch)).toEqual([])
   })
 
@@ -156,8 +118,31 @@ describe('restore-table of whole schemas and databases', () => {
     expect(await lab.server.value("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^holdfast_'")).toBe('0')
   })
 
+  test('an interruption leaves nothing behind', async () => {
+    await lab.server.query('DROP SCHEMA sales CASCADE')
+    const holder = await lab.server.connect()
+    await holder.query('BEGIN; LOCK TABLE regions')
+    const running = lab.start([
+      'restore-table',
+      '--scratch-dir',
+      scratch,
+      '--schema',
+      'sales',
+      '--before-drop',
+    ])
+    await until('the last foreign key waits', async () => {
+      return (await lab.server.value('SELECT count(*) FROM pg_locks WHERE NOT granted')) !== '0'
+    })
+    running.kill('SIGINT')
+    const run = await running.ended
+    await holder.end()
+    expect(run.status, describeRun(run)).toBe(130)
+    expect(await lab.server.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'sales'")).toBe('0')
+    expect(readdirSync(scratch)).toEqual([])
+  })
+
   test('what it needs of others, and is not there, is named before anything is done', async () => {
-    await lab.server.query('DROP SCHEMA sales CASCADE; DROP TYPE currency CASCADE')
+    await lab.server.query('DROP SCHEMA IF EXISTS sales CASCADE; DROP TYPE currency CASCADE')
     expect(await refused('--schema', 'sales', '--before-drop')).toMatch(
       /postgres does not have the type public\.currency \(which the (table|default value) .*sales\.orders/,
     )

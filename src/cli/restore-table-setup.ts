@@ -61,7 +61,7 @@ export async function layOutTable(context: CommandContext, words: TableWords): P
   await lookAhead(live, { scope, database, destination }, signal)
   const finder = await openFinder(context, words)
   const stop = await stopOf(finder, words, scope, database, signal)
-  progress.phase('planning')
+  if (!words.beforeDrop) progress.phase('planning')
   const backups = finder.backups.filter(({ summary }) => summary.kind === 'full')
   const backupId =
     words.backup === undefined
@@ -236,6 +236,7 @@ async function stopOf(
     deletedRowsMin: Number.MAX_SAFE_INTEGER,
   }
   const { findings } = await walFind(finder, request, signal)
+  finder.progress.phase('planning')
   const drops = findings.filter(scope.kind === 'database' ? isDatabaseDrop : isDrop)
   // The last drop of each name that was given; then to where all of them were there.
   const last = (patterns.length > 0 ? patterns : [undefined]).flatMap(pattern => {

@@ -11,7 +11,8 @@ export const restoreTable = defineCommand({
     'fetched. It replays the WAL to the target, without what is not there, and is read to its last page. Only then the live server is ' +
     'touched: the tables come into a schema of their own, with definition, rows, indexes, constraints, comments and privileges, and get to ' +
     'their place in one transaction. The scratch cluster is removed, whatever happens. Without a word on where they go, they come into the ' +
-    'schema "restored".',
+    'schema "restored". A whole schema (--schema) comes with its views, functions, types and whatever else is in it, a whole database ' +
+    '(--whole-database) as a new one: both under their own names, when these are free.',
   operation: { unless: ['plan'], target: ['into', 'database'] },
   keepsToRates: true,
   arguments: {

@@ -1,4 +1,5 @@
 /** What is copied out of a scratch cluster, and what came of it. */
+import type { Progress } from '../../base/progress.ts'
 import type { Archive } from '../../postgres/dump-archive/archive.ts'
 import type { Sides } from './pass-through.ts'
 import type { Destination, Placed } from './live-tables.ts'
@@ -34,6 +35,17 @@ export interface Copied {
   /** How many objects came, by what pg_dump calls them: `TABLE`, `VIEW`, … Only of schemas and databases. */
   readonly objects?: Readonly<Record<string, number>>
   readonly warnings: readonly string[]
+}
+
+/** Returns what is told of the bytes that go through. */
+export function beginCopying(
+  { progress }: { readonly progress: Progress },
+  what: string,
+): (bytes: number) => void {
+  progress.phase(`copying ${what}`)
+  return bytes => {
+    progress.advance(bytes)
+  }
 }
 
 /** Parts of others, and what only goes with them: nobody counts these. */

@@ -11,14 +11,14 @@ import { dropDatabase } from '../restore-dump/drop-database.ts'
 import { takeName } from '../restore-dump/take-name.ts'
 import { connectBeside } from '../restore-dump/target-place.ts'
 import { clearLeftovers, createDatabase, readFacts, temporaryName } from '../restore-dump/target-server.ts'
-import { kindsOf, type Copied, type CopyRequest, type Proven } from './copied.ts'
+import { beginCopying, kindsOf, type Copied, type CopyRequest, type Proven } from './copied.ts'
 import { assertSameRows, type Destination } from './live-tables.ts'
 import { passThrough } from './pass-through.ts'
 
 type Names = { readonly name: string; readonly oldName: string | undefined }
 
 export async function copyDatabase(
-  { progress, world }: Pick<RestoreDeps, 'progress' | 'world'>,
+  deps: Pick<RestoreDeps, 'progress' | 'world'>,
   request: CopyRequest,
   { scratch, tables }: Proven,
   signal: AbortSignal,
@@ -28,9 +28,9 @@ export async function copyDatabase(
   await using server = await connectBeside(place, name, signal)
   const both = AbortSignal.any([signal, server.lost])
   const names = await assertDatabaseFree(server, { name, destination }, both)
-  const temporary = temporaryName('restoring', world.randomBytes)
+  const temporary = temporaryName('restoring', deps.world.randomBytes)
   const warnings = await clearOthers(server, request, both)
-  progress.phase(`copying the database ${database}`)
+  const advance = beginCopying(deps, 'the database')
   let session: Server | undefined
   let objects: Readonly<Record<string, number>> = {}
   try {
@@ -39,6 +39,7 @@ export async function copyDatabase(
       { scratch, live: server },
       {
         what: 'the database',
+        advance,
         dumpArguments: [],
         inOneTransaction: false,
         prepare: async archive => {
@@ -57,7 +58,7 @@ export async function copyDatabase(
     await assertSameRows(session, tables, ({ schema }) => schema, both)
     await assertSameObjects(session, request, scratch.connectionString, both)
     await session.close()
-    await takeName({ server, place, clock: world.clock }, { temporary, ...names }, both)
+    await takeName({ server, place, clock: deps.world.clock }, { temporary, ...names }, both)
   } catch (error) {
     await session?.close()
     await dropTemporary(request, temporary)

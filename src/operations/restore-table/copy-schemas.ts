@@ -10,7 +10,7 @@ import { quoteIdentifier } from '../../postgres/dump-archive/database-statements
 import type { RestoreDeps } from '../restore/layout.ts'
 import { connectIn } from '../restore-dump/target-place.ts'
 import { allLeaningOn, needsOf, rootsOfSchemas } from './belongings.ts'
-import { kindsOf, type Copied, type CopyRequest, type Proven } from './copied.ts'
+import { beginCopying, kindsOf, type Copied, type CopyRequest, type Proven } from './copied.ts'
 import { assertNeedsMet, goneToo } from './live-needs.ts'
 import { assertSchemasFree, namesOf, swapSchemas, type SchemaNames } from './live-schemas.ts'
 import { addForeignKeys, assertSameRows } from './live-tables.ts'
@@ -19,7 +19,7 @@ import { extensionsIn, findSchemas, type ScratchSchema } from './scratch-schemas
 import { takeForeignKeys } from './scratch-tables.ts'
 
 export async function copySchemas(
-  { progress }: Pick<RestoreDeps, 'progress'>,
+  deps: Pick<RestoreDeps, 'progress'>,
   request: CopyRequest,
   { scratch, tables }: Proven,
   signal: AbortSignal,
@@ -48,7 +48,7 @@ export async function copySchemas(
     signal,
   )
   await assertNeedsMet(live, await needsOf(server, roots, signal), signal)
-  progress.phase('copying the schema')
+  const advance = beginCopying(deps, 'the schema')
   const loadedAs = new Map(names.map(({ from, loaded }) => [from, loaded]))
   const made: string[] = []
   let objects: Readonly<Record<string, number>> = {}
@@ -58,6 +58,7 @@ export async function copySchemas(
       { scratch, live },
       {
         what: 'the schema',
+        advance,
         dumpArguments: [
           ...names.map(({ loaded }) => `--schema=${quoteIdentifier(loaded)}`),
           ...extensions.map(({ name }) => `--extension=${quoteIdentifier(name)}`),

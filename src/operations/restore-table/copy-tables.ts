@@ -6,7 +6,7 @@ import { quoteIdentifier } from '../../postgres/dump-archive/database-statements
 import type { RestoreDeps } from '../restore/layout.ts'
 import { connectIn } from '../restore-dump/target-place.ts'
 import { allLeaningOn, needsOf, rootsOfTables } from './belongings.ts'
-import type { CopyRequest, Copied, Proven } from './copied.ts'
+import { beginCopying, type Copied, type CopyRequest, type Proven } from './copied.ts'
 import { assertNeedsMet, goneToo } from './live-needs.ts'
 import {
   addForeignKeys,
@@ -34,7 +34,7 @@ export async function copyTables(
   const leaning = await allLeaningOn(server, roots, signal)
   const { keys, statistics, severed } = await gatherTables(server, tables, staging, signal)
   await assertNeedsMet(live, await needsOf(server, roots, signal), signal)
-  deps.progress.phase('copying the tables')
+  const advance = beginCopying(deps, 'the tables')
   await live.query(`CREATE SCHEMA ${quoteIdentifier(staging)}`, [], signal)
   try {
     await passThrough(
@@ -42,6 +42,7 @@ export async function copyTables(
       { scratch, live },
       {
         what: 'the tables',
+        advance,
         dumpArguments: [`--table=${quoteIdentifier(staging)}.*`],
         inOneTransaction: true,
         prepare: archive => Promise.resolve({ archive, database }),

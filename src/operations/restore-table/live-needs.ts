@@ -28,7 +28,7 @@ export async function goneToo(
 ): Promise<readonly string[]> {
   const gone = await missingOf(live, leaning, signal)
   if (gone.length === 0) return []
-  return [`not in ${live.database} either, and not brought back: ${listed(gone.map(nameOf))}`]
+  return [`still gone, since it leaned on what was brought back: ${listed(gone.map(nameOf))}`]
 }
 
 async function missingOf<T extends DatabaseObject>(

@@ -22,6 +22,8 @@ export interface Passage {
   /** For messages: `the tables`. */
   readonly what: string
   readonly dumpArguments: readonly string[]
+  /** So many bytes went through. */
+  readonly advance: (bytes: number) => void
   /** In one transaction, unless pg_restore is of a version that can not do that with this server. */
   readonly inOneTransaction: boolean
   /** Gets ready for what is to come. Returns what of it is loaded, and into which database. */
@@ -36,7 +38,7 @@ export interface Sides extends Pick<ScratchRequest, 'environment' | 'programs' |
 export async function passThrough(
   { environment, programs, database, live: place }: Sides,
   { scratch, live }: { readonly scratch: Scratch; readonly live: Server },
-  { what, dumpArguments, inOneTransaction, prepare }: Passage,
+  { what, dumpArguments, advance, inOneTransaction, prepare }: Passage,
   signal: AbortSignal,
 ): Promise<void> {
   const pgDump = await findClientProgram('pg_dump', live.major, programs, signal)
@@ -68,7 +70,7 @@ export async function passThrough(
         '--no-password',
         ...(strict ? [inOneTransaction ? '--single-transaction' : '--exit-on-error'] : []),
       ],
-      archive: joined(encodeArchive(toCustom(into.archive)), rest),
+      archive: counted(joined(encodeArchive(toCustom(into.archive)), rest), advance),
     },
     signal,
   )
@@ -106,6 +108,16 @@ async function* joined(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield first
   yield* rest
+}
+
+async function* counted(
+  pieces: AsyncIterable<Uint8Array>,
+  advance: Passage['advance'],
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of pieces) {
+    yield piece
+    advance(piece.length)
+  }
 }
 
 /** Owners, those who are granted something, those whom policies name; and the tablespaces. */
