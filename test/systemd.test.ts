@@ -117,7 +117,7 @@ describe.runIf(missing === undefined)('under a real systemd', () => {
   })
 
   test('is started again after kill -9, and so is one that hangs', async () => {
-    await change(unit, ['[Service]', 'RestartSec=100ms', 'WatchdogSec=6s'])
+    await change(unit, ['[Service]', 'RestartSec=100ms', 'WatchdogSec=10s'])
     const first = await shown('MainPID')
     await host.ok('systemctl', ['kill', '--kill-who=main', '--signal=KILL', unit])
     await startedAgain(first)
@@ -169,5 +169,24 @@ describe.runIf(missing === undefined)('under a real systemd', () => {
       ...['audit', 'list', '--verb', 'backup', '--last', '1'],
     )
     expect(entries[0]?.who).toMatchObject({ by: 'timer', job: 'backup' })
+  })
+
+  test('what failed is tried again as often as it is stated, and no more', async () => {
+    configure({ backup: { at: 'yearly', attempts: 2, pause: '1s' } })
+    await install('--timers', '--user', serverUser().name)
+    const service = 'holdfast-lab-backup.service'
+    const [there, away] = ['repository', 'repository-away'].map(name => join(lab.server.root, name))
+    await host.ok('systemctl', ['reset-failed'])
+    await host.ok('mv', [there ?? '', away ?? ''])
+    try {
+      await host.run('systemctl', ['start', service])
+      await until('it is given up', async () => (await shown('ActiveState', service)) === 'failed')
+      const tries = (await journal(service)).match(/there is no folder/g)
+      expect(tries).toHaveLength(2)
+    } finally {
+      await host.ok('mv', [away ?? '', there ?? ''])
+    }
+    await host.ok('systemctl', ['reset-failed', service])
+    await host.ok('systemctl', ['start', service])
   })
 })

@@ -16,7 +16,7 @@ const systemd = '/lib/systemd/systemd'
 /** $1: a folder for it alone; the rest: folders that are shared. */
 const boot = `set -e
 place=$1; shift
-fail() { echo "hf-missing: $1" >&2; exit 77; }
+fail() { echo "$1" >&2; exit 77; }
 mount -t tmpfs tmpfs "$place" || fail 'no tmpfs can be mounted'
 mkdir "$place/upper" "$place/work" "$place/root" "$place/groups"
 mount -t cgroup2 none "$place/groups" || fail 'cgroup2 can not be mounted'
@@ -25,7 +25,7 @@ echo $$ >"$place/groups/\${place##*/}/cgroup.procs"
 exec unshare --cgroup sh -c '
 set -e
 place=$1; shift
-fail() { echo "hf-missing: $1" >&2; exit 77; }
+fail() { echo "$1" >&2; exit 77; }
 root=$place/root
 mount -t overlay overlay -o "lowerdir=/,upperdir=$place/upper,workdir=$place/work" "$root" || fail "no overlay can be mounted"
 for shared; do mkdir -p "$root$shared"; mount --bind "$shared" "$root$shared"; done
