@@ -237,10 +237,7 @@ async function identitiesOf(
   const { readSecret } = await import('./config/secret-source.ts')
   const key = `repositories.${name}.encryption.identity`
   const text = await readSecret(encryption.identity, key, { environment, folder: dirname(path) }, signal)
-  // An identity file, as age-keygen writes it, has comments, and may hold several keys.
-  const lines = text
-    .reveal()
-    .split('\n')
-    .map(line => line.trim())
-  return lines.filter(line => line !== '' && !line.startsWith('#'))
+  const { parseIdentities } = await import('./pipeline/age-identities.ts')
+  const { identity } = encryption
+  return parseIdentities(text.reveal(), identity.kind === 'file' ? `${key}: ${identity.file}` : key)
 }
