@@ -37,7 +37,10 @@ describe.runIf(missing === undefined)('under a real systemd', () => {
     await lab[Symbol.asyncDispose]()
   })
 
-  function configure(more: Readonly<Record<string, unknown>>): void {
+  function configure(
+    jobs: Readonly<Record<string, unknown>>,
+    more: Readonly<Record<string, unknown>> = {},
+  ): void {
     const main = lab.config.repositories['main']
     lab.writeConfig('holdfast.yaml', {
       repositories: {
@@ -46,7 +49,8 @@ describe.runIf(missing === undefined)('under a real systemd', () => {
       },
       drills: { scratch: join(lab.server.root, 'drills') },
       agent: { spread: '0s' },
-      jobs: { backup: 'yearly', dump: 'yearly', drill: 'yearly', ...more },
+      jobs: { backup: 'yearly', dump: 'yearly', drill: 'yearly', ...jobs },
+      ...more,
     })
   }
 
@@ -145,6 +149,23 @@ describe.runIf(missing === undefined)('under a real systemd', () => {
       expect(JSON.parse(out), await journal()).toMatchObject({ outcome: 'done', message: null })
     }
     await host.ok('systemctl', ['disable', '--now', unit])
+  })
+
+  test('with snapshots of volumes it may write beside them, and sudo gives it rights', async () => {
+    configure({}, { snapshots: { provider: 'btrfs' } })
+    await install('--user', serverUser().name)
+    await host.ok('systemctl', ['start', unit])
+    const pid = await shown('MainPID')
+    expect(await host.ok('cat', [`/proc/${pid}/status`])).toMatch(/^NoNewPrivs:\t0$/m)
+    await host.ok('nsenter', [
+      '--target',
+      pid,
+      '--mount',
+      'mkdir',
+      join(lab.server.root, '.holdfast-snapshots'),
+    ])
+    await host.ok('systemctl', ['stop', unit])
+    configure({})
   })
 
   test('timers start jobs as often as they should, and the copies are kept up to date', async () => {

@@ -142,7 +142,8 @@ function manners({ nice, io }: HostPlan): readonly string[] {
 /** Without these root is nobody among files of others, and could start no server as its user. */
 const rootCapabilities = 'CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_KILL CAP_SETGID CAP_SETUID CAP_SYS_NICE'
 
-function hardened({ cluster, user, writes, takesSnapshots }: HostPlan): readonly string[] {
+function hardened(plan: HostPlan): readonly string[] {
+  const { cluster, user, takesSnapshots } = plan
   return [
     `User=${user}`,
     '# Variables that the configuration asks for, NAME=value, a line each.',
@@ -152,15 +153,27 @@ function hardened({ cluster, user, writes, takesSnapshots }: HostPlan): readonly
     'StateDirectoryMode=0700',
     'RuntimeDirectory=holdfast',
     'RuntimeDirectoryPreserve=yes',
-    'ProtectSystem=strict',
+    'ProtectHome=read-only',
+    'ProtectControlGroups=yes',
     '# A private /tmp would hide the socket of a server that has it there.',
     'ReadWritePaths=/tmp /var/tmp',
-    ...writes.map(path => `ReadWritePaths=-${quoted(path)}`),
-    'ProtectHome=read-only',
+    ...plan.writes.map(path => `ReadWritePaths=-${quoted(path)}`),
+    ...(takesSnapshots ? open : closed(user)),
+  ]
+}
+
+/** Most of what is closed else takes away from sudo what it gives. */
+const open: readonly string[] = [
+  '# Snapshots of volumes need devices, the folders of their programs, and sudo perhaps.',
+  'ProtectSystem=yes',
+]
+
+function closed(user: string): readonly string[] {
+  return [
+    'ProtectSystem=strict',
     'ProtectKernelTunables=yes',
     'ProtectKernelModules=yes',
     'ProtectKernelLogs=yes',
-    'ProtectControlGroups=yes',
     'ProtectClock=yes',
     'ProtectHostname=yes',
     'RestrictNamespaces=yes',
@@ -169,13 +182,9 @@ function hardened({ cluster, user, writes, takesSnapshots }: HostPlan): readonly
     'LockPersonality=yes',
     'SystemCallArchitectures=native',
     'RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK',
-    ...(takesSnapshots
-      ? ['# Snapshots of volumes need devices and rights: what would take them away is left out.']
-      : [
-          'NoNewPrivileges=yes',
-          'PrivateDevices=yes',
-          `CapabilityBoundingSet=${user === 'root' ? rootCapabilities : ''}`,
-        ]),
+    'NoNewPrivileges=yes',
+    'PrivateDevices=yes',
+    `CapabilityBoundingSet=${user === 'root' ? rootCapabilities : ''}`,
   ]
 }
 
