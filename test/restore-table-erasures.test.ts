@@ -63,6 +63,7 @@ describe('a request to forget a person, while tables are brought back', () => {
       await lab.server.query(sql)
     // Requests are tried on the live server, which has to have what they name.
     await lab.server.query('CREATE TABLE orders (id int PRIMARY KEY, user_id int)')
+    await lab.server.query('CREATE TABLE payments (id int)')
     await lab.archiveAll()
   })
 
@@ -151,10 +152,17 @@ describe('a request to forget a person, while tables are brought back', () => {
     ).toBe('0')
   })
 
-  test('about other tables lets a table come back as it was', async () => {
-    await ask("DELETE FROM users WHERE email = 'anna@example.org';")
+  test('about other tables fetches nothing, unless something of theirs leads to the table', async () => {
+    const request = await ask('DELETE FROM payments WHERE id = 42; DELETE FROM orders WHERE id = 42;')
     const { result } = await bring('countries')
-    expect(result.tables).toMatchObject([{ name: 'countries', rows: 7 }])
+    expect(result).toMatchObject({ attempts: 1, tables: [{ name: 'countries', rows: 7 }] })
+    expect(result.erasures).toMatchObject([{ id: request.id, outcome: 'other tables', statements: [] }])
+    // With a trigger on it, nobody can tell without its rows.
+    await ask("DELETE FROM users WHERE email = 'anna@example.org';")
+    const { result: careful } = await bring('countries', '--into', 'restored_too')
+    expect(careful.attempts).toBeGreaterThan(1)
+    expect(careful.erasures.map(({ outcome }) => outcome)).toEqual(['applied', 'applied'])
+    await lab.server.query('DROP SCHEMA restored_too CASCADE')
   })
 
   test('that can not be carried out keeps the table back, and is told; on somebody’s word it comes', async () => {

@@ -38,6 +38,8 @@ function appliedText({ id, outcome, database, statements }: AppliedErasure): str
       return `${id}: done before this point`
     case 'no database':
       return `${id}: ${database} was not there at this point`
+    case 'other tables':
+      return `${id}: about other tables than these`
     case 'failed':
     case 'skipped':
       return `${id}: ${outcome}`

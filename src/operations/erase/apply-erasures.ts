@@ -32,7 +32,7 @@ export interface ErasureJob {
   readonly place: { readonly database: string } | { readonly anyDatabase: string }
   /** What to do when one fails, after what is to be done with the request. */
   readonly onFailure: string
-  readonly watch?: Watch | undefined
+  readonly watch?: ((request: OpenedErasure) => Watch) | undefined
 }
 
 /** What came of one request. */
@@ -82,11 +82,12 @@ export async function applyErasures(
 
 async function applyOne(
   deps: ApplyDeps,
-  { record, secret }: OpenedErasure,
+  request: OpenedErasure,
   { reached, place, onFailure, watch }: ErasureJob,
   done: readonly AppliedErasure[],
   signal: AbortSignal,
 ): Promise<AppliedErasure> {
+  const { record, secret } = request
   const outcome = (
     what: ErasureOutcome,
     database = record.database,
@@ -98,7 +99,7 @@ async function applyOne(
     if ('anyDatabase' in place) database = await findDatabase(deps, record, place.anyDatabase, signal)
     if (database === undefined) return outcome('no database')
     await using server = await deps.connect(database, signal)
-    const how = { ending: 'commit', lockMsMax: undefined, watch } as const
+    const how = { ending: 'commit', lockMsMax: undefined, watch: watch?.(request) } as const
     return outcome('applied', database, await runRequest(server, secret.statements, how, signal))
   } catch (error) {
     signal.throwIfAborted()

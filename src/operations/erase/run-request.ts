@@ -6,8 +6,8 @@ import type { CountedStatement } from '../../repository/format/erasure-record.ts
 
 export type Ending = 'commit' | 'roll back'
 
-/** Looks at the transaction of a request while it still stands: before its end, and after a statement failed. */
-export type Watch = (server: Server, signal: AbortSignal) => Promise<void>
+/** Looks at the transaction of a request while it still stands: before its end; or after a failure, when its locks are gone. */
+export type Watch = (server: Server, state: 'done' | 'failed', signal: AbortSignal) => Promise<void>
 
 export interface HowToRun {
   readonly ending: Ending
@@ -59,14 +59,14 @@ async function watched<T>(
   await server.query('SAVEPOINT holdfast', [], signal)
   try {
     const result = await work()
-    await watch(server, signal)
+    await watch(server, 'done', signal)
     return result
   } catch (error) {
     if (!server.lost.aborted && !signal.aborted) {
       // With the limit of the statements: to set another one is refused before this is done.
       const options = { timeoutMs: limits.erasureStatementMsMax }
       await server.query('ROLLBACK TO SAVEPOINT holdfast', [], signal, options)
-      await watch(server, signal)
+      await watch(server, 'failed', signal)
     }
     throw error
   }

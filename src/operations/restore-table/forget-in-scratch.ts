@@ -4,6 +4,7 @@
  * A request speaks of a whole database, of which most was not brought. So what was not brought stands there empty, and each
  * transaction is watched: when it looked into one of those, what it did is worth nothing, and that one has to be brought, too.
  */
+import type { Log } from '../../base/log.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { Environment } from '../../postgres/connection-string.ts'
 import type { ReachedPoints } from '../../policy/erasures.ts'
@@ -12,6 +13,7 @@ import { recordOutcomes, type ForgetDeps } from '../erase/forget-restored.ts'
 import type { OpenedErasure } from '../erase/open-erasures.ts'
 import type { Watch } from '../erase/run-request.ts'
 import { findSuperuser, type Superuser } from '../erase/superuser.ts'
+import { isAboutOthers } from './other-tables.ts'
 import type { Scratch } from './scratch.ts'
 import { makeStandIns, touchedOf } from './stand-ins.ts'
 
@@ -53,16 +55,16 @@ export async function forgetInScratch(
   const as = { users, environment, databases: [database] }
   const { connect } = await findSuperuser(scratch.connectionString, as, signal)
   const place = { database, directory: scratch.directory }
-  const { touched, watch } = await watchStandIns({ connect }, place, isWithheld, signal)
-  const notes: string[] = []
+  const { touched, others, watch } = await watchStandIns({ connect }, place, isWithheld, signal)
+  const told: (() => void)[] = []
   const job = { requests, reached, place: { database }, onFailure, watch }
   const record = (outcomes: readonly AppliedErasure[]): Promise<void> =>
     recordOutcomes({ ...deps, sources, enter }, { operation: 'restore-table', from }, outcomes, signal)
   try {
-    const progress = noting(deps.progress, notes)
-    const outcomes = await applyErasures({ ...deps, progress, connect }, job, signal)
+    const applied = await applyErasures({ ...deps, ...later(deps, told), connect }, job, signal)
     if (touched.size > 0) return lacking(touched)
-    for (const note of notes) deps.progress.note(note)
+    for (const tell of told) tell()
+    const outcomes = applied.map(one => (others.has(one.id) ? aboutOthers(one) : one))
     await record(outcomes)
     return outcomes
   } catch (error) {
@@ -74,33 +76,66 @@ export async function forgetInScratch(
   }
 }
 
+/** What it did was done to tables that are empty here. */
+const aboutOthers = (one: AppliedErasure): AppliedErasure => ({
+  ...one,
+  outcome: 'other tables',
+  statements: [],
+})
+
+interface WatchedStandIns {
+  /** What has to be brought, by name. */
+  readonly touched: ReadonlyMap<number, string>
+  /** Requests that can have nothing to do with what was brought. */
+  readonly others: ReadonlySet<string>
+  readonly watch: (request: OpenedErasure) => Watch
+}
+
 async function watchStandIns(
   { connect }: Pick<Superuser, 'connect'>,
   { database, directory }: { readonly database: string; readonly directory: string },
   isWithheld: (path: string) => boolean,
   signal: AbortSignal,
-): Promise<{ readonly touched: Map<number, string>; readonly watch: Watch }> {
+): Promise<WatchedStandIns> {
   await using server = await connect(database, signal)
   const standIns = await makeStandIns(server, directory, isWithheld, signal)
   const touched = new Map<number, string>()
-  return {
-    touched,
-    async watch(session, stop) {
-      for (const { oid, name } of await touchedOf(session, standIns, stop)) touched.set(oid, name)
-    },
-  }
+  const others = new Set<string>()
+  const watch =
+    ({ record, secret }: OpenedErasure): Watch =>
+    async (session, state, stop) => {
+      const used = await touchedOf(session, standIns, stop)
+      if (used.length === 0) return
+      if (state === 'done' && (await isAboutOthers(session, standIns, secret.statements, stop)))
+        others.add(record.id)
+      else for (const { oid, name } of used) touched.set(oid, name)
+    }
+  return { touched, others, watch }
 }
 
-/** What is told is worth something only when all went well. */
-const noting = (progress: Progress, notes: string[]): Progress => ({
-  phase: name => {
-    progress.phase(name)
-  },
-  advance: () => undefined,
-  note: text => {
-    notes.push(text)
-  },
-})
+/** What is told of applying them is worth something only when all went well. */
+function later({ progress, log }: Pick<ForgetDeps, 'progress' | 'log'>, told: (() => void)[]) {
+  const notes: Progress = {
+    phase: name => {
+      progress.phase(name)
+    },
+    advance: () => undefined,
+    note: text => {
+      told.push(() => {
+        progress.note(text)
+      })
+    },
+  }
+  const events: Log = {
+    ...log,
+    info: (...event) => {
+      told.push(() => {
+        log.info(...event)
+      })
+    },
+  }
+  return { progress: notes, log: events }
+}
 
 const namesTold = 5
 

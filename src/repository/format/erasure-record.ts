@@ -69,7 +69,14 @@ export interface WithdrawalSecret {
   readonly reason: string
 }
 
-export const erasureOutcomes = ['applied', 'contained', 'no database', 'failed', 'skipped'] as const
+export const erasureOutcomes = [
+  'applied',
+  'contained',
+  'no database',
+  'other tables',
+  'failed',
+  'skipped',
+] as const
 export type ErasureOutcome = (typeof erasureOutcomes)[number]
 
 export const erasureOperations = ['restore', 'restore-dump', 'restore-table', 'drill', 'apply'] as const
