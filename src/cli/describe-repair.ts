@@ -16,7 +16,7 @@ export function repairText({
   const lines = [
     ...mended.map(
       ({ object, message, from, found }) =>
-        `  ${isDryRun ? 'TO MEND' : 'MENDED '}  ${object}\n           found: ${found}: ${shortened(message, object)}\n           right in: ${from}\n`,
+        `  ${isDryRun ? 'TO MEND' : 'MENDED '}  ${object}\n           found: ${foundWords(found, shortened(message, object))}\n           right in: ${from}\n`,
     ),
     ...unrepaired.map(
       ({ object, message, hint }) =>
@@ -40,4 +40,11 @@ export function repairText({
 
 /** The object stands above already. */
 const shortened = (message: string, object: string): string =>
-  message.replace(`${object} in `, 'in ').replace(`${object} is damaged: `, '')
+  message
+    .replace(`${object} in `, 'in ')
+    .replace(`${object} is damaged: `, '')
+    .replace(/^in \S+ is damaged: /, '')
+
+/** `missing: it is missing` says nothing more than `missing`. */
+const foundWords = (found: string, message: string): string =>
+  message === `it is ${found}` ? found : `${found}: ${message}`

@@ -15,7 +15,7 @@ import { askAssertion } from './questions/assertions.ts'
 import type { Asking } from './questions/asking.ts'
 import { askDatabases } from './questions/connect.ts'
 import { countRows, type CountedRows } from './questions/count-rows.ts'
-import { judgeAgainstLast, judgeAgainstLive } from './questions/judge-rows.ts'
+import { judgeAgainstLast, judgeAgainstLive, tablesTold } from './questions/judge-rows.ts'
 import { liveRows } from './questions/live-rows.ts'
 import { askRelations } from './questions/relations-present.ts'
 import { askVisibility } from './questions/visibility.ts'
@@ -132,7 +132,7 @@ async function withTroubles(all: CountedRows, find: (all: CountedRows) => Promis
 function answerDumped(dumped: RestoredCluster['dumped']): Answer {
   if (!dumped) return notAsked('only dumps count their rows')
   const rows = dumped.counts.reduce((sum, one) => sum + one.rows, 0)
-  const evidence = `${dumped.counts.length.toLocaleString('en-US')} tables with ${rows.toLocaleString('en-US')} rows, each as it was dumped`
+  const evidence = `${tablesTold(dumped.counts.length)} with ${rows.toLocaleString('en-US')} rows, each as it was dumped`
   if (dumped.failures.length === 0) return ok(evidence)
   return failed(`${String(dumped.failures.length)} databases did not come back`, [
     ...dumped.failures,

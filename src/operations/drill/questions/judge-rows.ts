@@ -17,7 +17,7 @@ export function judgeAgainstLive(counts: readonly Rows[], live: readonly Rows[],
     const isFar = difference > estimateNoiseRows && difference > share * Math.max(there, one.rows)
     return isFar ? [`${nameOf(one)}: ${told(one.rows)} came back, the live server says ${told(there)}`] : []
   })
-  const evidence = `${told(compared.length)} tables, by the statistics of the live server, within ${percent(share)}`
+  const evidence = `${tablesTold(compared.length)}, by the statistics of the live server, within ${percent(share)}`
   if (apart.length === 0) return ok(evidence)
   return failed(`${told(apart.length)} tables are further apart than ${percent(share)}`, [...apart, evidence])
 }
@@ -41,12 +41,15 @@ export function judgeAgainstLast(
       : []
   })
   const compared = last.filter(before => now.has(keyOf(before))).length
-  const evidence = `${told(compared)} tables, against ${lastId}, ${percent(share)} fewer allowed`
+  const evidence = `${tablesTold(compared)}, against ${lastId}, ${percent(share)} fewer allowed`
   if (fallen.length === 0) return ok(evidence)
   return failed(`${told(fallen.length)} tables have lost rows`, [...fallen, evidence])
 }
 
 const keyOf = ({ database, table }: Rows): string => JSON.stringify([database, table])
 const nameOf = ({ database, table }: Rows): string => `${database}: ${table}`
+/** `1 table`, `20 tables`. */
+export const tablesTold = (count: number): string => `${told(count)} ${count === 1 ? 'table' : 'tables'}`
+
 const told = (rows: number): string => rows.toLocaleString('en-US')
 const percent = (share: number): string => `${String(Math.round(share * 1000) / 10)}%`

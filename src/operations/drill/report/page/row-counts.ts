@@ -3,12 +3,14 @@ import type { DrillRowCount } from '../../../../repository/format/drill-record.t
 import { html, type Markup } from './markup.ts'
 
 const tablesMax = 20
+/** So few are not torn apart on paper. */
+const tablesTogetherMax = 12
 
 export function rowCountsPart(counts: readonly DrillRowCount[]): Markup {
   if (counts.length === 0) return html``
   const largest = counts.toSorted((a, b) => b.rows - a.rows).slice(0, tablesMax)
   const more = counts.length - largest.length
-  return html`<section class="long">
+  return html`<section class="${largest.length > tablesTogetherMax && 'long'}">
     <h2>
       Rows
       <span class="tally"

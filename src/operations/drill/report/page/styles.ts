@@ -46,7 +46,7 @@ ol, ul { list-style: none; }
 .checklist > li:first-child { border-top: 0; padding-top: 0; } .checklist > li:last-child { padding-bottom: 0; }
 .mark { width: 20px; height: 20px; margin-top: 1px; border-radius: 50%; font-size: 12px; font-weight: 700; line-height: 20px; text-align: center; background: var(--track); color: var(--soft); }
 .ok .mark { background: var(--good-bg); color: var(--good); } .failed .mark { background: var(--bad-bg); color: var(--bad); }
-.question { font-weight: 550; } .question code { color: var(--faint); font-weight: 400; margin-left: 6px; overflow-wrap: anywhere; }
+.question { font-weight: 550; } .question code { color: var(--faint); font-weight: 400; overflow-wrap: anywhere; }
 .not-asked .question { color: var(--soft); }
 .reason { color: var(--soft); } .failed .reason { color: var(--bad); }
 .evidence { color: var(--soft); overflow-wrap: anywhere; margin-top: 2px; } .evidence li { white-space: pre-wrap; }
@@ -85,8 +85,9 @@ footer { color: var(--soft); font-size: 0.87em; margin-top: 20px; overflow-wrap:
     --good: #0a6b38; --good-bg: #e2f4ea; --bad: #b71c1c; --bad-bg: #fdeaea;
   }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  body { font-size: 11px; } main { max-width: none; padding: 0; } h1 { font-size: 24px; } .lead { font-size: 0.87em; }
+  body { font-size: 11px; } main { max-width: none; padding: 0 1px; } h1 { font-size: 24px; } .lead { font-size: 0.87em; }
   .figure { font-size: 20px; } h2 { font-size: 0.87em; } section, .card { padding: 10px 12px; margin-top: 8px; } .objectives { gap: 8px; }
-  section, tr, .card { break-inside: avoid; } .long { break-inside: auto; } h2, thead { break-after: avoid; } td { padding-top: 3px; padding-bottom: 3px; }
+  section, tr, .card { break-inside: avoid; } .long { break-inside: auto; }
+  section { -webkit-box-decoration-break: clone; box-decoration-break: clone; } h2, thead { break-after: avoid; } td { padding-top: 3px; padding-bottom: 3px; }
 }
 `)
