@@ -82,7 +82,7 @@ export async function leaningOn(
     server,
     `${belonging}, found AS (
        SELECT DISTINCT CASE WHEN r.oid IS NULL THEN d.classid ELSE 'pg_class'::regclass::oid END AS classid,
-              coalesce(r.ev_class, d.objid) AS objid, 0 AS objsubid
+              coalesce(r.ev_class, d.objid) AS objid, CASE WHEN r.oid IS NULL THEN d.objsubid ELSE 0 END AS objsubid
          FROM belongs b JOIN pg_depend d ON d.refclassid = b.classid AND d.refobjid = b.objid
          LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid AND r.rulename = '_RETURN'
         WHERE (d.deptype = 'n' OR d.deptype = 'a' AND d.classid = 'pg_class'::regclass)
@@ -104,8 +104,7 @@ export async function allLeaningOn(
   let all = roots
   for (let before = -1; before !== found.size;) {
     before = found.size
-    for (const one of await leaningOn(server, all, signal))
-      found.set(`${String(one.classid)}/${String(one.objid)}`, one)
+    for (const one of await leaningOn(server, all, signal)) found.set(nameOf(one), one)
     const more = [...found.values()]
     all = {
       catalogues: [...roots.catalogues, ...more.map(({ classid }) => classid)],
@@ -136,7 +135,7 @@ export async function isThere(
 
 /** For people. */
 export const nameOf = ({ type, identity }: Pick<DatabaseObject, 'type' | 'identity'>): string =>
-  `the ${type.replace(/^table constraint$/, 'constraint')} ${identity}`
+  `the ${type.replace(/^table (constraint|column)$/, '$1')} ${identity}`
 
 const toldMax = 12
 

@@ -11,6 +11,7 @@ import type { NamePattern } from '../../postgres/dump-archive/name-pattern.ts'
 import type { AppliedErasure } from '../erase/apply-erasures.ts'
 import type { RestoreDeps } from '../restore/layout.ts'
 import { matches } from '../wal-find/choose.ts'
+import { listed } from './belongings.ts'
 import { copyDatabase } from './copy-database.ts'
 import { copySchemas } from './copy-schemas.ts'
 import { copyTables } from './copy-tables.ts'
@@ -86,6 +87,7 @@ export async function restoreTables(
     deps.log.info('restore-table.finished', { tables: placed.length, bytes, durationMs })
     return {
       ...copied,
+      warnings: [...emptied(proven.tables), ...copied.warnings],
       tables: placed,
       erasures: proven.erasures,
       files,
@@ -163,6 +165,12 @@ async function prove(
   if ('missing' in erasures) return erasures
   await showIndexes(server, signal)
   return { tables: await countScratchRows(server, found, signal), erasures }
+}
+
+function emptied(tables: readonly ScratchTable[]): readonly string[] {
+  const names = tables.filter(({ isUnlogged }) => isUnlogged).map(({ schema, name }) => `${schema}.${name}`)
+  if (names.length === 0) return []
+  return [`empty, since unlogged tables do not outlive a recovery: ${listed(names)}`]
 }
 
 /** Every name that was given means something. */

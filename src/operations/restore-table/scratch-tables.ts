@@ -11,6 +11,8 @@ export interface ScratchTable {
   readonly schema: string
   readonly name: string
   readonly rows: number
+  /** PostgreSQL empties it at every recovery. */
+  readonly isUnlogged: boolean
 }
 
 /** For statements whose time depends on how much there is. */
@@ -20,6 +22,7 @@ interface FoundRow extends SqlRow {
   readonly oid: number
   readonly schema: string
   readonly name: string
+  readonly isUnlogged: boolean
 }
 
 /** `withChildren`: their partitions, and what inherits from them, too. */
@@ -30,7 +33,7 @@ export async function findTables(
   signal: AbortSignal,
 ): Promise<readonly Omit<ScratchTable, 'rows'>[]> {
   const all = await server.query<FoundRow>(
-    `SELECT c.oid, n.nspname AS schema, c.relname AS name
+    `SELECT c.oid, n.nspname AS schema, c.relname AS name, c.relpersistence = 'u' AS "isUnlogged"
        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384 AND c.relpersistence <> 't'
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
