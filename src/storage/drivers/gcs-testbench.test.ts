@@ -179,6 +179,22 @@ test('a part of an object that comes as if it were the whole is told by its rang
   expect((await read(storage, 'a')).equals(bytes)).toBe(true)
 })
 
+test.each([
+  ['breaks off', { cutBodyAfterBytes: 100_000 }],
+  ['ends early as if that were all', { shortenToBytes: 100_000 }],
+] as const)('an answer without a length that %s is never a short read', async (_, trouble) => {
+  const server = await start()
+  const storage = await openAt(server)
+  const bytes = pattern(20 * MiB)
+  await storage.put('a', bodyOf(bytes), signal)
+  let reads = 0
+  const isMedia = ({ query }: StrictRequest) => query['alt'] === 'media'
+  server.trouble(request => (isMedia(request) && ++reads % 2 === 1 ? trouble : undefined))
+  expect((await read(storage, 'a')).equals(bytes)).toBe(true)
+  server.trouble(request => (isMedia(request) ? trouble : undefined))
+  await expect(read(storage, 'a')).rejects.toSatisfy(fault('STORAGE_UNAVAILABLE'))
+})
+
 test('a copy that goes on without saying where is given up', async () => {
   const server = await start()
   const storage = await openAt(server)
