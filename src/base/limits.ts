@@ -225,6 +225,8 @@ export const limits = {
   walPushLanesPerWorker: 6,
   /** When more files wait, archiving has fallen behind. */
   walPushWaitingUsual: 8,
+  /** A repository whose opening takes longer may never answer to this process. */
+  walOpenMsMax: 10 * second,
   /** With larger segments one is pushed at a time: each is held in memory as it is stored. */
   walPushAheadSegmentBytesMax: 64 * MiB,
   /** A repository that failed is left alone for so long, and then twice as long each time, up to the second. */

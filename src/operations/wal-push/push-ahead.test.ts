@@ -5,12 +5,16 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeTargets, type FakeTargets } from '../../../test/fakes/push-targets.ts'
 import { until } from '../../../test/support/until.ts'
 import { Fault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
 import { silentProgress } from '../../base/progress.ts'
+import { systemWorld } from '../../base/world.ts'
 import { pushOnCall, type PushCall } from './call.ts'
 import { openOwedBook, type OwedBook } from './owed.ts'
 import { pushAhead } from './push-ahead.ts'
 import { openPushedSpool, type PushedSpool } from './pushed-spool.ts'
+import { openTargets } from './target.ts'
 
+const signal = new AbortController().signal
 const worker = new URL('../../worker.ts', import.meta.url)
 
 interface Scene {
@@ -51,7 +55,7 @@ const call = ({ fake, spool, book }: Scene, name: string): Promise<PushCall> =>
       startPushAhead: () => ({ hasEnded: () => true }),
     },
     join(fake.walFolder, name),
-    new AbortController().signal,
+    signal,
   )
 
 const told = ({ spool }: Scene, how: 'pushed' | 'failed'): readonly string[] =>
@@ -86,6 +90,38 @@ describe('a repository that is away', () => {
   })
 })
 
+test('a repository that never opens ends the process though more files come, so that the next one opens it anew', async () => {
+  using fake = await makeTargets(['main', 'second'], { segments: 4 })
+  const scene = await sceneOf(fake)
+  const [main, second] = [fake.targets[0]!, fake.targets[1]!]
+  let hasWaited = false
+  const stuck = { ...second, open: () => new Promise<never>(() => undefined), isStuck: () => hasWaited }
+  const targets = [main, stuck]
+  const running = start({ ...scene, fake: { ...fake, targets, [Symbol.dispose]: () => undefined } }, signal)
+  await until('one is owed', async () => (await scene.book.list(second)).length > 0)
+  hasWaited = true
+  await running
+  expect(existsSync(lockOf(scene))).toBe(false)
+  // That it was waited for counts once.
+  expect(await scene.book.circuit(second)).toMatchObject({ failures: 1 })
+})
+
+test('to open takes long for some, and for ever when nothing answers', async () => {
+  let nowMs = 0
+  const { clock } = systemWorld()
+  const world = { ...systemWorld(), clock: { ...clock, monotonicMs: () => nowMs } }
+  const openStorage = (): Promise<never> => new Promise(() => undefined)
+  const storage = { url: 'file:///gone' }
+  const encoding = { level: 1, recipients: [] }
+  const { all } = openTargets([{ name: 'main', storage, encoding }], { cluster: 'lab', world, openStorage })
+  expect(all[0]?.isStuck()).toBe(false)
+  void all[0]?.open(signal)
+  nowMs = limits.walOpenMsMax
+  expect(all[0]?.isStuck()).toBe(false)
+  nowMs++
+  expect(all[0]?.isStuck()).toBe(true)
+})
+
 describe('the lock', () => {
   test('does not outlive the process when catching up fails while files are pushed', async () => {
     using fake = await makeTargets(['main', 'second'], { segments: 3 })
@@ -96,7 +132,7 @@ describe('the lock', () => {
     const note = (why: unknown): unknown => unheard.push(why)
     process.on('unhandledRejection', note)
     onTestFinished(() => void process.off('unhandledRejection', note))
-    const running = start({ ...scene, book: { ...scene.book, list } }, new AbortController().signal)
+    const running = start({ ...scene, book: { ...scene.book, list } }, signal)
     await expect(running).rejects.toThrow('the disk of pg_wal is ill')
     expect(unheard).toEqual([])
     expect(await fake.places['main']?.keys()).toHaveLength(3)

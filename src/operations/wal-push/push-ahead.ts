@@ -153,6 +153,7 @@ class Pusher {
   async untilMore(signal: AbortSignal): Promise<'more' | 'end'> {
     const { clock } = this.#deps.world
     while (!signal.aborted && this.#request.parallel > 0) {
+      if (this.#isStuck()) return 'end'
       await clock.sleep(limits.walPushAheadIdleMs, signal).catch(() => undefined)
       await this.#look()
       if (this.#queue.length === 0) continue
@@ -196,7 +197,9 @@ class Pusher {
     const { world, book, opened, targets, identity } = this.#deps
     const { durableIn } = this.#request
     try {
-      const skip = opened.length > 1 ? await openCircuits(book, opened, world.clock) : []
+      const stuck = targets.filter(target => target.isStuck()).map(({ name }) => name)
+      const shut = opened.length > 1 ? await openCircuits(book, opened, world.clock) : []
+      const skip = [...stuck, ...shut]
       const hurried: EncodeWal = (file, stop) => encode(this.#isBehind() ? inHurry(file) : file, stop)
       const deps = { targets, durableIn, world, encode: hurried, recycle, identity }
       return await pushToAll(deps, { path, skip }, signal)
@@ -277,7 +280,13 @@ class Pusher {
     this.#queue = waiting.filter(name => !this.#done.has(name) && !this.#underWay.has(name))
   }
 
+  /** Then the next process is started, which opens it anew: this one would leave that repository behind for as long as WAL comes. */
+  #isStuck(): boolean {
+    return [...this.#deps.targets, ...this.#deps.opened].some(target => target.isStuck())
+  }
+
   #isTimeToEnd(): boolean {
+    if (this.#isStuck()) return true
     const isIdle = this.#underWay.size === 0 && this.#queue.length === 0
     const idleMs = this.#deps.world.clock.monotonicMs() - this.#workedAtMs
     return this.#failuresInARow > this.#request.parallel || (isIdle && idleMs > limits.walPushAheadIdleMs)

@@ -1,6 +1,7 @@
 /** The repositories that WAL is pushed to, each opened when it is first needed: one that is away holds up no other. */
 import { hash } from 'node:crypto'
-import type { World } from '../../base/world.ts'
+import { limits } from '../../base/limits.ts'
+import type { Clock, World } from '../../base/world.ts'
 import type { Encoding } from '../../pipeline/codec.ts'
 import { openRepository, type Repository } from '../../repository/repository.ts'
 import { openWalStore, type WalStore } from '../../repository/wal-store.ts'
@@ -23,6 +24,11 @@ export interface OpenTarget {
   readonly id: string
   /** Opened once; after a failure the next call tries again. */
   open(signal: AbortSignal): Promise<TargetArchive>
+  /**
+   * Opening it was begun, and got no answer for so long that it may never get one: a disk that is gone. Whoever waits for
+   * it in this process goes on waiting when it is back; another process opens it anew.
+   */
+  isStuck(): boolean
 }
 
 export interface TargetArchive {
@@ -57,7 +63,7 @@ export function openTargets(targets: readonly PushTarget[], surroundings: Target
       name: target.name,
       encoding: target.encoding,
       id: targetId(target, cluster),
-      open: onceUntilItFails(() => open(target)),
+      ...onceUntilItFails(() => open(target), world.clock),
     })),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
@@ -67,11 +73,25 @@ export function targetId({ storage }: Pick<PushTarget, 'storage'>, cluster: stri
   return hash('sha256', `${storage.url} ${storage.access?.endpoint ?? ''} ${cluster}`, 'hex').slice(0, 16)
 }
 
-function onceUntilItFails<T>(make: () => Promise<T>): () => Promise<T> {
+function onceUntilItFails<T>(
+  make: () => Promise<T>,
+  clock: Pick<Clock, 'monotonicMs'>,
+): { readonly open: () => Promise<T>; readonly isStuck: () => boolean } {
   let made: Promise<T> | undefined
-  return () =>
-    (made ??= make().catch((error: unknown) => {
+  let begunMs: number | undefined
+  const begin = async (): Promise<T> => {
+    begunMs = clock.monotonicMs()
+    try {
+      return await make()
+    } catch (error) {
       made = undefined
       throw error
-    }))
+    } finally {
+      begunMs = undefined
+    }
+  }
+  return {
+    open: () => (made ??= begin()),
+    isStuck: () => begunMs !== undefined && clock.monotonicMs() - begunMs > limits.walOpenMsMax,
+  }
 }
