@@ -3,7 +3,7 @@
  * Before each the disk is at rest and the source equally warm (or cold); what was written is removed after it.
  */
 import { join } from 'node:path'
-import { archiveOneSegment, makeOwned, query, type Cluster } from './cluster.ts'
+import { archiveAll, makeOwned, query, type Cluster } from './cluster.ts'
 import { remove, settle, syncMs, treeSize } from './disk.ts'
 import { measure, type Measured } from './measure.ts'
 import type { Caches } from './options.ts'
@@ -54,7 +54,7 @@ async function runOnce(
 ): Promise<BaseBackupRun> {
   await tool.fresh(cluster)
   try {
-    await archiveOneSegment(cluster)
+    await archiveAll(cluster)
     await query(cluster, 'checkpoint')
     settle(caches, [cluster.dataDirectory])
     const requestsBefore = await tool.place.requests()

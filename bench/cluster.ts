@@ -127,20 +127,19 @@ export function setArchiver(cluster: Cluster, push: ((path: string) => Command) 
   renameSync(`${path}.new`, path)
 }
 
-/** Ends the current segment and returns once it is archived. */
-export async function archiveOneSegment(cluster: Cluster): Promise<void> {
-  const before = await query(cluster, 'select archived_count from pg_stat_archiver')
+/** Ends the current segment and returns once it and all before it are archived. */
+export async function archiveAll(cluster: Cluster): Promise<void> {
   await query(cluster, `select pg_create_restore_point('bench')`)
-  await query(cluster, 'select pg_switch_wal()')
+  const last = await query(cluster, 'select pg_walfile_name(pg_switch_wal())')
   await query(
     cluster,
     `do $$ begin
-    for i in 1 .. 600 loop
+    for i in 1 .. 6000 loop
       perform pg_stat_clear_snapshot();
-      if (select archived_count from pg_stat_archiver) > ${before} then return; end if;
+      if (select left(last_archived_wal, 24) from pg_stat_archiver) >= '${last}' then return; end if;
       perform pg_sleep(0.1);
     end loop;
-    raise 'nothing was archived: %', (select last_failed_wal from pg_stat_archiver);
+    raise '% was not archived: %', '${last}', (select last_failed_wal from pg_stat_archiver);
   end $$`,
   )
 }

@@ -6,7 +6,7 @@ import { chownSync, cpSync, existsSync, readFileSync, readdirSync, rmSync, write
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
-  archiveOneSegment,
+  archiveAll,
   client,
   clusterAt,
   initdb,
@@ -156,7 +156,7 @@ async function makeWal(cluster: Cluster, shape: DataShape, say: (text: string) =
       // Pages are logged whole after a checkpoint, as they are all day on a server that is busier than this one.
       await query(cluster, 'checkpoint')
     }
-    await archiveOneSegment(cluster)
+    await archiveAll(cluster)
     await query(cluster, vacuum)
     await query(cluster, 'checkpoint')
   })

@@ -4,7 +4,7 @@
  * where it reads its storage; the WAL, which is the same for both, is not in it.
  */
 import { join } from 'node:path'
-import { archiveOneSegment, query, type Cluster } from './cluster.ts'
+import { archiveAll, query, type Cluster } from './cluster.ts'
 import { remove, settle } from './disk.ts'
 import { summaryOf, type Row, type Target, type Unit } from './figures.ts'
 import type { HoldfastTool } from './holdfast.ts'
@@ -17,6 +17,8 @@ export interface TableRun {
   readonly way: TableWay
   readonly measured: Measured
   readonly fetchedBytes: number
+  /** Of restore-table: until the scratch cluster has what is wanted, and to load it into the live server. */
+  readonly phases: string
 }
 
 export interface TableSettings {
@@ -40,7 +42,7 @@ export async function runTable(
     await run(tool.backup(), cluster.as)
     await query(cluster, "UPDATE wanted SET words = 'changed' WHERE id % 100 = 0")
     await query(cluster, 'DROP TABLE wanted')
-    await archiveOneSegment(cluster)
+    await archiveAll(cluster)
     const target = await dropOf(cluster, tool)
     for (let round = 0; round < count; round++) {
       for (const way of round % 2 === 0 ? tableWays : tableWays.toReversed()) {
@@ -107,11 +109,13 @@ async function restoreOnce(
   if (fetched === undefined) throw new Error(`no bytesFetched:\n${measured.output}`)
   if (way === 'all') for (const path of [directory, `${directory}.holdfast`]) remove(path)
   else await query(cluster, 'DROP SCHEMA back CASCADE')
-  return { way, measured, fetchedBytes: Number(fetched) }
+  const phase = (name: string): string => new RegExp(`"${name}Ms": (\\d+)`).exec(measured.output)?.[1] ?? 'no'
+  const phases = way === 'all' ? '' : `, scratch ${phase('scratch')} ms, load ${phase('load')} ms`
+  return { way, measured, fetchedBytes: Number(fetched), phases }
 }
 
-function described({ way, measured, fetchedBytes }: TableRun): string {
-  return `${way === 'all' ? 'restore of all' : 'restore-table'} ${(measured.wallMs / 1000).toFixed(1)} s, ${(fetchedBytes / 2 ** 20).toFixed(1)} MiB fetched`
+function described({ way, measured, fetchedBytes, phases }: TableRun): string {
+  return `${way === 'all' ? 'restore of all' : 'restore-table'} ${(measured.wallMs / 1000).toFixed(1)} s${phases}, ${(fetchedBytes / 2 ** 20).toFixed(1)} MiB fetched`
 }
 
 /** `theirs` is our own restore of everything. */

@@ -152,7 +152,7 @@ async function into({ identity, packs, bytes }: State, target: string, delta: bo
     directories: head.directories,
     files,
     targetDirectory: target,
-    otherTrees: [],
+    synced: [target],
     owner: undefined,
     delta,
     workers,

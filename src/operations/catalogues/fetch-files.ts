@@ -54,7 +54,7 @@ export async function fetchFiles(
       directories,
       files: wanted(),
       targetDirectory: directory,
-      otherTrees: [],
+      synced: [],
       owner: undefined,
       delta: false,
       workers: 1,

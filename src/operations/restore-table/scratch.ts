@@ -164,7 +164,7 @@ async function fill(
       directories,
       files: needed(),
       targetDirectory: directory,
-      otherTrees: tablespaces.map(({ to }) => to),
+      synced: [],
       owner,
       delta: false,
       workers,

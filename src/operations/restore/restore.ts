@@ -139,7 +139,7 @@ function copyRequest(deps: RestoreDeps, layout: RestoreLayout): Omit<CopyInReque
     },
     directories,
     targetDirectory: directory,
-    otherTrees: tablespaces.map(({ to }) => to),
+    synced: [directory, ...tablespaces.map(({ to }) => to)],
     owner,
     delta: use === 'delta',
   }

@@ -24,8 +24,8 @@ export interface CopyInRequest {
   readonly select?: (file: ManifestFile) => boolean
   /** Exists. Tablespaces are reached by way of its links `pg_tblspc/<oid>`, which exist, too. */
   readonly targetDirectory: string
-  /** What to sync at the end besides the target directory: places of tablespaces. */
-  readonly otherTrees: readonly string[]
+  /** What is to be durable at the end: the target directory and the places of tablespaces; nothing of what is thrown away again. */
+  readonly synced: readonly string[]
   /** Whom files and directories shall belong to; undefined: whoever runs this. */
   readonly owner: FileOwner | undefined
   /** Keep files whose size and CRC-32C are right already. */
@@ -38,7 +38,7 @@ export interface CopyToRead extends BackupPlace {
   readonly packs: readonly PackRecord[]
 }
 
-/** Every file has the checksum that the manifest tells, and all is durable, when this returns. */
+/** Every file has the checksum that the manifest tells, and what was asked for is durable, when this returns. */
 export async function copyIn(
   host: WorkerHost,
   request: CopyInRequest,
@@ -65,8 +65,10 @@ export async function copyIn(
     },
     signal,
   )
-  host.progress.phase('syncing to disk')
-  await syncTrees([request.targetDirectory, ...request.otherTrees], signal)
+  if (request.synced.length > 0) {
+    host.progress.phase('syncing to disk')
+    await syncTrees(request.synced, signal)
+  }
   return report
 }
 
