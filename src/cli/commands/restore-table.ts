@@ -13,7 +13,7 @@ export const restoreTable = defineCommand({
     'their place in one transaction. The scratch cluster is removed, whatever happens. Without a word on where they go, they come into the ' +
     'schema "restored". A whole schema (--schema) comes with its views, functions, types and whatever else is in it, a whole database ' +
     '(--whole-database) as a new one: both under their own names, when these are free.',
-  operation: { unless: ['plan'], target: ['into', 'database'] },
+  operation: { unless: ['plan'], target: ['into', 'as', 'database'] },
   keepsToRates: true,
   arguments: {
     tables: severalArguments(
