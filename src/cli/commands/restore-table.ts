@@ -8,8 +8,8 @@ export const restoreTable = defineCommand({
   summary: 'Bring back tables, a schema or a database as they were at any point, without restoring the rest.',
   description:
     'Makes a scratch cluster that holds the catalogues and the files of these tables; everything else is sparse and is never ' +
-    'fetched. It replays the WAL to the target, without what is not there, and is read to its last page. Only then the live server is ' +
-    'touched: the tables come into a schema of their own, with definition, rows, indexes, constraints, comments and privileges, and get to ' +
+    'fetched. It replays the WAL to the target, without what is not there; requests to forget a person are applied to it; and it ' +
+    'is read to its last page. Only then the live server is touched: the tables come into a schema of their own, with definition, rows, indexes, constraints, comments and privileges, and get to ' +
     'their place in one transaction. The scratch cluster is removed, whatever happens. Without a word on where they go, they come into the ' +
     'schema "restored". A whole schema (--schema) comes with its views, functions, types and whatever else is in it, a whole database ' +
     '(--whole-database) as a new one: both under their own names, when these are free.',
