@@ -159,5 +159,13 @@ describe.skipIf(reason !== undefined)('a snapshot of a running cluster', () => {
     expect(plan.out).toMatch(/Backup \S+-snapshot is the latest that leads to the target/)
     expect(plan.out).not.toContain(`Backup ${newest.id} is the latest`)
     expect(plan.out).toMatch(new RegExp(`${newest.id} can not be restored here: .* is gone`))
+
+    // Some are subvolumes, others plain folders.
+    const remove = 'btrfs -q subvolume delete "$0" 2>/dev/null || rm -r "$0"'
+    for (const older of all.slice(0, -1)) system('/bin/sh', ['-c', remove, references(older)[0] ?? ''])
+    const none = await lab.run(['restore', '--target-dir', target, '--plan'])
+    expect(none.status, describeRun(none)).toBe(50)
+    expect(none.err).toMatch(/no backup that is still there leads to it/)
+    expect(none.err).toMatch(new RegExp(`${newest.id} can not be restored here: .* is gone`))
   })
 })

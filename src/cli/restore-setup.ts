@@ -25,7 +25,7 @@ import { restoreCommandOf } from './archive-command.ts'
 import type { CommandContext, Program } from './context.ts'
 import { erasuresAhead, type ErasuresAhead } from './erasures.ts'
 import { chooseBackup } from './find-backup.ts'
-import { absenceHere, openSnapshotOf, withAbsent } from './restore-snapshot-setup.ts'
+import { absenceHere, openSnapshotOf, unreachableWithAbsent, withAbsent } from './restore-snapshot-setup.ts'
 import type { SnapshotProvider } from '../snapshots/provider.ts'
 import type { SnapshotLayout } from '../operations/snapshot/restore-layout.ts'
 import { openSources, unitedWal } from './sources.ts'
@@ -132,7 +132,9 @@ export async function layOut(context: CommandContext, words: RestoreWords): Prom
       },
       { target: aim, timeline: words.timeline ?? 'latest', backupId: idOf(catalog, words.backup) },
       signal,
-    )
+    ).catch((error: unknown) => {
+      throw unreachableWithAbsent(error, absent)
+    })
     const known = catalog.backups.find(({ summary }) => summary.id === plan.backup.id)
     if (!known) throw new Error('assertion failed: the plan names a backup of the catalogue')
     const copies = await orThawed({ catalog, plan }, () => readCopies(known, troubles, signal))

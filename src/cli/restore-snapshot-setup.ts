@@ -1,4 +1,5 @@
 /** A restore whose backup is a snapshot: whether it can be had here, and how it comes back. */
+import { Fault, isFault } from '../base/fault.ts'
 import type { LayoutRequest } from '../operations/restore/layout.ts'
 import { absencesOf, assertPresent } from '../operations/snapshot/presence.ts'
 import { layOutSnapshot, type SnapshotLayout } from '../operations/snapshot/restore-layout.ts'
@@ -28,9 +29,21 @@ export async function absenceHere(
 
 /** The reasons say why the newer ones were not taken. */
 export function withAbsent(plan: RestorePlan, absent: ReadonlyMap<string, string>): RestorePlan {
-  const notes = [...absent].map(([id, why]) => `Backup ${id} ${why}.`)
-  return { ...plan, reasons: [...plan.reasons, ...notes] }
+  return { ...plan, reasons: [...plan.reasons, ...toldOf(absent)] }
 }
+
+/** When no other backup leads there: that there were some, and why they were not taken. */
+export function unreachableWithAbsent(error: unknown, absent: ReadonlyMap<string, string>): unknown {
+  if (!isFault(error, 'TARGET_UNREACHABLE') || absent.size === 0) return error
+  const message = error.message.replace(/there is no backup$/, 'no backup that is still there leads to it')
+  return new Fault('TARGET_UNREACHABLE', message, {
+    hint: [...toldOf(absent), error.hint].join(' '),
+    cause: error,
+  })
+}
+
+const toldOf = (absent: ReadonlyMap<string, string>): readonly string[] =>
+  [...absent].map(([id, why]) => `Backup ${id} ${why}.`)
 
 export async function openSnapshotOf(
   context: CommandContext,
