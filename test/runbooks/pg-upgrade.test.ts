@@ -1,6 +1,7 @@
 /** The runbook for pg_upgrade, carried out to the letter: from PostgreSQL 15 to 18, in one repository. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { StatusReport } from '../../src/operations/status/status.ts'
 import type { BackupRecord } from '../../src/repository/format/backup-record.ts'
 import { followPage } from '../support/follow-page.ts'
 import { describeRun } from '../support/holdfast.ts'
@@ -57,5 +58,13 @@ test('both histories can be restored: the old one to its last moment, the new on
       expect(run.status, describeRun(run)).toBe(15)
       expect(faultOf(run).hint, describeRun(run)).toContain('cluster name of its own')
     }
+    const told = await lab.run(['--config', mistaken, 'status', '--json'])
+    expect(told.status, describeRun(told)).toBe(2)
+    const { findings, objectives } = JSON.parse(told.out) as StatusReport
+    expect(findings).toContainEqual(
+      expect.objectContaining({ code: 'other-cluster', state: 'critical', repository: 'main' }),
+    )
+    // What the new server does says nothing of what the old one would lose.
+    expect(objectives.rpo.isUpperBound).toBe(true)
   }
 })

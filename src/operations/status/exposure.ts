@@ -25,7 +25,7 @@ export interface Exposure {
   readonly isUpperBound: boolean
 }
 
-type Asking = Pick<SeenPlace, 'windows' | 'managed' | 'dumps'>
+type Asking = Pick<SeenPlace, 'systemIdentifier' | 'windows' | 'managed' | 'dumps'>
 
 /** By the name of the repository; of those that can be seen. */
 export async function exposuresOf(
@@ -45,10 +45,11 @@ export async function exposuresOf(
 
 async function exposureOf(
   place: Asking,
-  server: ServerSight | undefined,
+  asked: ServerSight | undefined,
   look: (durableLsn: Lsn) => Promise<FirstCommit>,
   hostNowMs: number,
 ): Promise<Exposure> {
+  const server = isOfAnother(asked, place) ? undefined : asked
   const nowMs = server?.fault === undefined ? (server?.facts.nowMs ?? hostNowMs) : hostNowMs
   const newestMs = newestMomentMs(place)
   if (newestMs === undefined) return { lostMs: undefined, isUpperBound: false }
@@ -58,6 +59,10 @@ async function exposureOf(
   const since = first === 'unknown' ? newestMs : first / 1000
   return { lostMs: Math.max(0, nowMs - since), isUpperBound: first === 'unknown' }
 }
+
+/** Its WAL has nothing to do with what lies there. */
+const isOfAnother = (server: ServerSight | undefined, { systemIdentifier }: Asking): boolean =>
+  server?.fault === undefined && server !== undefined && server.facts.systemIdentifier !== systemIdentifier
 
 /** Up to where all of the server's own history can be restored. */
 function durableLsnOf({ windows }: Asking, server: ServerSight | undefined): Lsn | undefined {
@@ -72,7 +77,11 @@ function durableLsnOf({ windows }: Asking, server: ServerSight | undefined): Lsn
 }
 
 /** Dumps and managed snapshots hold what was there at some moment after they began; a dump of a part brings back no server. */
-export function newestMomentMs({ windows, managed = [], dumps = [] }: Asking): number | undefined {
+export function newestMomentMs({
+  windows,
+  managed = [],
+  dumps = [],
+}: Omit<Asking, 'systemIdentifier'>): number | undefined {
   const times = [
     ...windows.map(({ from, to }) => to.time ?? from.time),
     ...managed.filter(isRestorable).map(({ record }) => record.startedAt),

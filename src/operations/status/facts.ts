@@ -65,6 +65,8 @@ export interface UnseenPlace extends AnyPlace {
 
 export interface SeenPlace extends AnyPlace {
   readonly fault: undefined
+  /** Of the cluster whose repository it is. */
+  readonly systemIdentifier: string
   readonly backups: readonly BackupSummary[]
   /** Absent where dumps can not be read. */
   readonly dumps?: readonly Pick<
@@ -158,6 +160,7 @@ async function readFacts(
   } = await walStatus({ backups, absent, wal: withList(wal, holdings), walSegmentSizeBytes }, signal)
   return {
     ...holdings,
+    systemIdentifier: repository.identity.systemIdentifier,
     ...(dumps ? { dumps } : {}),
     drills: drills?.drills ?? [],
     key,

@@ -4,7 +4,8 @@ import { healthyFacts } from '../../../test/fakes/server-facts.ts'
 import { GiB, MiB, hour, minute, second } from '../../base/units.ts'
 import type { ArchiverFacts } from '../../postgres/archiver-facts.ts'
 import type { SlotFacts } from '../../postgres/slot-facts.ts'
-import { diskFullInMs, ofClock, ofServer, type ServerToJudge } from './judge-server.ts'
+import type { PlaceFacts } from './facts.ts'
+import { diskFullInMs, ofClock, ofOtherCluster, ofServer, type ServerToJudge } from './judge-server.ts'
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z')
 const segmentBytes = 16 * MiB
@@ -124,4 +125,20 @@ test.each([
   const found = ofClock('the server', null, aheadMs)
   expect(found).toHaveLength(says ? 1 : 0)
   for (const { message } of found) expect(message).toMatch(says ?? /./)
+})
+
+test('a repository of another cluster is told, unless nothing lies in it', () => {
+  const seen = { where: 'db1:5432', facts: healthyFacts({}) }
+  const place = (systemIdentifier: string, wal: number): PlaceFacts =>
+    ({
+      place: { name: 'main' },
+      systemIdentifier,
+      backups: [],
+      wal: new Map(Array.from({ length: wal }, (_, i) => [String(i), {}])),
+    }) as unknown as PlaceFacts
+  const own = seen.facts.systemIdentifier
+  expect(ofOtherCluster(seen, [place(own, 3), place('1', 0)])).toEqual([])
+  expect(ofOtherCluster(seen, [place('1', 3)])).toMatchObject([
+    { code: 'other-cluster', state: 'critical', repository: 'main' },
+  ])
 })

@@ -6,6 +6,8 @@ import { judgeArchiver } from '../../postgres/archiver-health.ts'
 import type { ServerFacts } from '../../postgres/server-facts.ts'
 import type { SlotFacts } from '../../postgres/slot-facts.ts'
 import { parseSegmentName, segmentStartLsn } from '../../wal/segment.ts'
+import { otherClusterHint } from '../../wal/other-cluster.ts'
+import type { PlaceFacts } from './facts.ts'
 import type { SeenServer } from './server.ts'
 
 export type ServerToJudge = Pick<SeenServer, 'facts' | 'slots' | 'walFolder'>
@@ -71,6 +73,26 @@ function isRecent({ archiver, nowMs }: ServerFacts): boolean {
   if (lastFailedMs === undefined) return false
   const sinceMs = ready?.oldestMs ?? lastArchivedMs ?? lastFailedMs
   return nowMs - sinceMs < limits.statusArchiverGraceMs
+}
+
+/** After pg_upgrade, a new initdb, or with a wrong connection: nothing that is written there is of this server. */
+export function ofOtherCluster(
+  { where, facts }: Pick<SeenServer, 'where' | 'facts'>,
+  places: readonly PlaceFacts[],
+): readonly StatusFinding[] {
+  const { systemIdentifier } = facts
+  return places.flatMap(place => {
+    if (place.fault !== undefined || place.systemIdentifier === systemIdentifier) return []
+    if (place.backups.length + place.wal.size === 0) return []
+    return [
+      findingOf('other-cluster', {
+        state: 'critical',
+        repository: place.place.name,
+        message: `what lies there is of another server: its system identifier is ${place.systemIdentifier}, and that of ${where} is ${systemIdentifier}`,
+        fix: `Correct \`postgres.connection\`, if it leads to the wrong server. ${otherClusterHint}`,
+      }),
+    ]
+  })
 }
 
 function ofSlots({ facts, slots, walFolder }: ServerToJudge): readonly StatusFinding[] {

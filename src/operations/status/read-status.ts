@@ -10,7 +10,7 @@ import { readPlace, type PlaceFacts, type StatusPlace } from './facts.ts'
 import { leastExposure, ofRpo } from './judge-rpo.ts'
 import { ofJobs, type KnownMemories, type StatedJob, type Trace } from './judge-jobs.ts'
 import { forecastFrom, ofRto } from './judge-rto.ts'
-import { ofClock, ofServer } from './judge-server.ts'
+import { ofClock, ofOtherCluster, ofServer } from './judge-server.ts'
 import { judgePlaces, stateOf } from './judge.ts'
 import { readServer, type SeenServer, type ServerToSee } from './server.ts'
 import type { RtoForecast } from '../../policy/rto/forecast-rto.ts'
@@ -99,7 +99,11 @@ function written(
 /** Who takes nothing but dumps, or snapshots of a managed server, has no use for an archiver. */
 function ofSeenServer(server: SeenServer, facts: readonly PlaceFacts[]): readonly StatusFinding[] {
   const isArchiving = facts.some(place => place.fault === undefined && place.wal.size > 0)
-  return [...ofServer(server, isArchiving), ...ofClock('the server', null, server.clockAheadMs)]
+  return [
+    ...ofServer(server, isArchiving),
+    ...ofOtherCluster(server, facts),
+    ...ofClock('the server', null, server.clockAheadMs),
+  ]
 }
 
 function rpoOf(exposure: Exposure | undefined): Rpo | null {

@@ -69,6 +69,10 @@ export const findingCatalogue = {
     about: 'The return would take longer than `objectives.rto` allows, as drills tell.',
     runbook: 'rpo-or-rto-missed',
   },
+  'other-cluster': {
+    about: 'The server is another cluster than the one whose backups these are.',
+    runbook: 'archiving-fails',
+  },
   'archiver-failing': {
     about: 'PostgreSQL can not hand its WAL over, or does not try.',
     runbook: 'archiving-fails',
