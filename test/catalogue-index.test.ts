@@ -28,7 +28,13 @@ async function after(harm: (cluster: string) => void, ...args: readonly string[]
 const remove = (cluster: string, n: number): void => {
   rmSync(join(cluster, 'backups', backups[n]?.id ?? 'none'), { recursive: true })
 }
-const plan = ['restore', '--plan', '--json', '--target-dir', '/nonexistent/target']
+const plan = (): readonly string[] => [
+  'restore',
+  '--plan',
+  '--json',
+  '--target-dir',
+  join(lab.server.root, 'target'),
+]
 
 describe('the index of the catalogue', () => {
   test('is written by backups, and list, which reads it, shows what list --full finds', async () => {
@@ -59,14 +65,14 @@ describe('the index of the catalogue', () => {
       cluster => {
         remove(cluster, 2)
       },
-      ...plan,
+      ...plan(),
     )
     expect(newest.out + newest.err).toContain(backups[1]?.id)
     const named = await after(
       cluster => {
         remove(cluster, 1)
       },
-      ...plan,
+      ...plan(),
       '--backup',
       backups[1]?.id ?? '',
     )
