@@ -117,16 +117,34 @@ function datasetOf(
   return { source: dataset, mountPath: mount.path, fileSystem: 'zfs' }
 }
 
-/** What it refers to; undefined when it does not exist. */
+/**
+ * What it refers to; undefined when it does not exist. That is believed of the list of snapshots alone: who takes one for gone
+ * never removes it, and the word of a single question was wrong on a busy host (zfs-fuse).
+ */
 async function sizeOf(zfs: Zfs, reference: string, signal: AbortSignal): Promise<number | undefined> {
+  if (!(await isListed(zfs, reference, signal))) return undefined
   try {
     const size = Number(await zfs(['get', '-H', '-p', '-o', 'value', 'referenced', reference], signal))
     return Number.isSafeInteger(size) ? size : 0
   } catch (error) {
-    if (isFault(error, 'SNAPSHOT_FAILED') && /does not exist/.test(error.message)) return undefined
+    if (!isAbsence(error) || (await isListed(zfs, reference, signal))) throw error
+    return undefined
+  }
+}
+
+async function isListed(zfs: Zfs, reference: string, signal: AbortSignal): Promise<boolean> {
+  const [dataset = ''] = reference.split('@')
+  try {
+    const names = await zfs(['list', '-H', '-t', 'snapshot', '-o', 'name', '-r', dataset], signal)
+    return names.split('\n').some(name => name.trim() === reference)
+  } catch (error) {
+    if (isAbsence(error)) return false
     throw error
   }
 }
+
+const isAbsence = (error: unknown): boolean =>
+  isFault(error, 'SNAPSHOT_FAILED') && /does not exist/.test(error.message)
 
 /** In the same pool, which clones have to be; told from the place, so that nobody makes two for one. */
 function cloneName(reference: string, to: string): string {
