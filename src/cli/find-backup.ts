@@ -36,11 +36,6 @@ export function chooseBackup<T>(backups: readonly T[], given: string, idOf: (bac
   )
 }
 
-/** Of backups and dumps alike. */
-export function chooseId(ids: readonly string[], given: string): string {
-  return chooseBackup(ids, given, id => id)
-}
-
 function hintOf(ids: readonly string[]): string {
   return ids.length === 0
     ? 'Take one with `holdfast backup`: there is none yet.'

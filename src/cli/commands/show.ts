@@ -23,7 +23,7 @@ export const show = defineCommand({
       { openSources },
       { readCatalogs, readCopies },
       { describeTrouble, TroubleLog },
-      { chooseBackup, chooseId, isManagedWord },
+      { chooseBackup, isManagedWord },
       { backupListing },
       { dumpListing },
       { readAllDumps, readDumpCopies },
@@ -60,10 +60,8 @@ export const show = defineCommand({
       output.warn(describeTrouble(trouble))
     })
     const { dumps } = await readAllDumps(sources.open, signal)
-    const id = chooseId(
-      [...backups.map(({ summary }) => summary.id), ...dumps.map(dump => dump.id)],
-      given.id,
-    )
+    const ids = [...backups.map(({ summary }) => summary.id), ...dumps.map(dump => dump.id)]
+    const id = chooseBackup(ids, given.id, one => one)
     const dump = dumps.find(one => one.id === id)
     if (dump) {
       const copies = await readDumpCopies(dump, troubles, signal)
