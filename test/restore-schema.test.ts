@@ -19,6 +19,15 @@ interface Restored {
   }
 }
 
+/** Types, functions, a sequence, a view, and no table. */
+const tableless = `
+  CREATE SCHEMA "Kinds of";
+  CREATE TYPE "Kinds of".size AS ENUM ('s', 'm', 'l');
+  CREATE FUNCTION "Kinds of".twice(n int) RETURNS int LANGUAGE sql AS $$ SELECT 2 * n $$;
+  CREATE SEQUENCE "Kinds of".numbers START 7;
+  SELECT nextval('"Kinds of".numbers');
+  CREATE VIEW "Kinds of".next AS SELECT last_value + 1 AS n FROM "Kinds of".numbers`
+
 describe('restore-table of whole schemas and databases', () => {
   let lab: Lab
   let scratch: string
@@ -49,6 +58,10 @@ describe('restore-table of whole schemas and databases', () => {
     )
     salesBefore = await portraitOf('sales')
     shopBefore = await inShop(portrait)
+    await lab.server.query(tableless)
+    await lab.server.query('DROP SCHEMA "Kinds of" CASCADE')
+    // Whoever made it anew dropped something else in it.
+    await lab.server.query('CREATE SCHEMA "Kinds of"; CREATE TABLE "Kinds of".t (); DROP TABLE "Kinds of".t')
     await lab.server.query('DROP SCHEMA sales CASCADE')
     await lab.server.query('DROP DATABASE "odd & shop"')
     await lab.archiveAll()
@@ -92,6 +105,18 @@ describe('restore-table of whole schemas and databases', () => {
       ),
     ])
     expect(readdirSync(scratch)).toEqual([])
+  })
+
+  test('a schema that had no table, and was made after the backup, comes back as before its own drop', async () => {
+    const { tables, objects } = await bring('--schema', '"Kinds of"', '--before-drop')
+    expect(tables).toEqual([])
+    expect(objects).toMatchObject({ FUNCTION: 1, TYPE: 1, SEQUENCE: 1, VIEW: 1 })
+    expect(await lab.server.value('SELECT "Kinds of".twice(21)')).toBe('42')
+    expect(await lab.server.value('SELECT n >= 8 FROM "Kinds of".next')).toBe('true')
+    expect(await refused('--schema', 'Kinds', '--before-drop')).toContain('there is no schema Kinds, neither')
+    expect(await refused('sales.ordres', '--before-drop')).toContain(
+      'there is no table sales.ordres, neither',
+    )
   })
 
   test('one that is there is not touched without a word; it stays under another name, or the other one comes beside', async () => {

@@ -52,6 +52,9 @@ describe('wal find', () => {
       'CREATE TABLE emptied (id int PRIMARY KEY, t text); INSERT INTO emptied VALUES (1)',
       'CREATE TABLE changed (id int); INSERT INTO changed VALUES (1)',
       'CREATE SCHEMA sales; CREATE TABLE sales.orders (id int)',
+      'CREATE SCHEMA tools; CREATE FUNCTION tools.one() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$',
+      'CREATE SCHEMA shop; CREATE TABLE shop.baskets (id int)',
+      'CREATE TABLE "Odd.Name" (id int); CREATE TABLE parts (id int) PARTITION BY LIST (id)',
     ])
       await lab.server.query(sql)
     await lab.backup()
@@ -70,6 +73,10 @@ describe('wal find', () => {
       'BEGIN; CREATE TABLE gone (id int); ROLLBACK',
       'CREATE TEMP TABLE secret (id int)',
       'BEGIN; SAVEPOINT a; DROP TABLE users; COMMIT',
+      'BEGIN; ALTER SCHEMA tools RENAME TO wrong; ROLLBACK',
+      'DROP SCHEMA tools CASCADE',
+      'ALTER SCHEMA shop RENAME TO old_shop',
+      'BEGIN; CREATE SCHEMA never; ROLLBACK',
     ])
       await lab.server.query(sql)
     await lab.archiveAll()
@@ -103,6 +110,40 @@ describe('wal find', () => {
     expect(lines.filter(line => /kept|gone|secret/.test(line))).toEqual([])
   })
 
+  test('tells of schemas, also of those without a table, and of tables whose schema got another name', async () => {
+    const schema = await find(lab, '--schema', 'tools')
+    expect(schema.findings.map(({ kind, schema: name, isLoss }) => [kind, name, isLoss])).toEqual([
+      ['schema dropped', 'tools', true],
+    ])
+    expect(schema.findings[0]?.before).toEqual(['--to-lsn', schema.findings[0]?.commitLsn, '--exclusive'])
+    const text = await lab.ok(['wal', 'find', '--table', 'shop.baskets'])
+    expect(text.out).toContain('schema renamed: shop to old_shop (postgres)')
+    const all = await find(lab, '--between', beforeStory, '2999-01-01 00:00:00Z')
+    const kinds = all.transactions.flatMap(({ events }) => events.map(({ kind }) => kind))
+    expect(kinds.filter(kind => kind.startsWith('schema'))).toEqual(['schema dropped', 'schema renamed'])
+  })
+
+  test.each([
+    [
+      '--table',
+      'public.usres',
+      /there is no table public\.usres, neither in the live/,
+      /mean public\.users\?/,
+    ],
+    ['--table', 'odd.name', /there is no table odd\.name/, /psql takes it/],
+    ['--table', '"odd.name"', /there is no table "odd\.name"/, /mean public\."Odd\.Name"\?/],
+    ['--table', 'sales.kept', /there is no table sales\.kept/, /mean public\.kept\?/],
+    ['--table', 'gone', /there is no table gone/, /psql takes it/],
+    ['--schema', 'tolls', /there is no schema tolls/, /mean tools\?/],
+    ['--schema', 'never', /there is no schema never/, /psql takes it/],
+  ])('%s %s was never there, and that is said, with what is like it', async (option, name, told, hint) => {
+    const run = await lab.run(['wal', 'find', '--table', 'kept', option, name])
+    expect(run.status, describeRun(run)).toBe(58)
+    expect(run.out).toContain('nothing happened to kept in the WAL that was read')
+    expect(run.err).toMatch(told)
+    expect(run.err).toMatch(hint)
+  })
+
   test('lists the transactions between two times as pg_waldump does', async () => {
     const report = await find(lab, '--between', beforeStory, '2999-01-01 00:00:00Z')
     const judged = commitsByWaldump(lab, report.spans[0]?.fromLsn ?? '').filter(
@@ -117,6 +158,16 @@ describe('wal find', () => {
     ).toBe(true)
     const deleting = report.transactions.find(({ events }) => events[0]?.rows === 2000)
     expect(deleting?.walBytes).toBeGreaterThan(2000 * 50)
+  })
+
+  test('a name that is only in the live server is newer than the WAL that was read; one without a file is known', async () => {
+    await lab.server.query('CREATE TABLE fresh (id int)')
+    const run = await lab.ok(['wal', 'find', '--table', 'fresh', '--table', 'parts'])
+    expect(run.out).toContain('the table fresh is in the live server, and was made after')
+    expect(run.out).toContain('nothing happened to parts')
+    const wrong = await lab.run(['wal', 'find', '--table', 'users', '--database', 'postgers'])
+    expect(wrong.status, describeRun(wrong)).toBe(58)
+    expect(wrong.err).toContain('Did you mean postgres?')
   })
 
   test('refuses a command that does not say what to look for', async () => {

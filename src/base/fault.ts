@@ -197,6 +197,11 @@ const catalogue = {
     doc: 'The volumes of a snapshot are gone, or can not be reached from this host.',
   },
 
+  NAME_NOT_FOUND: {
+    exit: 58,
+    retry: false,
+    doc: 'There is no table, schema or database of this name, as far back as was read; names that are like it are told.',
+  },
   DATABASE_EXISTS: {
     exit: 53,
     retry: false,

@@ -75,6 +75,10 @@ export const limits = {
   dumpStatementMsMax: 7 * day,
   /** A database that is renamed is waited for so long, when others make changes to it. Who wants to connect waits, too. */
   databaseLockMsMax: 10 * second,
+  /** A lock on a table is waited for so long, since those who come after wait, too; then it is asked for again after a pause. */
+  tableLockMsMax: 1 * second,
+  tableLockPauseMs: 2 * second,
+  tableLockTriesMax: 100,
   /** What a restore that failed has made is dropped within this time, or by the next one. */
   dumpCleanUpMsMax: 1 * minute,
 
@@ -188,6 +192,8 @@ export const limits = {
   walLookBackSegmentsMax: 256,
   /** `wal find` tells of so many things; more are only counted. */
   walFindListedMax: 10_000,
+  /** Names that are like one that is not there. */
+  walFindNearMax: 5,
   /** So much WAL restore-table fetches before it starts its scratch server; more comes segment by segment. */
   restoreTableWalHeldBytesMax: 1 * GiB,
   /** So often may a catalogue be moved to another file (VACUUM FULL) while `wal find` follows it. */

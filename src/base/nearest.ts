@@ -4,16 +4,20 @@
 export function nearest(given: string, words: readonly string[]): string | undefined {
   const longer = words.filter(word => given.length >= 3 && word.startsWith(given))
   if (longer.length === 1) return longer[0]
-  const ranked = words.map(word => ({
-    word,
-    distance: editDistance(given.toLowerCase(), word.toLowerCase()),
-  }))
-  ranked.sort((a, b) => a.distance - b.distance)
-  const best = ranked[0]
-  return best && best.distance <= Math.max(1, Math.floor(Math.max(given.length, best.word.length) / 3))
-    ? best.word
-    : undefined
+  return allNear(given, words)[0]
 }
+
+/** Those that are few typing errors away, the nearest first. */
+export function allNear(given: string, words: readonly string[]): readonly string[] {
+  return words
+    .map(word => ({ word, distance: editDistance(given.toLowerCase(), word.toLowerCase()) }))
+    .filter(({ word, distance }) => distance <= errorsMax(given, word))
+    .toSorted((a, b) => a.distance - b.distance)
+    .map(({ word }) => word)
+}
+
+const errorsMax = (given: string, word: string): number =>
+  Math.max(1, Math.floor(Math.max(given.length, word.length) / 3))
 
 /** Levenshtein's distance, with the swap of two neighbours counted as one error. */
 function editDistance(a: string, b: string): number {

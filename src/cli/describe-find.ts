@@ -1,12 +1,25 @@
 /** What `wal find` has found: for people, and as JSON. */
 import { formatBytes } from '../base/units.ts'
+import { noSuchName, type LiveNames } from '../operations/wal-find/live-names.ts'
 import { isLoss, type FindReport, type Finding } from '../operations/wal-find/report.ts'
-import type { CommittedTransaction } from '../postgres/table-history/events.ts'
+import type { NamePattern } from '../postgres/dump-archive/name-pattern.ts'
+import type { CommittedTransaction, HistoryEvent } from '../postgres/table-history/events.ts'
 import { formatLsn } from '../wal/lsn.ts'
 import { formatMicros, isoMicros } from '../wal/time.ts'
 import { counted, tableOf } from './table.ts'
 
-export function findRecord(report: FindReport): Readonly<Record<string, unknown>> {
+/** What was asked for, as it was written. */
+export interface AskedName {
+  readonly kind: 'table' | 'schema'
+  readonly text: string
+  readonly pattern: NamePattern
+}
+
+export function findRecord(
+  report: FindReport,
+  asked: readonly AskedName[],
+  live: LiveNames,
+): Readonly<Record<string, unknown>> {
   return {
     findings: report.findings.map(finding => ({
       ...eventRecord(finding),
@@ -31,12 +44,33 @@ export function findRecord(report: FindReport): Readonly<Record<string, unknown>
     })),
     passedOver: report.passedOver,
     databases: report.databases,
+    unknown: soughtOf(asked, live).map(({ kind, text, near, isLive }) => ({ [kind]: text, near, isLive })),
   }
 }
 
-function eventRecord(event: CommittedTransaction['events'][number]): Readonly<Record<string, unknown>> {
+/** NAME_NOT_FOUND for the first that is nowhere. */
+export function assertFound(asked: readonly AskedName[], live: LiveNames): void {
+  const lost = soughtOf(asked, live).find(({ isLive }) => !isLive)
+  if (lost) throw noSuchName(`${lost.kind} ${lost.text}`, lost.near, live.trouble)
+}
+
+function soughtOf(
+  asked: readonly AskedName[],
+  { names }: LiveNames,
+): readonly (AskedName & LiveNames['names'][number])[] {
+  return asked.flatMap(one => {
+    const sought = names.find(({ pattern }) => pattern === one.pattern)
+    return sought ? [{ ...one, ...sought }] : []
+  })
+}
+
+function eventRecord(event: HistoryEvent): Readonly<Record<string, unknown>> {
   const database = { database: event.database.name ?? null, databaseOid: event.database.oid }
-  if (!('oid' in event)) return { kind: event.kind, ...database }
+  if (!('schema' in event)) return { kind: event.kind, ...database }
+  if (!('oid' in event)) {
+    const { kind, schema, renamedTo = null } = event
+    return { kind, ...database, schema, renamedTo }
+  }
   const { kind, schema, name, became = null, oid, relationKind, rows = null } = event
   return { kind, ...database, schema, table: name, became, oid, relationKind, rows }
 }
@@ -59,14 +93,27 @@ function placeRecord({
   }
 }
 
-/** `tables` as they were asked for. */
-export function findListing(report: FindReport, tables: readonly string[]): string {
-  const lines = tables.length > 0 ? tableLines(report, tables) : transactionLines(report)
+export function findListing(report: FindReport, asked: readonly AskedName[], live: LiveNames): string {
+  const lines = asked.length > 0 ? nameLines(report, asked, live) : transactionLines(report)
   return [...lines, ...searchedLines(report)].join('')
 }
 
-function tableLines({ findings }: FindReport, tables: readonly string[]): readonly string[] {
-  if (findings.length === 0) return [`nothing happened to ${tables.join(', ')} in the WAL that was read\n`]
+function nameLines(report: FindReport, asked: readonly AskedName[], live: LiveNames): readonly string[] {
+  const sought = soughtOf(asked, live)
+  const known = asked.filter(({ pattern }) => !sought.some(one => one.pattern === pattern))
+  return [
+    ...(known.length > 0 ? findingLines(report, known) : []),
+    ...sought.map(({ kind, text, isLive }) =>
+      isLive
+        ? `the ${kind} ${text} is in the live server, and was made after the WAL that was read\n`
+        : `there is no ${kind} ${text}\n`,
+    ),
+  ]
+}
+
+function findingLines({ findings }: FindReport, known: readonly AskedName[]): readonly string[] {
+  if (findings.length === 0)
+    return [`nothing happened to ${known.map(({ text }) => text).join(', ')} in the WAL that was read\n`]
   const listing = tableOf(findings, [
     { head: 'time', of: ({ time }) => formatMicros(time) },
     { head: 'what', of: whatOf },
@@ -81,9 +128,13 @@ function tableLines({ findings }: FindReport, tables: readonly string[]): readon
   ]
 }
 
-function whatOf(event: Finding | CommittedTransaction['events'][number]): string {
+function whatOf(event: Finding | HistoryEvent): string {
   const database = event.database.name ?? `database ${String(event.database.oid)}`
-  if (!('oid' in event)) return `${event.kind}: ${database}`
+  if (!('schema' in event)) return `${event.kind}: ${database}`
+  if (!('oid' in event)) {
+    const { kind, schema, renamedTo } = event
+    return `${kind}: ${schema}${renamedTo === undefined ? '' : ` to ${renamedTo}`} (${database})`
+  }
   const { kind, schema, name, became, rows } = event
   const what = kind === 'deleted' ? `${counted(rows ?? 0, 'row')} deleted of` : kind
   const renamed = became === undefined ? '' : ` to ${became.schema}.${became.name}`

@@ -4,24 +4,23 @@ import { resolve } from 'node:path'
 import { Fault } from '../base/fault.ts'
 import type { RestoreDeps } from '../operations/restore/layout.ts'
 import type { Destination } from '../operations/restore-table/live-tables.ts'
+import { beforeDrop, type DropPlace } from '../operations/restore-table/before-drop.ts'
 import { assertDatabaseFree, databaseName } from '../operations/restore-table/copy-database.ts'
 import { assertSchemasFree, namesOf } from '../operations/restore-table/live-schemas.ts'
 import { assertFree } from '../operations/restore-table/live-tables.ts'
 import { layOutTables, type LaidOutTables, type TableRequest } from '../operations/restore-table/lay-out.ts'
-import { describeScope, tablesOf, type Scope } from '../operations/restore-table/scope.ts'
+import type { Scope } from '../operations/restore-table/scope.ts'
 import { planRestore } from '../operations/resolve-target.ts'
 import { connectBeside, connectIn } from '../operations/restore-dump/target-place.ts'
 import { readFacts } from '../operations/restore-dump/target-server.ts'
 import { readCopies } from '../operations/sources/catalog.ts'
-import { matches } from '../operations/wal-find/choose.ts'
-import { walFind, type WalFindDeps } from '../operations/wal-find/wal-find.ts'
-import type { Finding } from '../operations/wal-find/report.ts'
+import type { WalFindDeps } from '../operations/wal-find/wal-find.ts'
 import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
 import type { Server } from '../postgres/connection.ts'
-import { parseNamePattern, type NamePattern } from '../postgres/dump-archive/name-pattern.ts'
 import type { CommandContext } from './context.ts'
 import { chooseBackup } from './find-backup.ts'
 import { openFinder, type SourceWords } from './find-setup.ts'
+import { parseSchemaName, parseTableName } from './names.ts'
 import { accountOfProcess, recoveryOf, targetOf, type TargetWords } from './restore-setup.ts'
 import { usageFault } from './usage.ts'
 import { workerCount } from './workers.ts'
@@ -60,7 +59,7 @@ export async function layOutTable(context: CommandContext, words: TableWords): P
   const live = { target, environment }
   await lookAhead(live, { scope, database, destination }, signal)
   const finder = await openFinder(context, words)
-  const stop = await stopOf(finder, words, scope, database, signal)
+  const stop = await stopOf(finder, words, { scope, database, live }, signal)
   if (!words.beforeDrop) progress.phase('planning')
   const backups = finder.backups.filter(({ summary }) => summary.kind === 'full')
   const backupId =
@@ -116,13 +115,9 @@ function scopeOf({ tables, schema, wholeDatabase }: TableWords, database: string
     return {
       kind: 'tables',
       names: tables,
-      patterns: tables.map(name => parseNamePattern(name) ?? badName(name)),
+      patterns: tables.map(parseTableName),
     }
-  const patterns = schema.map(name => {
-    const pattern = parseNamePattern(name)
-    return pattern && pattern.schema === undefined ? pattern : badSchema(name)
-  })
-  return { kind: 'schemas', names: schema, patterns }
+  return { kind: 'schemas', names: schema, patterns: schema.map(parseSchemaName) }
 }
 
 function destinationOf(
@@ -184,17 +179,14 @@ async function lookAhead(
     return
   }
   await using server = await connectWhereItWas(live, database, signal)
-  const plain = scope.names.flatMap(text => {
-    const [, schema, name] = /^([a-z_][\w$]*)(?:\.([a-z_][\w$]*))?$/.exec(text) ?? []
-    return schema === undefined ? [] : [{ schema, name }]
-  })
+  const plain = scope.patterns.flatMap(pattern => pattern.plain ?? [])
   if (scope.kind === 'schemas') {
-    const schemas = plain.map(({ schema }) => ({ oid: 0, name: schema, owner: '', grants: [] }))
+    const schemas = plain.map(({ name }) => ({ oid: 0, name, owner: '', grants: [] }))
     const names = await namesOf(server, schemas, { destination, staging: '' }, signal)
     await assertSchemasFree(server, names, { destination, extensions: [] }, signal)
     return
   }
-  const tables = plain.flatMap(({ schema, name }) => (name === undefined ? [] : [{ schema, name }]))
+  const tables = plain.flatMap(({ schema, name }) => (schema === undefined ? [] : [{ schema, name }]))
   await assertFree(server, tables, destination, signal, { partitionsGo: true })
 }
 
@@ -214,8 +206,7 @@ async function connectWhereItWas(
 async function stopOf(
   finder: WalFindDeps,
   words: TableWords,
-  scope: Scope,
-  database: string,
+  place: DropPlace,
   signal: AbortSignal,
 ): Promise<RecoveryTarget> {
   const { latest, toTime, toLsn, toXid, toName, toImmediate } = words
@@ -226,56 +217,7 @@ async function stopOf(
       'Give one of --before-drop, --to-time, --to-lsn, --to-xid, --to-name, --to-immediate, --latest.',
     )
   if (!words.beforeDrop) return targetOf({ ...words, action: undefined })
-  const patterns = scope.kind === 'database' ? [] : tablesOf(scope)
-  const request = {
-    tables: patterns,
-    database,
-    from: undefined,
-    to: undefined,
-    backupId: undefined,
-    deletedRowsMin: Number.MAX_SAFE_INTEGER,
-  }
-  const { findings } = await walFind(finder, request, signal)
+  const lsn = await beforeDrop(finder, place, signal)
   finder.progress.phase('planning')
-  const drops = findings.filter(scope.kind === 'database' ? isDatabaseDrop : isDrop)
-  // The last drop of each name that was given; then to where all of them were there.
-  const last = (patterns.length > 0 ? patterns : [undefined]).flatMap(pattern => {
-    const found = drops.findLast(drop => pattern === undefined || isOf(drop, pattern))
-    return found ? [found.beforeLsn] : []
-  })
-  const [first, ...others] = last
-  if (first === undefined)
-    throw new Fault(
-      'TARGET_UNREACHABLE',
-      `no drop of ${scope.kind === 'tables' ? scope.names.join(', ') : describeScope(scope)} is in the archived WAL`,
-      {
-        hint:
-          scope.kind === 'database'
-            ? 'See what happened with holdfast wal find --between; what the server has not archived yet is handed over with SELECT pg_switch_wal().'
-            : 'See what happened to it with holdfast wal find --table; what the server has not archived yet is handed over with SELECT pg_switch_wal().',
-      },
-    )
-  const lsn = others.reduce((least, one) => (one < least ? one : least), first)
   return { kind: 'lsn', lsn, inclusive: false }
-}
-
-function isOf(finding: Finding, pattern: NamePattern): boolean {
-  return !('name' in finding) || matches(pattern, finding.schema, finding.name)
-}
-
-const isDatabaseDrop = ({ kind }: Finding): boolean => kind === 'database dropped'
-const isDrop = ({ kind }: Finding): boolean => kind === 'dropped' || kind === 'database dropped'
-
-function badSchema(name: string): never {
-  throw usageFault(
-    `"${name}" is not the name of a schema`,
-    'Write it as psql takes it: sales, or "Odd.Name".',
-  )
-}
-
-function badName(name: string): never {
-  throw usageFault(
-    `"${name}" is not the name of a table`,
-    'Write it as psql takes it: public.users, or "Odd.Name".',
-  )
 }

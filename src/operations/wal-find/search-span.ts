@@ -14,8 +14,9 @@ import type { WalStore } from '../../repository/wal-store.ts'
 import type { Micros } from '../../wal/time.ts'
 import type { BackupCatalogues } from '../catalogues/backup-catalogues.ts'
 import { rangeOf } from '../resolve-target/segments.ts'
-import { findingsOf, isWithin, matches } from './choose.ts'
-import type { FindRequest, Finding, SearchedSpan } from './report.ts'
+import { findingsOf, isWithin } from './choose.ts'
+import { KnownNames } from './known-names.ts'
+import type { FindRequest, Finding, SearchedSpan, UnknownName } from './report.ts'
 
 export interface SpanDeps {
   readonly wal: Pick<WalStore, 'get'>
@@ -32,6 +33,8 @@ export interface SpanResult {
   readonly transactions: readonly CommittedTransaction[]
   readonly transactionsFound: number
   readonly span: SearchedSpan
+  /** By the catalogues of this span. */
+  readonly unknown: readonly UnknownName[]
   readonly databases: readonly string[]
 }
 
@@ -141,6 +144,7 @@ async function* segmentsOf(
 class Collector {
   readonly #request: FindRequest
   readonly #catalogues: Catalogues
+  readonly #names: KnownNames
   readonly #findings: Finding[] = []
   readonly #transactions: CommittedTransaction[] = []
   #found = 0
@@ -150,6 +154,7 @@ class Collector {
   constructor(request: FindRequest, catalogues: Catalogues) {
     this.#request = request
     this.#catalogues = catalogues
+    this.#names = new KnownNames(request, catalogues)
   }
 
   /** Commits are written nearly in the order of their times. */
@@ -161,12 +166,12 @@ class Collector {
   add(transaction: CommittedTransaction): void {
     this.#commits++
     this.#lastCommit = Math.max(this.#lastCommit ?? 0, transaction.time)
-    const { tables } = this.#request
+    const { tables, schemas } = this.#request
     const findings = findingsOf(transaction, this.#request, (pattern, { oid }) =>
-      this.#hasTable(oid, (schema, name) => matches(pattern, schema, name)),
+      this.#names.isKnown(pattern, oid),
     )
     if (this.#findings.length < limits.walFindListedMax) this.#findings.push(...findings)
-    if (tables.length > 0 || !isWithin(transaction, this.#request)) return
+    if (tables.length + schemas.length > 0 || !isWithin(transaction, this.#request)) return
     this.#found++
     if (this.#transactions.length < limits.walFindListedMax) this.#transactions.push(transaction)
   }
@@ -179,13 +184,8 @@ class Collector {
       transactions: this.#transactions,
       transactionsFound: this.#found,
       span: { ...span, lastCommit: this.#lastCommit },
+      unknown: this.#names.unknown(this.#findings),
       databases: this.#catalogues.databaseNames.flatMap(({ name }) => name ?? []),
     }
-  }
-
-  #hasTable(database: number, isIt: (schema: string, name: string) => boolean): boolean {
-    for (const { namespace, name } of this.#catalogues.rowsOf(database))
-      if (isIt(this.#catalogues.schemaName(database, namespace), name)) return true
-    return false
   }
 }

@@ -3,6 +3,7 @@
  * and from the one before it to there, until something is found that took the table away, or the time asked for is passed.
  */
 import { Fault } from '../../base/fault.ts'
+import { limits } from '../../base/limits.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { World } from '../../base/world.ts'
 import { ownSegments, waysFor, withReach, type Way } from '../../policy/candidates.ts'
@@ -13,7 +14,7 @@ import { readCopies } from '../sources/catalog.ts'
 import type { TroubleLog } from '../sources/trouble.ts'
 import type { ReadableWal } from '../sources/wal.ts'
 import { factsOf } from '../wal-archive.ts'
-import { isLoss, type FindReport, type FindRequest } from './report.ts'
+import { isLoss, type FindReport, type FindRequest, type UnknownName } from './report.ts'
 import { searchSpan, type SpanResult } from './search-span.ts'
 
 export interface WalFindDeps {
@@ -51,7 +52,7 @@ export async function walFind(
     }
     results.unshift(result)
     until = ownSegments(way.backup, deps.walSegmentSizeBytes).first
-    if (isEnough(result, way, request)) break
+    if (isEnough(results, way, request)) break
   }
   if (results.length === 0) throw nothingToRead(passedOver, request.backupId)
   return {
@@ -60,13 +61,28 @@ export async function walFind(
     transactionsFound: results.reduce((sum, { transactionsFound }) => sum + transactionsFound, 0),
     spans: results.map(({ span }) => span),
     passedOver,
+    unknown: unknownInAll(results),
     databases: [...new Set(results.flatMap(({ databases }) => databases))].toSorted(),
   }
 }
 
-function isEnough({ findings }: SpanResult, { backup }: Way, { from, backupId }: FindRequest): boolean {
+function isEnough(results: readonly SpanResult[], { backup }: Way, request: FindRequest): boolean {
+  const { from, backupId } = request
   if (backupId !== undefined) return true
-  return from === undefined ? findings.some(isLoss) : backup.startedAt <= from
+  if (from !== undefined) return backup.startedAt <= from
+  // What was not there any more at the newest backup may have gone before it.
+  return unknownInAll(results).length === 0 && results.some(({ findings }) => findings.some(isLoss))
+}
+
+/** What none of the catalogues has. */
+function unknownInAll(results: readonly SpanResult[]): readonly UnknownName[] {
+  const [first, ...others] = results.map(({ unknown }) => unknown)
+  return (first ?? []).flatMap(({ pattern, near }) => {
+    const same = others.map(unknown => unknown.find(one => one.pattern === pattern))
+    if (same.includes(undefined)) return []
+    const all = [near, ...same.map(one => one?.near ?? [])].flat()
+    return [{ pattern, near: [...new Set(all)].slice(0, limits.walFindNearMax) }]
+  })
 }
 
 async function searchFrom(

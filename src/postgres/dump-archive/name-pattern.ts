@@ -5,29 +5,47 @@
 export interface NamePattern {
   readonly schema: RegExp | undefined
   readonly name: RegExp
+  /** What it says when nothing in it stands for anything else; undefined for patterns. */
+  readonly plain?: { readonly schema: string | undefined; readonly name: string } | undefined
 }
 
 /** Undefined when the quotes do not pair, or there are more than two parts. */
 export function parseNamePattern(text: string): NamePattern | undefined {
-  const parts: string[] = ['']
+  const parts: Part[] = [{ regex: '', plain: '' }]
   let quoted = false
-  const add = (regex: string): void => {
-    parts.push((parts.pop() ?? '') + regex)
+  let isPlain = true
+  const add = (regex: string, character: string): void => {
+    const last = parts.pop()
+    parts.push({ regex: `${last?.regex ?? ''}${regex}`, plain: `${last?.plain ?? ''}${character}` })
+  }
+  const addLiteral = (character: string): void => {
+    add(literal(character), character)
   }
   const characters = [...text]
   for (let i = 0; i < characters.length; i++) {
     const character = characters[i] ?? ''
-    if (character === '"' && quoted && characters[i + 1] === '"') add(literal(characters[++i] ?? ''))
+    if (character === '"' && quoted && characters[i + 1] === '"') addLiteral(characters[++i] ?? '')
     else if (character === '"') quoted = !quoted
-    else if (quoted) add(literal(character))
-    else if (character === '.') parts.push('')
-    else if (character === '*') add('.*')
-    else if (character === '?') add('.')
-    else add(literal(character.toLowerCase()))
+    else if (quoted) addLiteral(character)
+    else if (character === '.') parts.push({ regex: '', plain: '' })
+    else if (character === '*' || character === '?') {
+      isPlain = false
+      add(character === '*' ? '.*' : '.', '')
+    } else addLiteral(character.toLowerCase())
   }
-  const [name = '', schema, ...more] = parts.reverse()
-  if (quoted || more.length > 0 || name === '' || schema === '') return undefined
-  return { schema: schema === undefined ? undefined : whole(schema), name: whole(name) }
+  const [name, schema, ...more] = parts.reverse()
+  if (quoted || more.length > 0 || !name || name.regex === '' || schema?.regex === '') return undefined
+  return {
+    schema: schema && whole(schema.regex),
+    name: whole(name.regex),
+    plain: isPlain ? { schema: schema?.plain, name: name.plain } : undefined,
+  }
+}
+
+/** One of the names that points part. */
+interface Part {
+  readonly regex: string
+  readonly plain: string
 }
 
 const literal = (character: string): string => character.replace(/[\\^$.*+?()[\]{}|]/, '\\$&')

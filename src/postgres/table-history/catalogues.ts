@@ -14,7 +14,7 @@ import {
   type ClassRow,
 } from '../heap/catalogue-rows.ts'
 import { parseRelationMap } from '../heap/relation-map.ts'
-import { TrackedRelation } from '../heap/tracked-relation.ts'
+import { TrackedRelation, type TupleChange } from '../heap/tracked-relation.ts'
 import type { BlockReference, DecodedRecord, RelationLocator } from '../wal-records/decode-record.ts'
 import { heapOperation, heapOperationOf, manager, managerOf } from '../wal-records/manager.ts'
 import type { DatabaseName } from './events.ts'
@@ -35,6 +35,14 @@ export interface ClassChange {
   readonly fileCameFrom: number | undefined
 }
 
+/** A row of pg_namespace that went, came, or changed: the name of the schema before and after. */
+export interface SchemaChange {
+  readonly database: number
+  readonly oid: number
+  readonly before: string | undefined
+  readonly after: string | undefined
+}
+
 interface Followed extends CatalogueFile {
   readonly pages: TrackedRelation
 }
@@ -44,6 +52,8 @@ interface DatabaseCatalogue {
   tablespace: number
   /** By `<tablespace>/<file>`. */
   readonly owners: Map<string, ClassRow>
+  /** Of what has no file: views, partitioned tables. By oid. */
+  readonly fileless: Map<number, ClassRow>
   readonly schemas: Map<number, string>
 }
 
@@ -107,9 +117,17 @@ export class Catalogues {
     return this.#databases.get(database)?.owners.get(keyOf(tablespace, relation))
   }
 
-  /** All rows of pg_class that name a file. */
-  rowsOf(database: number): Iterable<ClassRow> {
-    return this.#databases.get(database)?.owners.values() ?? []
+  /** What is or was in pg_class. */
+  *rowsOf(database: number): Iterable<ClassRow> {
+    const catalogue = this.#databases.get(database)
+    if (!catalogue) return
+    yield* catalogue.owners.values()
+    yield* catalogue.fileless.values()
+  }
+
+  /** What schemas are called, or were when they went. */
+  schemaNamesOf(database: number): Iterable<string> {
+    return this.#databases.get(database)?.schemas.values() ?? []
   }
 
   /** Of a heap's record, or of one with images of pages. */
@@ -117,7 +135,7 @@ export class Catalogues {
     kindWord: number,
     record: DecodedRecord,
     { startLsn, endLsn }: { readonly startLsn: Lsn; readonly endLsn: Lsn },
-  ): ClassChange | undefined {
+  ): { readonly class: ClassChange } | { readonly schema: SchemaChange } | undefined {
     const [first] = record.blocks
     const followed = first && this.#find(first)
     if (!followed) return undefined
@@ -126,11 +144,27 @@ export class Catalogues {
     if (managerOf(kindWord) === manager.xlog) this.#learnPages(followed, own)
     if (followed.kind === 'database' && isInPlace(kindWord)) this.#noteInvalid(followed, own, startLsn)
     if (!change) return undefined
-    if (followed.kind !== 'class') {
-      this.#learn(followed, change.after ? [change.after] : [])
-      return undefined
+    if (followed.kind === 'class') return { class: this.#classChange(followed.database, change) }
+    this.#learn(followed, change.after ? [change.after] : [])
+    const schema = followed.kind === 'namespace' ? schemaChange(followed.database, change) : undefined
+    return schema && { schema }
+  }
+
+  /** What was rolled back: what was learned of it is forgotten again. The last one comes first. */
+  undoClass({ database, before, after }: ClassChange): void {
+    const catalogue = this.#database(database)
+    if (after?.file === 0) catalogue.fileless.delete(after.oid)
+    else if (after) {
+      const key = this.#keyOfRow(catalogue, after)
+      if (catalogue.owners.get(key)?.oid === after.oid) catalogue.owners.delete(key)
     }
-    return this.#classChange(followed.database, change)
+    if (before) this.#learnClass(catalogue, before)
+  }
+
+  undoSchema({ database, oid, before }: SchemaChange): void {
+    const { schemas } = this.#database(database)
+    if (before === undefined) schemas.delete(oid)
+    else schemas.set(oid, before)
   }
 
   /** The data of a relation map that was written: the places of catalogues from now on. */
@@ -161,10 +195,7 @@ export class Catalogues {
     }
   }
 
-  #classChange(
-    database: number,
-    change: { before: Uint8Array | undefined; after: Uint8Array | undefined },
-  ): ClassChange {
+  #classChange(database: number, change: TupleChange): ClassChange {
     const catalogue = this.#database(database)
     const before = change.before && parseClassRow(change.before, this.#major)
     const after = change.after && parseClassRow(change.after, this.#major)
@@ -205,7 +236,10 @@ export class Catalogues {
   }
 
   #learnClass(catalogue: DatabaseCatalogue, row: ClassRow): void {
-    if (row.file === 0) return
+    if (row.file === 0) {
+      catalogue.fileless.set(row.oid, row)
+      return
+    }
     const key = this.#keyOfRow(catalogue, row)
     const known = catalogue.owners.get(key)
     // While a table is rewritten its new file belongs to a relation that is gone afterwards.
@@ -223,7 +257,13 @@ export class Catalogues {
   }
 
   #database(oid: number): DatabaseCatalogue {
-    const known = this.#databases.get(oid) ?? { oid, tablespace: 0, owners: new Map(), schemas: new Map() }
+    const known = this.#databases.get(oid) ?? {
+      oid,
+      tablespace: 0,
+      owners: new Map(),
+      fileless: new Map(),
+      schemas: new Map(),
+    }
     this.#databases.set(oid, known)
     return known
   }
@@ -231,6 +271,13 @@ export class Catalogues {
   #find(place: RelationLocator): Followed | undefined {
     return this.#followed.get(place.relation)?.find(each => isSamePlace(each, place))
   }
+}
+
+function schemaChange(database: number, change: TupleChange): SchemaChange | undefined {
+  const before = change.before && parseNamedRow(change.before)
+  const after = change.after && parseNamedRow(change.after)
+  const oid = (before ?? after)?.oid
+  return oid === undefined ? undefined : { database, oid, before: before?.name, after: after?.name }
 }
 
 const isInPlace = (kindWord: number): boolean =>

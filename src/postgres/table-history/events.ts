@@ -28,6 +28,15 @@ export interface RelationEvent {
   readonly rows: number | undefined
 }
 
+/** Of a schema itself, which may have no table in it. */
+export interface SchemaEvent {
+  readonly kind: 'schema created' | 'schema dropped' | 'schema renamed'
+  readonly database: DatabaseName
+  readonly schema: string
+  /** What it was called afterwards. */
+  readonly renamedTo: string | undefined
+}
+
 export interface DatabaseEvent {
   readonly kind: 'database created' | 'database dropped'
   readonly database: DatabaseName
@@ -56,5 +65,7 @@ export interface CommittedTransaction {
   readonly isReplicated: boolean
   /** It changed a catalogue: some DDL, also where no event tells which. */
   readonly changesCatalogue: boolean
-  readonly events: readonly (RelationEvent | DatabaseEvent)[]
+  readonly events: readonly HistoryEvent[]
 }
+
+export type HistoryEvent = RelationEvent | SchemaEvent | DatabaseEvent

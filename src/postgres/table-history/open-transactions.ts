@@ -1,12 +1,13 @@
 /** What transactions have done that have not ended yet. Those of them that a crash cut off are forgotten in time. */
 import type { Lsn } from '../../wal/lsn.ts'
 import type { RelationLocator } from '../wal-records/decode-record.ts'
-import type { ClassChange } from './catalogues.ts'
+import type { ClassChange, SchemaChange } from './catalogues.ts'
 import type { DatabaseEvent } from './events.ts'
 
 /** One thing that a transaction did, with the position at which it did it. */
 export type Deed = { readonly lsn: Lsn } & (
   | { readonly kind: 'class'; readonly change: ClassChange }
+  | { readonly kind: 'schema'; readonly change: SchemaChange }
   | { readonly kind: 'emptied'; readonly file: RelationLocator }
   | { readonly kind: 'database'; readonly event: DatabaseEvent }
 )

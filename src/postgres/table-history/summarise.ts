@@ -1,7 +1,7 @@
 /** Decides only: from what a transaction did to pg_class and to files, what became of each relation. */
 import { catalogueNamespace, toastNamespace, type ClassRow } from '../heap/catalogue-rows.ts'
-import type { Catalogues, ClassChange } from './catalogues.ts'
-import type { DatabaseEvent, RelationEvent, RelationEventKind } from './events.ts'
+import type { Catalogues, ClassChange, SchemaChange } from './catalogues.ts'
+import type { DatabaseEvent, HistoryEvent, RelationEvent, RelationEventKind, SchemaEvent } from './events.ts'
 import type { OpenTransaction } from './open-transactions.ts'
 
 interface Fate {
@@ -16,8 +16,9 @@ interface Fate {
 export function summarise(
   { deeds, deleted }: Pick<OpenTransaction, 'deeds' | 'deleted'>,
   catalogues: Catalogues,
-): readonly (RelationEvent | DatabaseEvent)[] {
+): readonly HistoryEvent[] {
   const fates = new Map<string, Fate>()
+  const schemas = new Map<string, SchemaChange>()
   const databases: DatabaseEvent[] = []
   for (const deed of deeds) {
     if (deed.kind === 'database') databases.push(deed.event)
@@ -25,7 +26,8 @@ export function summarise(
       const owner = catalogues.ownerOf(deed.file)
       const fate = owner && fateOf(fates, deed.file.database, owner, true)
       if (fate) fate.newFile ??= 'empty'
-    } else noteChange(fates, deed.change)
+    } else if (deed.kind === 'schema') noteSchema(schemas, deed.change)
+    else noteChange(fates, deed.change)
   }
   const events = [...fates.values()].flatMap(fate => eventsOf(fate, catalogues))
   for (const { file, rows } of deleted.values()) {
@@ -33,12 +35,29 @@ export function summarise(
     if (owner && isTold(owner))
       events.push(eventOf('deleted', file.database, owner, undefined, catalogues, rows))
   }
-  return [...databases, ...events]
+  const ofSchemas = [...schemas.values()].flatMap(change => schemaEvents(change, catalogues))
+  return [...databases, ...ofSchemas, ...events]
 }
 
 /** Of users: not of catalogues, of what belongs to a table as its TOAST does, or of one session. */
-function isTold({ namespace, persistence }: ClassRow): boolean {
+export function isTold({ namespace, persistence }: ClassRow): boolean {
   return namespace !== catalogueNamespace && namespace !== toastNamespace && persistence !== 't'
+}
+
+/** From before the first of its changes to after the last. */
+function noteSchema(schemas: Map<string, SchemaChange>, change: SchemaChange): void {
+  const key = `${String(change.database)}/${String(change.oid)}`
+  schemas.set(key, { ...change, before: (schemas.get(key) ?? change).before })
+}
+
+function schemaEvents({ database: oid, before, after }: SchemaChange, catalogues: Catalogues): SchemaEvent[] {
+  const schema = before ?? after
+  // PostgreSQL's own are those of one session.
+  if (schema === undefined || schema.startsWith('pg_') || before === after) return []
+  const database = catalogues.databaseName(oid)
+  if (before === undefined) return [{ kind: 'schema created', database, schema, renamedTo: undefined }]
+  if (after === undefined) return [{ kind: 'schema dropped', database, schema, renamedTo: undefined }]
+  return [{ kind: 'schema renamed', database, schema, renamedTo: after }]
 }
 
 function noteChange(fates: Map<string, Fate>, { database, before, after, fileCameFrom }: ClassChange): void {

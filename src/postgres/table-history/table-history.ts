@@ -21,7 +21,7 @@ import { isTransactionEnd, transactionKind, transactionKindOf } from '../wal-rec
 import { parseTransactionRecord } from '../wal-records/transaction-record.ts'
 import type { Catalogues } from './catalogues.ts'
 import type { CommittedTransaction } from './events.ts'
-import { OpenTransactions, type Deed } from './open-transactions.ts'
+import { OpenTransactions, type Deed, type OpenTransaction } from './open-transactions.ts'
 import { summarise } from './summarise.ts'
 
 const managersOfInterest: ReadonlySet<number> = new Set([
@@ -74,7 +74,8 @@ export class TableHistory {
       case manager.heap2:
       case manager.xlog: {
         const change = this.#catalogues.apply(kindWord, decoded, record)
-        if (change) this.#did(record, { kind: 'class', change })
+        if (change && 'class' in change) this.#did(record, { kind: 'class', change: change.class })
+        if (change && 'schema' in change) this.#did(record, { kind: 'schema', change: change.schema })
         const [first] = blocks
         if (isDelete(kindWord) && first) this.#deleted(xid, first)
         return undefined
@@ -133,6 +134,13 @@ export class TableHistory {
     this.#did(record, { kind: 'database', event })
   }
 
+  #undo({ deeds }: OpenTransaction): void {
+    for (const deed of deeds.toReversed()) {
+      if (deed.kind === 'class') this.#catalogues.undoClass(deed.change)
+      if (deed.kind === 'schema') this.#catalogues.undoSchema(deed.change)
+    }
+  }
+
   #end(record: WholeRecord, bytes: Uint8Array): CommittedTransaction | undefined {
     const { kindWord, postgresMajor, startLsn, endLsn } = record
     if (!isTransactionEnd(kindWord)) return undefined
@@ -143,7 +151,10 @@ export class TableHistory {
     const xid = ended.preparedXid ?? record.xid
     const done = this.#open.end([xid, ...ended.subtransactions])
     const kind = transactionKindOf(kindWord)
-    if (kind !== transactionKind.commit && kind !== transactionKind.commitPrepared) return undefined
+    if (kind !== transactionKind.commit && kind !== transactionKind.commitPrepared) {
+      this.#undo(done)
+      return undefined
+    }
     const removal = done.deeds.find(
       deed => deed.kind === 'database' && deed.event.kind === 'database dropped',
     )
