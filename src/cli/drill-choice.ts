@@ -167,7 +167,6 @@ async function prepareBackup(context: CommandContext, choosing: Choosing): Promi
   const { laidOut, note } = await layOutPoint(context, choosing, { first, choose, wanted })
   if (laidOut.thaw) throw mustThaw(laidOut.thaw)
   const { deps, layout, recovery, snapshot } = laidOut
-  if (snapshot?.layout.restores === 'volumes') throw makesVolumes(layout.record.id, snapshot.provider.name)
   const { plan, record } = layout
   const [copy] = deps.copies
   const { target } = plan
@@ -318,11 +317,4 @@ async function tablespacesBeside(
     from: location,
     to: join(place, `ts${String(oid)}`),
   }))
-}
-
-/** What a killed drill leaves in a folder can be told from its note; a volume elsewhere, which costs money, could not. */
-function makesVolumes(id: string, provider: string): Fault {
-  return new Fault('SNAPSHOT_UNSUPPORTED', `a drill of ${id} would make new volumes (${provider})`, {
-    hint: 'Prove it by hand with holdfast restore --backup ID --start, which says what it made; drills are for snapshots that come back as copies (btrfs, reflink).',
-  })
 }

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { toolName } from '../base/version.ts'
 import type { DrillDeps, DrillRequest } from '../operations/drill/run.ts'
+import type { DiscardVolume } from '../operations/scratch/scratch-folder.ts'
 import type { CommandContext, OpenRepository } from './context.ts'
 import { accountOfProcess } from './restore-setup.ts'
+import { openProviderOf } from './snapshot-setup.ts'
 import { workerCount } from './workers.ts'
 import { prepareDrill, type DrillWords, type Past } from './drill-choice.ts'
 
@@ -18,6 +20,19 @@ export async function scratchPlace(context: CommandContext, given: string | unde
   return given === undefined
     ? (config.drills.scratch ?? tmpdir())
     : resolve(context.terminal.workingDirectory, given)
+}
+
+/** Goes on when the drill was stopped: what was made is taken away in any case. */
+export function volumeDiscarder(context: CommandContext): DiscardVolume {
+  const { signal } = new AbortController()
+  return async ({ provider: name, request }) => {
+    const provider = await openProviderOf(context, name)
+    try {
+      await provider.discard?.(request, signal)
+    } finally {
+      await provider.close()
+    }
+  }
 }
 
 /** `home`: the repository in which reports are kept. */
@@ -37,6 +52,7 @@ export async function setUpDrill(
     drills: config.drills,
     place: await scratchPlace(context, words.scratchDir),
     account: accountOfProcess(),
+    discard: volumeDiscarder(context),
     memoryBytes: process.availableMemory(),
     seed,
     targets: { rtoMs: config.objectives.rto ?? null, rpoMs: config.objectives.rpo ?? null },

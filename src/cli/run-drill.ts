@@ -10,7 +10,7 @@ import { isFault, type Fault } from '../base/fault.ts'
 import type { CommandContext, OpenRepository } from './context.ts'
 import type { DrillWords, Past } from './drill-choice.ts'
 import { hostKeyPathOf } from './drill-keys.ts'
-import { scratchPlace, setUpDrill } from './drill-setup.ts'
+import { scratchPlace, setUpDrill, volumeDiscarder } from './drill-setup.ts'
 import { openInTime } from './sources.ts'
 
 export async function cleanLeft(
@@ -18,7 +18,7 @@ export async function cleanLeft(
   scratchDir: string | undefined,
 ): Promise<readonly LeftScratch[]> {
   const place = await scratchPlace(context, scratchDir)
-  return clearLeftScratch({ place, purpose: 'drill' }, context.world)
+  return clearLeftScratch({ place, purpose: 'drill', discard: volumeDiscarder(context) }, context.world)
 }
 
 export async function drillAndKeep(context: CommandContext, words: DrillWords): Promise<DrillReport> {

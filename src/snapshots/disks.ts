@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, readdir, realpath, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isFault } from '../base/fault.ts'
+import { errnoOf, isFault } from '../base/fault.ts'
 import { readMounts, type Mount } from './mounts.ts'
 import { runProgram, runWell, type RunProgram } from './run-program.ts'
 
@@ -88,9 +88,12 @@ export function diskHost({
     async unmount(to, signal) {
       await program(['umount', to], signal).catch((error: unknown) => {
         // A second time, or after somebody else: what counts is that it is not mounted.
-        if (!isFault(error, 'SNAPSHOT_FAILED') || !/not mounted/.test(error.message)) throw error
+        if (!isFault(error, 'SNAPSHOT_FAILED') || !/not mounted|no mount point/.test(error.message))
+          throw error
       })
-      await rmdir(to)
+      await rmdir(to).catch((error: unknown) => {
+        if (errnoOf(error) !== 'ENOENT') throw error
+      })
     },
   }
 }

@@ -139,6 +139,11 @@ export interface SnapshotProvider {
   /** Undefined when there is no such snapshot, as far as this host can see. An outage is a fault, not an absence. */
   describe(snapshot: KnownSnapshot, signal: AbortSignal): Promise<SnapshotState | undefined>
   restore(request: RestoreRequest, signal: AbortSignal): Promise<RestoredPlace>
+  /**
+   * Of a provider that makes volumes: takes away what `restore` has made of this very request, however far it came and whoever
+   * asked; he may have been killed. `to` has to be a place that was never used before. What is gone, or never was, succeeds.
+   */
+  readonly discard?: (request: RestoreRequest, signal: AbortSignal) => Promise<void>
   /** Removing what is gone already succeeds. */
   remove(snapshot: KnownSnapshot, signal: AbortSignal): Promise<void>
   /** Where the volume's root can be read in place on this host, without making anything; undefined when it can not. */

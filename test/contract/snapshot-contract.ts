@@ -21,6 +21,8 @@ export interface SnapshotLab extends AsyncDisposable {
   readonly brokenProvider: SnapshotProvider
   /** Where restored places may appear; undefined where nothing can be mounted on this host. */
   readonly restoreFolder: string | undefined
+  /** How many volumes restores have made that are still there; undefined where nothing tells. */
+  readonly madeVolumes?: () => Promise<number>
   /** Files of a tree; undefined where volumes have no bytes in this lab. */
   readonly files:
     | {
@@ -164,6 +166,25 @@ export function snapshotContract(name: string, open: () => Promise<SnapshotLab>)
           }
         }
       }
+    })
+
+    test('what was made for somebody who was killed is taken away by what he asked for, and twice does no harm', async () => {
+      const { restoreFolder, files, provider } = lab
+      const [volume] = volumes
+      if (provider.restores === 'trees' || restoreFolder === undefined || !volume) return
+      const to = `${restoreFolder}/killed-${volume.name}`
+      const { fileSystem } = volume
+      const wish = { ...owner, id, snapshot: known(volume.name), fileSystem, inside: '', to }
+      await provider.discard?.(wish, signal)
+      await provider.restore(wish, signal)
+      const other = `${restoreFolder}/other-${volume.name}`
+      const kept = await provider.restore({ ...wish, to: other }, signal)
+      await provider.discard?.(wish, signal)
+      await provider.discard?.(wish, signal)
+      expect(await files?.read(`${to}/base/1`)).toBeUndefined()
+      expect(await lab.madeVolumes?.()).toBe(lab.madeVolumes && 1)
+      await kept.discard(signal)
+      expect(await lab.madeVolumes?.()).toBe(lab.madeVolumes && 0)
     })
 
     test('is removed for good, and twice does no harm', async () => {

@@ -6,7 +6,7 @@ import {
   EC2Client,
   RunInstancesCommand,
 } from '@aws-sdk/client-ec2'
-import { mkdir, rmdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { systemWorld, type World } from '../../src/base/world.ts'
 import type { CloudSettings, SnapshotSettings } from '../../src/snapshots/description.ts'
 import type { DiskHost } from '../../src/snapshots/disks.ts'
@@ -130,8 +130,6 @@ function hostWith(client: EC2Client, instance: string): DiskHost {
     async mount(_device, _fileSystem, to) {
       await mkdir(to)
     },
-    async unmount(to) {
-      await rmdir(to)
-    },
+    unmount: to => rm(to, { recursive: true, force: true }),
   }
 }

@@ -96,6 +96,7 @@ export async function startCompute(): Promise<ComputeServer> {
       }
     if (/^POST \/disks\/[^/]+\/createSnapshot$/.test(call))
       return once(request, () => createSnapshot(name, request))
+    if (call === 'GET /disks') return { items: matching(disks, query['filter'] ?? '') }
     if (method === 'GET' && kind === 'disks') return disks.get(name) ?? notFound()
     if (call === 'GET /global/snapshots') return { items: matching(snapshots, query['filter'] ?? '') }
     if (method === 'GET' && kind === 'snapshots') return snapshotNow(name)
@@ -155,12 +156,12 @@ function checkLabels({ labels = {} }: Json): void {
 }
 
 /** `labels.a=b AND labels.c=d`. */
-function matching(snapshots: ReadonlyMap<string, Json>, filter: string): readonly Json[] {
+function matching(resources: ReadonlyMap<string, Json>, filter: string): readonly Json[] {
   const wanted = filter.split(' AND ').map(part => /^labels\.([a-z0-9_-]+)=([a-z0-9_-]+)$/.exec(part))
   if (wanted.includes(null)) throw new GoogleError(400, 'invalid', `Invalid filter: ${filter}`)
-  return [...snapshots]
+  return [...resources]
     .filter(([, { labels = {} }]) =>
       wanted.every(part => part && (labels as Record<string, string>)[part[1] ?? ''] === part[2]),
     )
-    .map(([name, snapshot]) => ({ ...snapshot, name }))
+    .map(([name, resource]) => ({ ...resource, name }))
 }

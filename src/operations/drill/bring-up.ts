@@ -5,6 +5,7 @@ import type { World } from '../../base/world.ts'
 import type { Environment } from '../../postgres/connection-string.ts'
 import type { Settings } from '../../postgres/local-server/start-settings.ts'
 import type { ToolPlaces } from '../../postgres/tools.ts'
+import type { ScratchVolume } from '../scratch/scratch-folder.ts'
 import type { FileOwner } from '../workers/messages.ts'
 import type { PhaseMeter } from './phase-meter.ts'
 
@@ -18,6 +19,8 @@ export interface BringUpDeps {
 export interface BringUpPlace {
   /** The folder, which is removed afterwards. */
   readonly scratch: string
+  /** See ScratchFolder. */
+  readonly willMake: (volume: ScratchVolume) => Promise<void>
   readonly owner: FileOwner | undefined
   readonly settings: Settings
   readonly programs: ToolPlaces

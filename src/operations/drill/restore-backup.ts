@@ -8,7 +8,7 @@ import type { LocalServer } from '../../postgres/local-server/local-server.ts'
 import { preloadedLibraries, librarySetting } from '../../postgres/local-server/preloaded-libraries.ts'
 import type { RecoverySettings } from '../../postgres/recovery-settings.ts'
 import { findServer } from '../../postgres/tools.ts'
-import type { SnapshotProvider } from '../../snapshots/provider.ts'
+import type { RestoreRequest, SnapshotProvider } from '../../snapshots/provider.ts'
 import { formatLsn } from '../../wal/lsn.ts'
 import { isoMicros } from '../../wal/time.ts'
 import type { RestoreDeps, RestoreLayout } from '../restore/layout.ts'
@@ -94,6 +94,7 @@ export async function restoreBackup(
       nextXid: BigInt(row?.xid ?? 0),
       notes: [
         ...report.passedOver.map(describeTrouble),
+        ...(report.places ?? []),
         ...without.map(name => `the library ${name} is not on this host: the server was started without it`),
       ],
     }
@@ -107,13 +108,21 @@ export async function restoreBackup(
 async function carryOut(
   { world, progress, log }: BringUpDeps & { readonly log: Log },
   { deps, layout, recovery, snapshot }: LaidOutBackup,
-  { workers }: BringUpPlace,
+  { workers, willMake }: BringUpPlace,
   signal: AbortSignal,
 ): Promise<RestoreReport> {
   if (!snapshot) return restore({ ...deps, log }, { layout, recovery, workers }, signal)
   const { provider } = snapshot
   const { copies, troubles } = deps
-  const snapshotDeps = { world, progress, log, provider, copies, troubles }
+  const snapshotDeps = {
+    world,
+    progress,
+    log,
+    provider,
+    copies,
+    troubles,
+    willMake: (request: RestoreRequest) => willMake({ provider: provider.name, request }),
+  }
   try {
     return await restoreSnapshot(snapshotDeps, { layout: snapshot.layout, recovery }, signal)
   } finally {

@@ -13,7 +13,13 @@ import type { World } from '../../base/world.ts'
 import type { DrillReport, DrillRowCount } from '../../repository/format/drill-record.ts'
 import { drillIdOf } from '../../repository/layout.ts'
 import { lastWordsOf } from '../scratch/scratch-server.ts'
-import { makeScratchFolder, whatIsLeftOf, type ScratchFolder } from '../scratch/scratch-folder.ts'
+import {
+  makeScratchFolder,
+  whatIsLeftOf,
+  type DiscardVolume,
+  type ScratchFolder,
+  type ScratchVolume,
+} from '../scratch/scratch-folder.ts'
 import type { TargetPlace } from '../restore-dump/target-place.ts'
 import { askAll } from './ask-all.ts'
 import type { BringUpPlace } from './bring-up.ts'
@@ -36,12 +42,13 @@ export interface DrillDeps {
   readonly cpuMs: () => number
 }
 
-export interface DrillRequest extends Omit<BringUpPlace, 'scratch' | 'owner' | 'settings'> {
+export interface DrillRequest extends Omit<BringUpPlace, 'scratch' | 'willMake' | 'owner' | 'settings'> {
   readonly identity: { readonly cluster: string; readonly systemIdentifier: string }
   readonly drills: Config['drills']
   /** The folder in which the scratch folder is made. */
   readonly place: string
   readonly account: { readonly userId: number; readonly groupId: number }
+  readonly discard: DiscardVolume
   readonly memoryBytes: number
   readonly seed: number
   readonly targets: { readonly rtoMs: number | null; readonly rpoMs: number | null }
@@ -88,6 +95,7 @@ export async function runDrill(
   phases.begin('provisioning')
   const scratch = await makeScratchFolder({ ...request, purpose: 'drill' }, deps.world)
   const limit = AbortSignal.timeout(request.drills.timeLimit)
+  let unremoved: readonly string[] = []
   try {
     await goThrough(
       deps,
@@ -103,9 +111,9 @@ export async function runDrill(
   } finally {
     phases.begin('removal')
     deps.progress.phase('removing what was made')
-    await scratch.remove()
+    unremoved = await scratch.remove()
   }
-  const left = await whatIsLeftOf(scratch)
+  const left = [...unremoved, ...(await whatIsLeftOf(scratch))]
   checklist.set(
     'nothing-left',
     left.length === 0 ? ok(`${scratch.path} and its server are gone`) : failed('something is left', left),
@@ -139,6 +147,7 @@ async function goThrough(
   const place = {
     ...request,
     scratch: scratch.path,
+    willMake: (volume: ScratchVolume) => scratch.willMake(volume),
     owner: scratch.owner,
     settings: drillSettings(request.memoryBytes),
   }

@@ -12,7 +12,12 @@ import { readControlFile } from '../../postgres/control-file.ts'
 import type { RecoverySettings } from '../../postgres/recovery-settings.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import type { SnapshotTreeRecord, SnapshotVolumeRecord } from '../../repository/format/snapshot-part.ts'
-import type { KnownSnapshot, RestoredPlace, SnapshotProvider } from '../../snapshots/provider.ts'
+import type {
+  KnownSnapshot,
+  RestoreRequest,
+  RestoredPlace,
+  SnapshotProvider,
+} from '../../snapshots/provider.ts'
 import { writeFile, writeRecovery, type FilesLayout, type RestoreReport } from '../restore/restore.ts'
 import type { BackupCopy } from '../sources/source.ts'
 import type { TroubleLog } from '../sources/trouble.ts'
@@ -29,6 +34,8 @@ export interface SnapshotRestoreDeps {
   readonly provider: SnapshotProvider
   readonly copies: readonly BackupCopy[]
   readonly troubles: TroubleLog
+  /** Told before the provider is asked for a new volume, so that it can be found after a crash. */
+  readonly willMake?: ((request: RestoreRequest) => Promise<void>) | undefined
 }
 
 export interface SnapshotRestoreJob {
@@ -124,7 +131,7 @@ async function bringTrees(
 
 /** New volumes, mounted beside the directory, which becomes a link into one of them. */
 async function bringVolumes(
-  { provider }: SnapshotRestoreDeps,
+  { provider, willMake }: SnapshotRestoreDeps,
   { directory, record, snapshot }: SnapshotLayout,
   undo: UndoStack,
   signal: AbortSignal,
@@ -139,7 +146,9 @@ async function bringVolumes(
     const to = join(folder, volume.name)
     await assertFree(to)
     const snapshot = await nearestSnapshot(provider, volume, signal)
-    const place = await provider.restore(requestFor(record, volume, snapshot, '', to), signal)
+    const request = requestFor(record, volume, snapshot, '', to)
+    await willMake?.(request)
+    const place = await provider.restore(request, signal)
     undo.add(place)
     for (const { holds, inside } of trees) places.set(holds, join(to, inside))
     told.push(`${to}: ${place.what}`)
@@ -162,7 +171,7 @@ function requestFor(
   snapshot: KnownSnapshot,
   inside: string,
   to: string,
-): Parameters<SnapshotProvider['restore']>[0] {
+): RestoreRequest {
   return { cluster, systemIdentifier, id, snapshot, fileSystem, inside, to }
 }
 

@@ -129,7 +129,7 @@ const computeRights: Readonly<Record<Role, readonly string[]>> = {
     'compute.zoneOperations.get globalOperations.get',
   ],
   restorer: [
-    'compute.snapshots.get snapshots.list snapshots.useReadOnly disks.create disks.get disks.use disks.delete disks.setLabels',
+    'compute.snapshots.get snapshots.list snapshots.useReadOnly disks.create disks.get disks.list disks.use disks.delete disks.setLabels',
     'compute.instances.get instances.attachDisk instances.detachDisk zoneOperations.get',
   ],
   keeper: ['compute.snapshots.get snapshots.list snapshots.delete globalOperations.get'],

@@ -33,6 +33,12 @@ describeWithAws('snapshots of EBS volumes', server => {
       brokenProvider,
       trees: lab.trees,
       restoreFolder,
+      async madeVolumes() {
+        const { Volumes = [] } = await lab.client.send(
+          new DescribeVolumesCommand({ Filters: [{ Name: 'tag-key', Values: ['holdfast:place'] }] }),
+        )
+        return Volumes.length
+      },
       files: undefined,
       async [Symbol.asyncDispose]() {
         server().trouble(() => undefined)

@@ -11,12 +11,12 @@ import { metadataEndpoint, thisInstance, type Ec2Instance } from '../../cloud/aw
 import type { CloudSettings, SnapshotSettings } from '../description.ts'
 import { diskHost, type DiskHost } from '../disks.ts'
 import { mountOf, type Mount } from '../mounts.ts'
-import type { SnapshotProvider, SnapshotState, Tree, Volume } from '../provider.ts'
+import type { RestoreRequest, SnapshotProvider, SnapshotState, Tree, Volume } from '../provider.ts'
 import { assertNothingMounted, gatherVolumes, unsupported, type VolumeRoot } from '../volumes.ts'
 import { copySnapshot, lockSnapshot } from './aws-ebs/copies.ts'
 import { createSnapshots } from './aws-ebs/create.ts'
 import { findSnapshot, findSnapshots, openRegions, placeOf, removeSnapshot } from './aws-ebs/ec2.ts'
-import { elsewhere, notHere, restoreSnapshot } from './aws-ebs/restore.ts'
+import { discardRestored, elsewhere, notHere, restoreSnapshot, type RestoreDeps } from './aws-ebs/restore.ts'
 import { checkRights } from './aws-ebs/rights.ts'
 import { clusterFilter, foundOf } from './aws-ebs/tags.ts'
 
@@ -36,6 +36,13 @@ export function openAwsEbs(
   const { tags, copyTo } = cloud
   const here =
     instance ?? ((signal: AbortSignal) => thisInstance(cloud.metadataEndpoint ?? metadataEndpoint, signal))
+  const restoringOf = async (request: RestoreRequest, signal: AbortSignal): Promise<RestoreDeps> => {
+    const machine = await here(signal)
+    if (!machine) throw notHere(request)
+    if (machine.region !== placeOf(request.snapshot.reference).region) throw elsewhere(request, machine)
+    const { timeLimitMs } = settings
+    return { ec2: await regions.in(machine.region), instance: machine, host, world, tags, timeLimitMs }
+  }
   return {
     name: 'aws-ebs',
     restores: 'volumes',
@@ -64,14 +71,8 @@ export function openAwsEbs(
       const snapshot = await findSnapshot(await regions.in(region), id, signal)
       return snapshot && stateOf(snapshot)
     },
-    async restore(request, signal) {
-      const machine = await here(signal)
-      if (!machine) throw notHere(request)
-      if (machine.region !== placeOf(request.snapshot.reference).region) throw elsewhere(request, machine)
-      const ec2 = await regions.in(machine.region)
-      const { timeLimitMs } = settings
-      return restoreSnapshot({ ec2, instance: machine, host, world, tags, timeLimitMs }, request, signal)
-    },
+    restore: async (request, signal) => restoreSnapshot(await restoringOf(request, signal), request, signal),
+    discard: async (request, signal) => discardRestored(await restoringOf(request, signal), request, signal),
     async remove({ reference }, signal) {
       const { region, id } = placeOf(reference)
       await removeSnapshot(await regions.in(region), id, signal)

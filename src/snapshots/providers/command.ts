@@ -86,6 +86,10 @@ export function openCommand(settings: SnapshotSettings, run: RunProgram = runPro
       }
       return { what: textIn(answer, 'what') ?? 'what snapshots.command restored', volume, discard }
     },
+    discard: async ({ cluster, systemIdentifier, id, snapshot, fileSystem, inside, to }, signal) => {
+      // Which volume came of it nobody has heard: the place tells.
+      await ask('discard', { cluster, systemIdentifier, id, ...snapshot, fileSystem, inside, to }, signal)
+    },
     remove: async ({ volume, reference, details }, signal) => {
       await ask('remove', { volume, reference, details }, signal)
     },

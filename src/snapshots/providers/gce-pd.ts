@@ -15,6 +15,7 @@ import { diskHost, type DiskHost } from '../disks.ts'
 import { mountOf, type Mount } from '../mounts.ts'
 import type {
   CreateRequest,
+  RestoreRequest,
   SnapshotProvider,
   SnapshotState,
   TakenSnapshot,
@@ -38,7 +39,7 @@ import {
   untilOperation,
   type Compute,
 } from './gce-pd/compute.ts'
-import { notOnGoogle, restoreDisk } from './gce-pd/restore.ts'
+import { discardRestored, notOnGoogle, restoreDisk, type RestoreDeps } from './gce-pd/restore.ts'
 
 export interface GceSurroundings {
   readonly world: World
@@ -58,6 +59,11 @@ export function openGcePd(
   const here =
     machine ??
     ((signal: AbortSignal) => thisGceInstance(cloud.metadataEndpoint ?? googleMetadataEndpoint, signal))
+  const restoringOf = async (request: RestoreRequest, signal: AbortSignal): Promise<RestoreDeps> => {
+    const found = await here(signal)
+    if (!found) throw notOnGoogle(request)
+    return { ...compute, machine: found, host, labels: cloud.tags }
+  }
   return {
     name: 'gce-pd',
     restores: 'volumes',
@@ -99,11 +105,8 @@ export function openGcePd(
       const snapshot = await look(compute, reference, signal)
       return snapshot && stateOf(snapshot)
     },
-    async restore(request, signal) {
-      const found = await here(signal)
-      if (!found) throw notOnGoogle(request)
-      return restoreDisk({ ...compute, machine: found, host, labels: cloud.tags }, request, signal)
-    },
+    restore: async (request, signal) => restoreDisk(await restoringOf(request, signal), request, signal),
+    discard: async (request, signal) => discardRestored(await restoringOf(request, signal), request, signal),
     remove: ({ reference }, signal) => remove(compute, reference, signal),
     close: () => Promise.resolve(),
   }

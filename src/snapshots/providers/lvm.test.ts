@@ -116,3 +116,23 @@ test('a volume that is not thin is refused', async () => {
     code: 'SNAPSHOT_UNSUPPORTED',
   })
 })
+
+test('a volume that somebody restored who was killed is taken away by its place', async () => {
+  const { run, calls, volumes } = fakeLvm()
+  const to = '/srv/drills/holdfast-drill-0123456789abcdef/data.volumes/data'
+  const request = {
+    ...owner,
+    id,
+    snapshot: { volume: 'data', reference: 'vg/holdfast-snap', details: {} },
+    fileSystem: 'xfs',
+    inside: '',
+    to,
+  }
+  const name = 'vg/holdfast-restored_srv_drills_holdfast-drill-0123456789abcdef_data.volumes_data'
+  volumes.set(name, { pool: 'pool', tags: [] })
+  const mounted = [...mounts, ...parseMounts(`33 1 253:6 / ${to} rw - xfs /dev/mapper/vg-restored rw\n`)]
+  await openLvm(settings, run, () => Promise.resolve(mounted)).discard?.(request, signal)
+  expect(calls).toEqual([`umount ${to}`, `lvremove --yes ${name}`])
+  await openLvm(settings, run, () => Promise.resolve(mounts)).discard?.(request, signal)
+  expect(calls).toHaveLength(2)
+})

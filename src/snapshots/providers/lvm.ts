@@ -88,6 +88,7 @@ export function openLvm(
       return volume && { state: 'ready', sizeBytes: volume.sizeBytes }
     },
     restore: (request, signal) => restore(lvm, request, signal),
+    discard: (request, signal) => discardLeft(lvm, mountsOf, request, signal),
     remove: ({ reference }, signal) => remove(reference, signal),
     close: () => Promise.resolve(),
   }
@@ -157,13 +158,28 @@ const tagsOf = (owner: SnapshotOwner, id: string, volume: string): readonly stri
   `holdfast.volume=${volume}`,
 ]
 
+/** Told from the place: its end, which tells places apart, has to stay. */
+const restoredName = (to: string): string =>
+  `holdfast-restored${to.replaceAll(/[^A-Za-z0-9.-]/g, '_').slice(-100)}`
+
+async function discardLeft(
+  lvm: Lvm,
+  mountsOf: () => Promise<readonly Mount[]>,
+  { snapshot: { reference }, to }: RestoreRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await mountsOf()).some(({ path }) => path === to)) await lvm(['umount', to], signal)
+  const volume = `${groupOf(reference)}/${restoredName(to)}`
+  if (await volumeAt(lvm, volume, signal)) await lvm(['lvremove', '--yes', volume], signal)
+}
+
 /** A snapshot of the snapshot that can be written, mounted. */
 async function restore(
   lvm: Lvm,
   { snapshot: { reference }, fileSystem, to }: RestoreRequest,
   signal: AbortSignal,
 ): Promise<RestoredPlace> {
-  const name = `holdfast-restored${to.replaceAll(/[^A-Za-z0-9.-]/g, '_')}`.slice(0, 120)
+  const name = restoredName(to)
   const volume = `${groupOf(reference)}/${name}`
   const undo: (() => Promise<unknown>)[] = []
   const discard = async (stop: AbortSignal): Promise<void> => {

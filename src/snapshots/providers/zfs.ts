@@ -68,6 +68,10 @@ export function openZfs(
         discard: stop => destroyClone(zfs, dataset, clock, stop),
       }
     },
+    discard: async ({ snapshot: { reference }, to }, signal) => {
+      const dataset = cloneName(reference, to)
+      if (await hasDataset(zfs, dataset, signal)) await destroyClone(zfs, dataset, clock, signal)
+    },
     remove: ({ reference }, signal) => remove(reference, signal),
     readablePath: async ({ reference, details }) => {
       const path = join(details['mountPath'] ?? '/', '.zfs/snapshot', reference.split('@')[1] ?? '')
@@ -141,6 +145,12 @@ async function isListed(zfs: Zfs, reference: string, signal: AbortSignal): Promi
     if (isAbsence(error)) return false
     throw error
   }
+}
+
+/** By the list, too. */
+async function hasDataset(zfs: Zfs, dataset: string, signal: AbortSignal): Promise<boolean> {
+  const names = await zfs(['list', '-H', '-t', 'filesystem', '-o', 'name'], signal)
+  return names.split('\n').some(name => name.trim() === dataset)
 }
 
 const isAbsence = (error: unknown): boolean =>

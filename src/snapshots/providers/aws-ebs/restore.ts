@@ -15,7 +15,7 @@ import { untilDone } from '../../../cloud/until-done.ts'
 import { partitionName, type DiskHost } from '../../disks.ts'
 import type { RestoreRequest, RestoredPlace } from '../../provider.ts'
 import { isGone, placeOf, type Ec2 } from './ec2.ts'
-import { clusterTags, tagged, volumeTags, type Tags } from './tags.ts'
+import { clusterTags, placeFilter, placeTags, tagged, volumeTags, type Tags } from './tags.ts'
 
 export interface RestoreDeps {
   readonly ec2: Ec2
@@ -61,11 +61,42 @@ export async function restoreSnapshot(
   }
 }
 
+/** By its tags: whoever made it may have been killed before he had heard its name. */
+export async function discardRestored(
+  deps: RestoreDeps,
+  request: RestoreRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const { ec2, host, instance } = deps
+  const { id, snapshot, to } = request
+  await host.unmount(to, signal)
+  const { Volumes = [] } = await ec2.call(
+    { what: `looking for volumes that were restored to ${to}` },
+    (client, options) =>
+      client.send(
+        new DescribeVolumesCommand({ Filters: placeFilter(request, id, snapshot.volume, to) }),
+        options,
+      ),
+    signal,
+  )
+  for (const { VolumeId, State, Attachments = [] } of Volumes) {
+    if (VolumeId === undefined || State === 'deleting' || State === 'deleted') continue
+    if (Attachments.some(({ InstanceId }) => InstanceId === instance.id)) await detach(deps, VolumeId, signal)
+    else if (State === 'creating') await untilState(deps, VolumeId, 'available', signal)
+    await removeVolume(deps, VolumeId, signal)
+  }
+}
+
 async function makeVolume(deps: RestoreDeps, request: RestoreRequest, signal: AbortSignal): Promise<string> {
   const { ec2, instance, tags } = deps
   const { snapshot, id } = request
   const { volumeType, iops, throughput } = snapshot.details
-  const mine = { ...tags, ...clusterTags(request, id), ...volumeTags(id, snapshot.volume, request) }
+  const mine = {
+    ...tags,
+    ...clusterTags(request, id),
+    ...volumeTags(id, snapshot.volume, request),
+    ...placeTags(request.to),
+  }
   const token = Buffer.from(deps.world.randomBytes(16)).toString('hex')
   const { VolumeId = '' } = await ec2.call(
     { what: `making a volume of ${snapshot.reference}` },

@@ -9,6 +9,7 @@ const key = {
   repository: 'holdfast:repository',
   id: 'holdfast:id',
   volume: 'holdfast:volume',
+  place: 'holdfast:place',
 } as const
 
 export type Tags = Readonly<Record<string, string>>
@@ -25,6 +26,11 @@ export function volumeTags(id: string, volume: string, { cluster }: Pick<Snapsho
   return { [key.volume]: volume, Name: `${cluster} ${id} ${volume}` }
 }
 
+/** Where a restored volume is mounted; in characters that tags may have, and its end, which tells places apart. */
+export const placeTags = (to: string): Tags => ({
+  [key.place]: to.replaceAll(/[^A-Za-z0-9 +=._:/@-]/g, '_').slice(-256),
+})
+
 export function tagList(tags: Tags): Tag[] {
   return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
 }
@@ -37,6 +43,15 @@ export function clusterFilter({ cluster, systemIdentifier }: SnapshotCluster): F
   return [
     { Name: `tag:${key.cluster}`, Values: [cluster] },
     { Name: `tag:${key.system}`, Values: [systemIdentifier] },
+  ]
+}
+
+/** What was restored of this snapshot to this place. */
+export function placeFilter(cluster: SnapshotCluster, id: string, volume: string, to: string): Filter[] {
+  const tags = { [key.id]: id, [key.volume]: volume, ...placeTags(to) }
+  return [
+    ...clusterFilter(cluster),
+    ...Object.entries(tags).map(([name, value]) => ({ Name: `tag:${name}`, Values: [value] })),
   ]
 }
 

@@ -39,6 +39,11 @@ export function labelsOf({ cluster, systemIdentifier }: SnapshotCluster, id: str
   }
 }
 
+/** Where a restored disk is mounted, as a label can say it. */
+export const placeLabels = (to: string): Labels => ({
+  'holdfast-place': createHash('sha256').update(to).digest('hex').slice(0, 32),
+})
+
 export const repositoryLabel = 'holdfast-repository'
 
 export const clusterFilter = ({ cluster, systemIdentifier }: SnapshotCluster): string =>

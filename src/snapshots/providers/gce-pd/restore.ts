@@ -5,7 +5,16 @@ import type { GceInstance } from '../../../cloud/google/instance.ts'
 import { untilDone } from '../../../cloud/until-done.ts'
 import { partitionName, type DiskHost } from '../../disks.ts'
 import type { RestoreRequest, RestoredPlace } from '../../provider.ts'
-import { labelsOf, requestId, untilOperation, type Compute, type Labels } from './compute.ts'
+import {
+  labelsOf,
+  listAll,
+  placeLabels,
+  requestId,
+  textOf,
+  untilOperation,
+  type Compute,
+  type Labels,
+} from './compute.ts'
 
 export interface RestoreDeps extends Compute {
   readonly machine: GceInstance
@@ -47,6 +56,29 @@ export async function restoreDisk(
   }
 }
 
+/** By its labels: whoever made it may have been killed before he had heard that it is there. */
+export async function discardRestored(
+  deps: RestoreDeps,
+  request: RestoreRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const { machine, host, api } = deps
+  const { id, snapshot, to } = request
+  await host.unmount(to, signal)
+  const zone = `/projects/${machine.project}/zones/${machine.zone}`
+  const labels = { ...labelsOf(request, id, snapshot.volume), ...placeLabels(to) }
+  const filter = Object.entries(labels)
+    .map(([name, value]) => `labels.${name}=${value}`)
+    .join(' AND ')
+  const what = `looking for disks that were restored to ${to}`
+  for (const disk of await listAll(api, { what, path: `${zone}/disks`, filter }, signal)) {
+    const name = textOf(disk, 'name')
+    if (name === undefined) continue
+    await detach(deps, name, signal)
+    await removeDisk(deps, `${zone}/disks/${name}`, name, signal)
+  }
+}
+
 async function makeDisk(
   deps: RestoreDeps,
   zone: string,
@@ -66,7 +98,7 @@ async function makeDisk(
       body: {
         name,
         sourceSnapshot: snapshot.reference,
-        labels: { ...deps.labels, ...labelsOf(request, id, snapshot.volume) },
+        labels: { ...deps.labels, ...labelsOf(request, id, snapshot.volume), ...placeLabels(request.to) },
         ...(diskType === undefined ? {} : { type: `${zone.slice(1)}/diskTypes/${diskType}` }),
       },
     },
