@@ -174,6 +174,8 @@ describe('wal find', () => {
     const run = await lab.run(['wal', 'find'])
     expect(run.status, describeRun(run)).toBe(2)
     expect(run.err).toContain('--table')
+    const backwards = ['--between', '2999-01-01 00:00:00Z', beforeStory]
+    expect(await lab.run(['wal', 'find', ...backwards])).toMatchObject({ status: 2 })
   })
 })
 

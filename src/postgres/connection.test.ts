@@ -91,6 +91,19 @@ describe('a connection', () => {
     expect(results).toEqual([[{ n: 1 }], [{ n: 2 }], [{ n: 3 }]])
   })
 
+  test('a transaction that failed is rolled back whatever its limits of time were, and these hold again afterwards', async () => {
+    const session = await connected()
+    const long = { timeoutMs: 3_600_000 }
+    await session.query('BEGIN', [], never)
+    expect((await faultOf(session.query('SELECT 1 / 0', [], never, long))).message).toContain(
+      'division by zero',
+    )
+    await session.query('ROLLBACK', [], never)
+    expect(await session.query('SHOW statement_timeout', [], never, long)).toEqual([
+      { statement_timeout: '1h' },
+    ])
+  })
+
   test('lost aborts when the backend is terminated, and the statement under way fails with a hint', async () => {
     const session = await connected()
     const sleeping = faultOf(session.query('SELECT pg_sleep(30)', [], never))

@@ -98,7 +98,8 @@ class Session implements Server {
   readonly #lost = new AbortController()
   #closed = false
   #queue: Promise<unknown> = Promise.resolve()
-  #timeoutMs: number = limits.postgresStatementMsMax
+  /** Undefined: not known. */
+  #timeoutMs: number | undefined = limits.postgresStatementMsMax
   versionNumber = 0
   version = ''
   backendPid = 0
@@ -188,12 +189,18 @@ class Session implements Server {
   ): Promise<pg.QueryResult<T>> {
     signal.throwIfAborted()
     this.#lost.signal.throwIfAborted()
-    if (timeoutMs !== this.#timeoutMs) {
+    // A transaction that failed takes no other word than this one, which takes back what was set in it.
+    const isRollback = /^ROLLBACK\b/.test(query.text)
+    if (timeoutMs !== this.#timeoutMs && !isRollback) {
       const text = `SET statement_timeout = ${String(timeoutMs)}`
       await this.#run({ text }, Math.min(timeoutMs, minute), signal)
       this.#timeoutMs = timeoutMs
     }
-    return this.#run<T>(query, timeoutMs, signal)
+    try {
+      return await this.#run<T>(query, timeoutMs, signal)
+    } finally {
+      if (isRollback) this.#timeoutMs = undefined
+    }
   }
 
   async #run<T extends SqlRow>(

@@ -79,6 +79,8 @@ export const walFind = defineCommand({
     const { output, signal } = context
     const deps = await openFinder(context, given)
     const to = until === undefined ? undefined : asTime(until)
+    if (to !== undefined && between !== undefined && to < between)
+      throw usageFault('--between ends before it begins', 'Give the earlier time first: --between T1 T2.')
     const [tables, schemas] = [patternsOf('table'), patternsOf('schema')]
     const request = { tables, schemas, database, from: between, to, backupId, deletedRowsMin: deletes }
     const report = await find(deps, request, signal)

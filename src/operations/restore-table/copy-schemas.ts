@@ -19,7 +19,7 @@ import { extensionsIn, findSchemas, type ScratchSchema } from './scratch-schemas
 import { takeForeignKeys } from './scratch-tables.ts'
 
 export async function copySchemas(
-  deps: Pick<RestoreDeps, 'progress'>,
+  deps: Pick<RestoreDeps, 'progress' | 'world'>,
   request: CopyRequest,
   { scratch, tables }: Proven,
   signal: AbortSignal,
@@ -78,7 +78,11 @@ export async function copySchemas(
       signal,
     )
     await assertSameRows(live, tables, ({ schema }) => loadedAs.get(schema) ?? schema, signal)
-    const leftOut = await addForeignKeys(live, keys, signal)
+    const leftOut = await addForeignKeys(
+      { live, clock: deps.world.clock, progress: deps.progress },
+      keys,
+      signal,
+    )
     await swapSchemas(live, names, signal)
     const gone = destination.kind === 'own' ? await goneToo(live, leaning, signal) : []
     const as = new Map(names.map(({ from, to }) => [from, to]))

@@ -18,48 +18,55 @@ import {
 } from './live-tables.ts'
 import { passThrough } from './pass-through.ts'
 import { gatherTables, type ScratchTable, type Severed } from './scratch-tables.ts'
+import { assertNamesApart, stagingOf, type Staging } from './staging.ts'
 
 export async function copyTables(
-  deps: Pick<RestoreDeps, 'progress'>,
+  deps: Pick<RestoreDeps, 'progress' | 'world'>,
   request: CopyRequest,
   { scratch, tables }: Proven,
   signal: AbortSignal,
 ): Promise<Copied> {
-  const { live: place, database, staging, destination, environment } = request
+  const { live: place, database, destination, environment } = request
+  const staging = stagingOf(tables, request)
   await using live = await connectIn(place, database, signal)
+  const locks = { live, clock: deps.world.clock, progress: deps.progress }
   await assertFree(live, tables, destination, signal)
-  assertNamesApart(tables, destination)
+  assertOneForAs(tables, destination)
   await using server = await connect(scratch.connectionString, { environment }, signal)
+  await assertNamesApart(server, tables, staging, signal)
   const roots = rootsOfTables(tables.map(({ oid }) => oid))
   const leaning = await allLeaningOn(server, roots, signal)
   const { keys, statistics, severed } = await gatherTables(server, tables, staging, signal)
   const needs = await needsOf(server, roots, signal)
   // Where they lie at this moment is nobody's business.
-  const told = needs.map(need => ({ ...need, by: need.by.replaceAll(`${staging}.`, '') }))
+  const withoutStaging = (name: string): string =>
+    staging.schemas.reduce((text, schema) => text.replaceAll(`${schema}.`, ''), name)
+  const told = needs.map(need => ({ ...need, by: withoutStaging(need.by) }))
   await assertNeedsMet(live, told, signal)
   const advance = beginCopying(deps, 'the tables')
-  await live.query(`CREATE SCHEMA ${quoteIdentifier(staging)}`, [], signal)
   try {
+    for (const schema of staging.schemas)
+      await live.query(`CREATE SCHEMA ${quoteIdentifier(schema)}`, [], signal)
     await passThrough(
       request,
       { scratch, live },
       {
         what: 'the tables',
         advance,
-        dumpArguments: [`--table=${quoteIdentifier(staging)}.*`],
+        dumpArguments: staging.schemas.map(schema => `--table=${quoteIdentifier(schema)}.*`),
         inOneTransaction: true,
         prepare: archive => Promise.resolve({ archive, database }),
       },
       signal,
     )
-    await assertSameRows(live, tables, () => staging, signal)
+    await assertSameRows(live, tables, table => staging.of(table), signal)
     for (const { statements } of statistics) await live.query(statements.join('; '), [], signal)
-    const leftOut = await addForeignKeys(live, keys, signal)
-    const placed = await putInPlace(live, tables, { staging, destination }, signal)
+    const leftOut = await addForeignKeys(locks, keys, signal)
+    const placed = await putInPlace(locks, tables, { staging, destination, statistics }, signal)
     const gone = await goneToo(live, leaning, signal)
     return { placed, wholes: [], warnings: [...leftOut, ...partingsOf(tables, severed, placed), ...gone] }
   } catch (error) {
-    await dropStaging(request)
+    await dropStaging(request, staging)
     throw error
   }
 }
@@ -82,14 +89,7 @@ function partingsOf(
   })
 }
 
-/** Two tables of one name, of two schemas, do not fit into one. */
-function assertNamesApart(tables: readonly ScratchTable[], destination: Destination): void {
-  const names = tables.map(({ name }) => name)
-  const twice = tables.find(({ name }, i) => names.indexOf(name) !== i)
-  if (twice)
-    throw new Fault('USAGE', `two of the tables are called ${twice.name}`, {
-      hint: 'Restore tables of different schemas one after another.',
-    })
+function assertOneForAs(tables: readonly ScratchTable[], destination: Destination): void {
   if (destination.kind === 'as' && tables.length > 1)
     throw new Fault('USAGE', `--as names one table, and these are ${String(tables.length)}`, {
       hint: 'Use --into SCHEMA, where all keep their names.',
@@ -97,8 +97,9 @@ function assertNamesApart(tables: readonly ScratchTable[], destination: Destinat
 }
 
 /** With a connection and a limit of time of its own: the other may be what broke. */
-async function dropStaging({ live: place, database, staging }: CopyRequest): Promise<void> {
+async function dropStaging({ live: place, database }: CopyRequest, { schemas }: Staging): Promise<void> {
   const signal = AbortSignal.timeout(limits.dumpCleanUpMsMax)
   await using live: Server = await connectIn(place, database, signal)
-  await live.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(staging)} CASCADE`, [], signal)
+  for (const schema of schemas)
+    await live.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schema)} CASCADE`, [], signal)
 }

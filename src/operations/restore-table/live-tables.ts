@@ -3,11 +3,12 @@
  * looks at; and they get to where they belong in one transaction, which is all that others see.
  */
 import { Fault, messageOf } from '../../base/fault.ts'
-import { limits } from '../../base/limits.ts'
 import type { Server, SqlRow } from '../../postgres/connection.ts'
 import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
 import { leaningOn, listed, nameOf, rootsOfTables } from './belongings.ts'
-import { longStatement, type ForeignKey, type ScratchTable } from './scratch-tables.ts'
+import { longStatement, type ForeignKey, type ScratchTable, type Statistics } from './scratch-tables.ts'
+import { withShortLocks, type LockDeps } from './short-locks.ts'
+import type { Staging } from './staging.ts'
 
 /** Where the tables go. */
 export type Destination =
@@ -155,14 +156,14 @@ export async function assertSameRows(
 
 /** Each by itself: rows that it leans on may be gone. Returns what could not be made, and why. */
 export async function addForeignKeys(
-  live: Server,
+  deps: LockDeps,
   keys: readonly ForeignKey[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const failed: string[] = []
   for (const { table, name, statement } of keys) {
     try {
-      await live.query(statement, [], signal, longStatement)
+      await withShortLocks(deps, () => deps.live.query(statement, [], signal, longStatement), signal)
     } catch (error) {
       signal.throwIfAborted()
       failed.push(`the foreign key ${name} of ${table} was left out: ${messageOf(error)}`)
@@ -171,56 +172,62 @@ export async function addForeignKeys(
   return failed
 }
 
+export interface Placing {
+  readonly staging: Staging
+  readonly destination: Destination
+  /** Where they belong, when the tables get back to where they were. */
+  readonly statistics: readonly Pick<Statistics, 'name' | 'schema'>[]
+}
+
 /** One transaction: others see the tables where they belong, or nothing of it. */
-export async function putInPlace(
-  live: Server,
+export function putInPlace(
+  deps: LockDeps,
   tables: readonly ScratchTable[],
-  { staging, destination }: { readonly staging: string; readonly destination: Destination },
+  how: Placing,
   signal: AbortSignal,
 ): Promise<readonly Placed[]> {
+  const { live } = deps
+  const { staging, destination } = how
   const run = (sql: string): Promise<unknown> => live.query(sql, [], signal, longStatement)
-  const placed: Placed[] = []
-  await run('BEGIN')
-  try {
+  const place = async (): Promise<readonly Placed[]> => {
+    const placed: Placed[] = []
     // What came since the first look is found, and what is to be replaced stays as it is until the end.
     if (destination.kind === 'replace')
       for (const { schema, name } of tables)
         if ((await oidOf(live, schema, name, signal)) !== undefined)
           await run(`LOCK TABLE ${quoteIdentifier(schema)}.${quoteIdentifier(name)} IN ACCESS EXCLUSIVE MODE`)
     await assertFree(live, tables, destination, signal)
-    for (const table of tables)
-      placed.push(await placeOne(live, table, { staging, destination }, run, signal))
-    await run(`DROP SCHEMA ${quoteIdentifier(staging)}`)
-    await run('COMMIT')
-  } catch (error) {
-    if (!live.lost.aborted)
-      await live.query('ROLLBACK', [], AbortSignal.timeout(limits.postgresStatementMsMax))
-    throw error
+    for (const table of tables) placed.push(await placeOne(live, table, how, run, signal))
+    for (const schema of staging.schemas) await run(`DROP SCHEMA ${quoteIdentifier(schema)}`)
+    return placed
   }
-  return placed
+  return withShortLocks(deps, place, signal)
 }
 
 async function placeOne(
   live: Server,
   table: ScratchTable,
-  { staging, destination }: { readonly staging: string; readonly destination: Destination },
+  { staging, destination, statistics }: Placing,
   run: (sql: string) => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<Placed> {
   const { schema, name } = placeOf(table, destination)
+  const from = staging.of(table)
   let replaced: string | undefined
   if (destination.kind === 'replace' && (await oidOf(live, schema, name, signal)) !== undefined) {
-    const old = quoteIdentifier(destination.oldSchema)
+    const oldSchema = staging.oldSchemaOf(table, destination.oldSchema)
+    const old = quoteIdentifier(oldSchema)
     await run(`CREATE SCHEMA IF NOT EXISTS ${old}`)
-    await moveStatistics(live, { schema, name }, destination.oldSchema, run, signal)
+    await moveStatistics(live, { schema, name }, () => oldSchema, run, signal)
     await run(`ALTER TABLE ${quoteIdentifier(schema)}.${quoteIdentifier(name)} SET SCHEMA ${old}`)
-    replaced = `${destination.oldSchema}.${name}`
+    replaced = `${oldSchema}.${name}`
   }
-  if (destination.kind === 'as') await renameAll(live, table, { staging, name }, run, signal)
+  if (destination.kind === 'as') await renameAll(live, table, { staging: from, name }, run, signal)
   if (!(await schemaExists(live, schema, signal))) await run(`CREATE SCHEMA ${quoteIdentifier(schema)}`)
-  await moveStatistics(live, { schema: staging, name }, schema, run, signal)
+  const homes = await existing(live, destination.kind === 'replace' ? statistics : [], signal)
+  await moveStatistics(live, { schema: from, name }, one => homes.get(one) ?? schema, run, signal)
   await run(
-    `ALTER TABLE ${quoteIdentifier(staging)}.${quoteIdentifier(name)} SET SCHEMA ${quoteIdentifier(schema)}`,
+    `ALTER TABLE ${quoteIdentifier(from)}.${quoteIdentifier(name)} SET SCHEMA ${quoteIdentifier(schema)}`,
   )
   return { from: `${table.schema}.${table.name}`, schema, name, rows: table.rows, replaced }
 }
@@ -245,19 +252,55 @@ async function statisticsOf(
   )
 }
 
+/** The schemas that they were in, as far as there are such. */
+async function existing(
+  live: Server,
+  statistics: readonly Pick<Statistics, 'name' | 'schema'>[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const homes = new Map<string, string>()
+  for (const { name, schema } of statistics)
+    if (await schemaExists(live, schema, signal)) homes.set(name, schema)
+  return homes
+}
+
 /** They do not go with their table by themselves. */
 async function moveStatistics(
   live: Server,
   table: Pick<ScratchTable, 'schema' | 'name'>,
-  schema: string,
+  schemaOf: (name: string) => string,
   run: (sql: string) => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { place } of await statisticsOf(live, table, signal))
-    await run(`ALTER STATISTICS ${place} SET SCHEMA ${quoteIdentifier(schema)}`)
+  for (const { name, place } of await statisticsOf(live, table, signal))
+    await run(`ALTER STATISTICS ${place} SET SCHEMA ${quoteIdentifier(schemaOf(name))}`)
 }
 
 const nameBytesMax = 63
+
+/** Cut to what PostgreSQL takes, without half a character; with a number when somebody has it. */
+function freeName(wanted: string, taken: Set<string>): string {
+  for (let number = 0; ; number++) {
+    const ending = number === 0 ? '' : String(number)
+    let characters = [...wanted]
+    while (Buffer.byteLength(characters.join('') + ending) > nameBytesMax)
+      characters = characters.slice(0, -1)
+    const name = characters.join('') + ending
+    if (taken.has(name)) continue
+    taken.add(name)
+    return name
+  }
+}
+
+async function namesIn(live: Server, schema: string, signal: AbortSignal): Promise<readonly string[]> {
+  const rows = await live.query<{ name: string }>(
+    `SELECT c.relname::text AS name FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname = $1`,
+    [schema],
+    signal,
+  )
+  return rows.map(row => row.name)
+}
 
 /** Indexes, sequences and statistics have names of their own in the schema, which the original may have still. */
 async function renameAll(
@@ -276,11 +319,13 @@ async function renameAll(
   )
   const statistics = await statisticsOf(live, { schema: staging, name: table.name }, signal)
   await run(`ALTER TABLE ${schema}.${quoteIdentifier(table.name)} RENAME TO ${quoteIdentifier(name)}`)
+  const taken = new Set([
+    ...(await namesIn(live, table.schema, signal)),
+    ...(await namesIn(live, staging, signal)),
+  ])
   const newName = (part: string): string => {
     const rest = part.startsWith(table.name) ? part.slice(table.name.length) : `_${part}`
-    return Buffer.from(name + rest)
-      .subarray(0, nameBytesMax)
-      .toString('utf8')
+    return freeName(name + rest, taken)
   }
   for (const part of statistics)
     await run(`ALTER STATISTICS ${part.place} RENAME TO ${quoteIdentifier(newName(part.name))}`)

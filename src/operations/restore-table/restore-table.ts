@@ -24,7 +24,8 @@ import {
   type LaidOutTables,
   type TableRequest,
 } from './lay-out.ts'
-import { describeScope, tablesOf } from './scope.ts'
+import { notThere } from './not-there.ts'
+import { tablesOf } from './scope.ts'
 import {
   assertWhole,
   makeScratch,
@@ -38,7 +39,6 @@ import {
   countScratchRows,
   filesOfTables,
   findTables,
-  notThere,
   showIndexes,
   type ScratchTable,
 } from './scratch-tables.ts'
@@ -187,11 +187,13 @@ async function assertAllThere(
       : await findSchemas(server, scope.patterns, signal).then(
           schemas => pattern => schemas.some(({ name }) => pattern.name.test(name)),
         )
-  const names = scope.names.filter((_, i) => {
+  const isMissing = (_: unknown, i: number): boolean => {
     const pattern = scope.patterns[i]
     return pattern !== undefined && !fits(pattern)
-  })
-  if (names.length > 0) throw notThere(describeScope({ ...scope, names }), target)
+  }
+  const names = scope.names.filter(isMissing)
+  const patterns = scope.patterns.filter(isMissing)
+  if (names.length > 0) throw await notThere(server, { scope: { ...scope, names, patterns }, target }, signal)
 }
 
 /** Into the live server, which has not been touched until now. */

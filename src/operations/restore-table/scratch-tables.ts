@@ -1,10 +1,10 @@
 /** The tables in a scratch cluster: found by their names, proven whole, and made ready to be dumped under a schema of their own. */
-import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import type { Server, SqlRow } from '../../postgres/connection.ts'
 import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
 import type { NamePattern } from '../../postgres/dump-archive/name-pattern.ts'
 import { matches } from '../wal-find/choose.ts'
+import type { Staging } from './staging.ts'
 
 export interface ScratchTable {
   readonly oid: number
@@ -140,6 +140,8 @@ export interface Severed {
 /** An object of CREATE STATISTICS, of which pg_dump takes no notice when it is asked for tables. */
 export interface Statistics {
   readonly name: string
+  /** Where it was: it need not be that of its table. */
+  readonly schema: string
   /** Make it, with its owner, target and comment. */
   readonly statements: readonly string[]
 }
@@ -154,41 +156,41 @@ export interface Gathered {
 export async function gatherTables(
   server: Server,
   tables: readonly ScratchTable[],
-  staging: string,
+  staging: Pick<Staging, 'schemas' | 'of'>,
   signal: AbortSignal,
 ): Promise<Gathered> {
   const run = (sql: string): Promise<unknown> => server.query(sql, [], signal, longStatement)
-  const schema = quoteIdentifier(staging)
   const oids = tables.map(({ oid }) => oid)
   const severed = await severFromParents(server, oids, signal)
-  await run(`CREATE SCHEMA ${schema}`)
+  for (const schema of staging.schemas) await run(`CREATE SCHEMA ${quoteIdentifier(schema)}`)
   for (const each of tables)
     await run(
-      `ALTER TABLE ${quoteIdentifier(each.schema)}.${quoteIdentifier(each.name)} SET SCHEMA ${schema}`,
+      `ALTER TABLE ${quoteIdentifier(each.schema)}.${quoteIdentifier(each.name)} SET SCHEMA ${quoteIdentifier(staging.of(each))}`,
     )
-  const statistics = await takeStatistics(server, oids, staging, signal)
+  const statistics = await takeStatistics(server, tables, staging, signal)
   return { keys: await takeForeignKeys(server, oids, 'all', signal), statistics, severed }
 }
 
 /** They lie in schemas of their own, and stay there when a table goes. */
 async function takeStatistics(
   server: Server,
-  oids: readonly number[],
-  staging: string,
+  tables: readonly ScratchTable[],
+  staging: Pick<Staging, 'of'>,
   signal: AbortSignal,
 ): Promise<readonly Statistics[]> {
-  const schema = quoteIdentifier(staging)
   const found = await server.query<StatisticsRow>(
-    `SELECT s.oid, s.stxname AS name, pg_catalog.format('%I.%I', n.nspname, s.stxname) AS place,
+    `SELECT s.oid, s.stxrelid AS "table", s.stxname AS name, n.nspname AS schema, pg_catalog.format('%I.%I', n.nspname, s.stxname) AS place,
             pg_catalog.pg_get_userbyid(s.stxowner) AS owner, s.stxstattarget AS target,
             pg_catalog.quote_literal(pg_catalog.obj_description(s.oid, 'pg_statistic_ext')) AS comment
        FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
-      WHERE s.stxrelid = ANY ($1::oid[]) ORDER BY 2`,
-    [`{${oids.join(',')}}`],
+      WHERE s.stxrelid = ANY ($1::oid[]) ORDER BY 3`,
+    [`{${tables.map(({ oid }) => oid).join(',')}}`],
     signal,
   )
   const taken: Statistics[] = []
-  for (const { oid, name, place, owner, target, comment } of found) {
+  for (const { oid, table, name, schema: home, place, owner, target, comment } of found) {
+    const whose = tables.find(each => each.oid === table) ?? { schema: home }
+    const schema = quoteIdentifier(staging.of(whose))
     const own = `${schema}.${quoteIdentifier(name)}`
     await server.query(`ALTER STATISTICS ${place} SET SCHEMA ${schema}`, [], signal)
     const [row] = await server.query<{ definition: string }>(
@@ -199,6 +201,7 @@ async function takeStatistics(
     await server.query(`DROP STATISTICS ${own}`, [], signal)
     taken.push({
       name,
+      schema: home,
       statements: [
         row?.definition ?? '',
         `ALTER STATISTICS ${own} OWNER TO ${quoteIdentifier(owner)}`,
@@ -214,7 +217,9 @@ async function takeStatistics(
 
 interface StatisticsRow extends SqlRow {
   readonly oid: number
+  readonly table: number
   readonly name: string
+  readonly schema: string
   readonly place: string
   readonly owner: string
   readonly target: number | null
@@ -274,11 +279,4 @@ export async function takeForeignKeys(
     name,
     statement: `ALTER TABLE ${place} ADD CONSTRAINT ${name} ${definition}`,
   }))
-}
-
-/** `what`: `table public.users`. */
-export function notThere(what: string, target: string): Fault {
-  return new Fault('TARGET_UNREACHABLE', `there is no ${what} at ${target}`, {
-    hint: 'See with holdfast wal find --table when it was there; name it as psql takes it, and its database with --database.',
-  })
 }
