@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { licensesOf } from './licenses.mjs'
+import { mergeChunks } from './merge-chunks.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
@@ -36,6 +37,26 @@ const result = await build({
   legalComments: 'none',
   logLevel: 'warning',
 })
+
+/** What is loaded for WAL, in each kind of process; see merge-chunks.mjs. */
+const groups = {
+  wal: [
+    'src/compose.ts',
+    'src/base/fault.ts',
+    'src/config/find.ts',
+    'src/config/load.ts',
+    'src/cli/commands/wal-push.ts',
+    'src/cli/push-call.ts',
+    'src/operations/wal-push/call.ts',
+    'src/cli/commands/wal-push-ahead.ts',
+    'src/cli/push-setup.ts',
+    'src/operations/wal-push/identity-here.ts',
+    'src/operations/wal-push/push-ahead.ts',
+    'src/operations/storage-description.ts',
+  ],
+  s3: ['src/storage/drivers/s3.ts'],
+  worker: ['src/worker.ts', 'src/operations/workers/encode-wal/encode-wal-worker.ts'],
+}
 
 /**
  * Amazon's descriptions of its APIs have computed keys (`[_xN]: …`), which count as effects, so that all of an API would be
@@ -83,6 +104,7 @@ await mkdir(dist, { recursive: true })
 const files = new Map(
   result.outputFiles.map(file => [file.path.slice(dist.length + 1), withRequire(file.text)]),
 )
+await mergeChunks(files, result.metafile, groups, ['src/base/version.ts'])
 files.set('THIRD-PARTY-LICENSES.txt', await licensesOf(result.metafile, root))
 for (const [name, text] of files) await writeWhenChanged(join(dist, name), text)
 await removeOld(files)

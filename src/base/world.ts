@@ -4,7 +4,7 @@
  * eslint.config.mjs; this is one of them.
  */
 import { randomBytes } from 'node:crypto'
-import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as immediate } from 'node:timers/promises'
 
 export interface Clock {
   /** Wall clock, in milliseconds since 1970 (UTC). May jump. */
@@ -26,17 +26,26 @@ export function systemWorld(): World {
       now: () => Date.now(),
       // Not performance.now(), which counts from the start of its thread.
       monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
-      async sleep(durationMs, signal) {
-        try {
-          await delay(durationMs, undefined, { signal })
-        } catch (error) {
-          signal.throwIfAborted()
-          throw error
-        }
-      },
+      sleep,
     },
     randomBytes: count => randomBytes(count),
   }
+}
+
+/** Not that of node:timers/promises, which makes up an error with a stack whenever it is stopped: as each request does. */
+function sleep(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted()
+    const stop = (): void => {
+      clearTimeout(timer)
+      reject(signal.reason as Error)
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop)
+      resolve()
+    }, durationMs)
+    signal.addEventListener('abort', stop, { once: true })
+  })
 }
 
 /** A world whose clock moves only when somebody sleeps on it, and whose random bytes come from a seed. */

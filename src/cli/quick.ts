@@ -1,6 +1,7 @@
 /**
- * The short way for the two commands that PostgreSQL runs for every WAL segment: the same tables, without loading
- * Commander and all other commands. What it does not understand, it leaves to the long way, which says why.
+ * The short way for the two commands that PostgreSQL runs for every WAL segment, and for the helper that has to be up
+ * soon: the same tables, without loading Commander and all other commands. What it does not understand, it leaves to the
+ * long way, which says why.
  */
 import { parseArgs } from 'node:util'
 import { flagOf, type Command, type OptionTable } from './command.ts'
@@ -8,6 +9,7 @@ import { globalOptions, globalsOf, shortFlags, type GlobalOptions } from './glob
 
 const quickCommands: Readonly<Record<string, () => Promise<Command>>> = {
   push: async () => (await import('./commands/wal-push.ts')).walPush,
+  'push-ahead': async () => (await import('./commands/wal-push-ahead.ts')).walPushAhead,
   get: async () => (await import('./commands/wal-get.ts')).walGet,
 }
 
