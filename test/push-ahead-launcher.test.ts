@@ -54,7 +54,7 @@ async function tell(opened?: PushedSpool): Promise<void> {
   const path = join(data, 'pg_wal', segment)
   const at = opened ?? (await spool())
   mkdirSync(at.folder, { recursive: true, mode: 0o700 })
-  await at.writePushed(path, segment, (await stampOf(path))!)
+  at.writePushed(path, segment, stampOf(path)!)
   const { uid, gid } = serverUser()
   execFileSync('chown', ['-R', `${String(uid)}:${String(gid)}`, join(data, 'pg_wal/holdfast-pushed')])
 }
@@ -93,13 +93,13 @@ describe('the launcher tells that a segment is stored', () => {
     await tell(opened)
     const [proof, later] = [join(opened.folder, `${segment}.pushed`), join(opened.folder, 'later')]
     renameSync(proof, later)
-    await opened.claim(segment)
+    opened.claim(segment)
     writeFileSync(join(opened.folder, 'lock'), `${String(pusher.pid)}\n{}`, { mode: 0o644 })
     const running = push()
     const early = await Promise.race([running, clock.sleep(300, new AbortController().signal)])
     expect(early, 'it waits').toBeUndefined()
     renameSync(later, proof)
-    await opened.release(segment)
+    opened.release(segment)
     expect(await running).toBe(told)
     pusher.kill()
   })
@@ -204,7 +204,7 @@ describe('the launcher asks Node', () => {
   test('when the process that pushes has died, without waiting for it', async () => {
     const opened = await spool()
     await opened.takeLock()
-    await opened.claim(segment)
+    opened.claim(segment)
     writeFileSync(join(opened.folder, 'lock'), '2147483646\n{}')
     own()
     const run = await call(['--config', config, 'wal', 'push', `pg_wal/${segment}`])

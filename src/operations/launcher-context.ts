@@ -3,7 +3,7 @@
  * file is the very same, the host has not been started again, and the environment leads to the same places. Spelled
  * the same there.
  */
-import { stat } from 'node:fs/promises'
+import { statSync, type BigIntStats } from 'node:fs'
 import { ownProcess } from '../base/process-identity.ts'
 
 /** Where these lead, the same URL may lead to another place. */
@@ -24,17 +24,29 @@ export async function launcherContext(
   configPath: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly [configStamp: string, boot: string, settings: string] | undefined> {
-  const [configStamp, { bootId }] = await Promise.all([stampOf(configPath), ownProcess()])
+  const configStamp = stampOf(configPath)
+  const { bootId } = await ownProcess()
   if (configStamp === undefined || bootId === 'unknown') return undefined
   return [configStamp, bootId, environmentNames.map(name => environment[name] ?? '').join('|')]
 }
 
-/** `stat -L -c %d:%i:%s:%.9Y:%.9Z`, as bin/holdfast asks for it. Undefined when there is no such file. */
-export async function stampOf(path: string): Promise<string | undefined> {
-  const info = await stat(path, { bigint: true }).catch(() => undefined)
+/**
+ * `stat -L -c %d:%i:%s:%.9Y:%.9Z`, as bin/holdfast asks for it. Undefined when there is no such file, or it can not be
+ * looked at.
+ */
+export function stampOf(path: string): string | undefined {
+  const info = lookAt(path)
   if (!info) return undefined
   const { dev, ino, size, mtimeNs, ctimeNs } = info
   return [dev, ino, size, seconds(mtimeNs), seconds(ctimeNs)].join(':')
+}
+
+function lookAt(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false })
+  } catch {
+    return undefined
+  }
 }
 
 function seconds(ns: bigint): string {

@@ -70,12 +70,12 @@ async function isPushedAhead(
   const isWorthWaiting = async (): Promise<boolean> => {
     const waitedMs = clock.monotonicMs() - beganMs
     const isAlive = await spool.isPusherAlive()
-    if (isAlive && (await spool.isUnderWay(name))) return waitedMs < limits.walPushMsMax
-    if (await spool.hasFailed(name)) return false
+    if (isAlive && spool.isUnderWay(name)) return waitedMs < limits.walPushMsMax
+    if (spool.hasFailed(name)) return false
     if (helper) return !helper.hasEnded() && waitedMs < limits.walPushStartMsMax
     return isAlive && waitedMs < limits.walPushClaimMsMax
   }
-  while (!(await spool.isPushed(path, name))) {
+  while (!spool.isPushed(path, name)) {
     if (!(await isWorthWaiting())) return spool.isPushed(path, name)
     await clock.sleep(limits.walPushPollMs, signal)
   }

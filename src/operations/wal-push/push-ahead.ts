@@ -69,7 +69,7 @@ export async function pushAhead(
     } while ((await Promise.race([upkeep, caughtUp, pusher.untilMore(running)])) === 'more')
   } finally {
     stop.abort(ended())
-    await pusher.releaseAll()
+    pusher.releaseAll()
     await spool.sweep(new Set(await listReady(request.walFolder))).catch(() => undefined)
     await spool.releaseLock()
   }
@@ -83,7 +83,7 @@ async function keepUp(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    while ((await spool.isCurrent()) && (await stat(walFolder)).isDirectory()) {
+    while (spool.isCurrent() && (await stat(walFolder)).isDirectory()) {
       await spool.touchLock()
       await spool.sweep(new Set(await listReady(walFolder)))
       await world.clock.sleep(limits.walPushAheadSilenceMsMax / 10, signal)
@@ -133,7 +133,7 @@ class Pusher {
   readonly #deps: PushAheadDeps
   readonly #request: PushAheadRequest
   /** Still to be handed out. */
-  #queue: readonly string[] = []
+  #queue: string[] = []
   /** Each with its stamp from before it was read. */
   readonly #underWay = new Map<string, string>()
   /** Pushed, or left to PostgreSQL's own call; until they wait no longer. */
@@ -176,7 +176,7 @@ class Pusher {
   async #next(signal: AbortSignal): Promise<string | undefined> {
     const { clock } = this.#deps.world
     while (!signal.aborted && !this.#isTimeToEnd()) {
-      const path = await this.#begin()
+      const path = this.#begin()
       if (path !== undefined) return path
       // One looks for all.
       await (this.#looking ??= clock
@@ -219,11 +219,11 @@ class Pusher {
     try {
       if (pushed) await settlePush(book, opened, pushed)
       isLeft = !pushed || (await this.#isToBeTold(pushed))
-      if (!isLeft && stamp !== undefined) await spool.writePushed(path, name, stamp)
+      if (!isLeft && stamp !== undefined) spool.writePushed(path, name, stamp)
     } finally {
       this.#underWay.delete(name)
       this.#done.add(name)
-      await spool.release(name, isLeft ? 'failed' : undefined)
+      spool.release(name, isLeft ? 'failed' : undefined)
     }
   }
 
@@ -242,33 +242,30 @@ class Pusher {
     return this.#queue.length > limits.walPushWaitingUsual
   }
 
-  async releaseAll(): Promise<void> {
-    for (const name of this.#underWay.keys()) await this.#deps.spool.release(name).catch(() => undefined)
+  releaseAll(): void {
+    for (const name of this.#underWay.keys()) {
+      try {
+        this.#deps.spool.release(name)
+      } catch {
+        // The data directory was removed: nobody asks for the file any more.
+      }
+    }
   }
 
   /** The path of the next file, whose claim is made. */
-  async #begin(): Promise<string | undefined> {
-    for (let name = this.#take(); name !== undefined; name = this.#take()) {
+  #begin(): string | undefined {
+    for (let name = this.#queue.shift(); name !== undefined; name = this.#queue.shift()) {
       const path = join(this.#request.walFolder, name)
-      const stamp = await stampOf(path)
-      if (stamp === undefined || (await this.#deps.spool.isPushed(path, name))) {
-        this.#underWay.delete(name)
+      const stamp = stampOf(path)
+      if (stamp === undefined || this.#deps.spool.isPushed(path, name)) {
         this.#done.add(name)
         continue
       }
       this.#underWay.set(name, stamp)
-      await this.#deps.spool.claim(name)
+      this.#deps.spool.claim(name)
       return path
     }
     return undefined
-  }
-
-  #take(): string | undefined {
-    const [name, ...rest] = this.#queue
-    if (name === undefined) return undefined
-    this.#queue = rest
-    this.#underWay.set(name, '')
-    return name
   }
 
   async #look(): Promise<void> {

@@ -14,8 +14,12 @@
  * way, the boot of the host, and the settings of the environment that say where a repository is. A segment that was
  * recycled, a copy of the data directory, a changed configuration: none of them fits. The time of change (ctime) can
  * not be set by anybody, so a file that fits has not been written to since it was stored.
+ *
+ * What is told of each file is written and read in this thread, while it waits: to hand each of a dozen steps to another
+ * thread and back takes several times as long, and without the disk of pg_wal the server itself stands still.
  */
-import { link, mkdir, readFile, readdir, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { link, mkdir, readFile, readdir, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errnoOf } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
@@ -28,15 +32,15 @@ export interface PushedSpool {
   /** What has to stand in a proof besides the file itself. */
   readonly context: readonly string[]
   /** Whether the configuration is still the one that the spool is for. */
-  isCurrent(): Promise<boolean>
+  isCurrent(): boolean
   /** Whether this very file is durable. */
-  isPushed(path: string, name: string): Promise<boolean>
+  isPushed(path: string, name: string): boolean
   /** `stamp` as it was before the file was read; nothing is written when it has changed since. */
-  writePushed(path: string, name: string, stamp: string): Promise<void>
-  isUnderWay(name: string): Promise<boolean>
-  hasFailed(name: string): Promise<boolean>
-  claim(name: string): Promise<void>
-  release(name: string, how?: 'failed'): Promise<void>
+  writePushed(path: string, name: string, stamp: string): void
+  isUnderWay(name: string): boolean
+  hasFailed(name: string): boolean
+  claim(name: string): void
+  release(name: string, how?: 'failed'): void
   isPusherAlive(): Promise<boolean>
   /** False: another process is pushing. */
   takeLock(): Promise<boolean>
@@ -82,24 +86,25 @@ function spoolIn(folder: string, { context, configPath, clock }: SpoolPlace): Pu
   return {
     folder,
     context,
-    isCurrent: async () => (await stampOf(configPath)) === context[0],
-    async isPushed(path, name) {
-      const [stamp, proof] = await Promise.all([stampOf(path), readText(pushedPath(name))])
+    isCurrent: () => stampOf(configPath) === context[0],
+    isPushed(path, name) {
+      const proof = readTextNow(pushedPath(name))
+      const stamp = proof === undefined ? undefined : stampOf(path)
       return stamp !== undefined && proof === proofOf(stamp)
     },
-    async writePushed(path, name, stamp) {
-      if ((await stampOf(path)) !== stamp) return
-      await replaceFile(pushedPath(name), proofOf(stamp))
+    writePushed(path, name, stamp) {
+      if (stampOf(path) !== stamp) return
+      replaceFile(pushedPath(name), proofOf(stamp))
     },
-    isUnderWay: name => isThere(claimPath(name)),
-    hasFailed: name => isThere(failedPath(name)),
-    async claim(name) {
-      await rm(failedPath(name), { force: true })
-      await writeFile(claimPath(name), '')
+    isUnderWay: name => existsSync(claimPath(name)),
+    hasFailed: name => existsSync(failedPath(name)),
+    claim(name) {
+      rmSync(failedPath(name), { force: true })
+      writeFileSync(claimPath(name), '')
     },
-    async release(name, how) {
-      if (how === 'failed') await writeFile(failedPath(name), '')
-      await rm(claimPath(name), { force: true })
+    release(name, how) {
+      if (how === 'failed') writeFileSync(failedPath(name), '')
+      rmSync(claimPath(name), { force: true })
     },
     isPusherAlive: () => isHeld(lockPath, clock),
     takeLock: () => takeLock(folder, lockPath, clock),
@@ -180,7 +185,7 @@ async function removeTraces(folder: string): Promise<void> {
 async function sweep(folder: string, waiting: ReadonlySet<string>): Promise<void> {
   for (const entry of await readdir(folder)) {
     const name = /^(.+)\.(?:pushed|failed)$/.exec(entry)?.[1]
-    if (name !== undefined && !waiting.has(name)) await rm(join(folder, entry), { force: true })
+    if (name !== undefined && !waiting.has(name)) rmSync(join(folder, entry), { force: true })
   }
 }
 
@@ -193,16 +198,20 @@ async function makeFolders(folder: string): Promise<void> {
   }
 }
 
-async function replaceFile(path: string, text: string): Promise<void> {
+function replaceFile(path: string, text: string): void {
   const unfinished = `${path}.part`
-  await writeFile(unfinished, text, { mode: 0o600 })
-  await rename(unfinished, path)
+  writeFileSync(unfinished, text, { mode: 0o600 })
+  renameSync(unfinished, path)
 }
 
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  )
+/** Nearly always it is not there, which is no error. */
+function readTextNow(path: string): string | undefined {
+  if (!existsSync(path)) return undefined
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
 
 const readText = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined)
