@@ -176,6 +176,16 @@ describe('a drill', () => {
     },
   )
 
+  test('that can not begin for a mistake in the command is none that failed', async () => {
+    const drills = join(lab.repositoryDirectory, lab.cluster, 'drills')
+    const before = readdirSync(drills)
+    const run = await lab.run(['drill', '--backup', 'nope'])
+    expect(run.status, describeRun(run)).toBe(14)
+    expect((await lab.run(['drill', '--repository', 'nope'])).status).toBe(2)
+    expect(readdirSync(drills)).toEqual(before)
+    expect(readdirSync(scratch)).toEqual([])
+  })
+
   test('that was killed leaves a server, which is found by its note and removed', patience, async () => {
     const running = lab.start(['drill', '--kind', 'backup'])
     const data = await until('the drilled server runs', () => {

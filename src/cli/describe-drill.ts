@@ -26,7 +26,7 @@ export function drillListing(report: DrillReport): string {
     const shown = [...seen, ...(more > 0 ? [`and ${String(more)} more lines in the report`] : [])]
     return `${marks[state].padEnd(9)}  ${question}${why}\n${shown.map(line => `${' '.repeat(11)}${line}\n`).join('')}`
   })
-  const cut = fault ? `CUT OFF: ${fault.message}\n` : ''
+  const cut = fault ? `CUT OFF: ${fault.message}\n${' '.repeat(9)}${fault.hint}\n` : ''
   const told = notes.map(note => `note: ${note}\n`).join('')
   return `${head}\n${lines.join('')}\n${told}${cut}${outcome === 'passed' ? 'passed' : 'FAILED'}\n`
 }

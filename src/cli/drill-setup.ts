@@ -53,6 +53,7 @@ export async function setUpDrill(
     place: await scratchPlace(context, words.scratchDir),
     account: accountOfProcess(),
     discard: volumeDiscarder(context),
+    isBackupNamed: words.backup !== undefined,
     memoryBytes: process.availableMemory(),
     seed,
     targets: { rtoMs: config.objectives.rto ?? null, rpoMs: config.objectives.rpo ?? null },

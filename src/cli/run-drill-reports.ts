@@ -89,6 +89,10 @@ export async function verifyDrill(
   const bytes = await readFileIfAny(path, given.report)
   const verify = async (): Promise<VerifiedDrill & { readonly where: string }> => {
     if (bytes) return { ...verifyDrillFile(bytes, given.report, keys), where: given.report }
+    if (/[/\\]|\.(?:html|json)$/.test(given.report))
+      throw new Fault('DRILL_NOT_FOUND', `there is no file ${given.report}`, {
+        hint: 'Name a file that holdfast drill show wrote, or the id of a drill: holdfast drill list.',
+      })
     const { summary, sources } = chooseDrill(
       await drillsIn(context, given.repository, { keys: true }),
       given.report,

@@ -30,8 +30,7 @@ export async function drillAndKeep(context: CommandContext, words: DrillWords): 
   // Before the drill, so that none is in vain for want of it.
   const key = await openHostKey(await hostKeyPathOf(config, context.terminal), context.world)
   const report = await runDrill(deps, request, signal)
-  await keepDrill(home, report, { key, history: past.drills }, signal)
-  return report
+  return await keepDrill(home, report, { key, history: past.drills }, signal)
 }
 
 /**

@@ -85,6 +85,12 @@ describe('a connection', () => {
     ).toEqual([{ sleeping: 0 }])
   })
 
+  test('of several statements in one text the rows of the last are given', async () => {
+    const session = await connected()
+    expect(await session.query('SELECT 1 AS n; SELECT 2 AS n', [], never)).toEqual([{ n: 2 }])
+    expect(await session.query('SELECT 1 AS n; CREATE TEMP TABLE t ()', [], never)).toEqual([])
+  })
+
   test('statements run one after another, in the order of the calls', async () => {
     const session = await connected()
     const results = await Promise.all([1, 2, 3].map(n => session.query('SELECT $1::int4 AS n', [n], never)))

@@ -161,7 +161,10 @@ class Session implements Server {
     options: StatementOptions = {},
   ): Promise<readonly T[]> {
     const values = parameters.length > 0 ? { values: [...parameters] } : {}
-    return (await this.#inTurn<T>({ text: sql, ...values }, options, signal)).rows
+    const result = await this.#inTurn<T>({ text: sql, ...values }, options, signal)
+    // Several statements in one text have several results, of which the last is meant, as psql has it.
+    const results: readonly pg.QueryResult<T>[] = [result].flat()
+    return results.at(-1)?.rows ?? []
   }
 
   async execute(sql: string, signal: AbortSignal, options: StatementOptions = {}): Promise<Executed> {

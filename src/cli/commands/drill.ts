@@ -85,7 +85,7 @@ export const drill = defineCommand({
     output.result(report, () => drillListing(report))
     if (report.outcome === 'passed') return undefined
     throw new Fault('DRILL_FAILED', failureText(report), {
-      hint: 'See docs/runbooks/failed-drill.md for what each answer means, and what to do.',
+      hint: `${report.fault ? `${report.fault.hint} ` : ''}See docs/runbooks/failed-drill.md for what each answer means, and what to do.`,
     })
   },
 })

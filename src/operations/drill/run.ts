@@ -57,6 +57,8 @@ export interface DrillRequest extends Omit<BringUpPlace, 'scratch' | 'willMake' 
   readonly last: DrillReport | undefined
   /** The repository that was asked for, when none could be read. */
   readonly repository: string
+  /** By whoever gave the command: there may be none of that name. */
+  readonly isBackupNamed: boolean
   /** Chooses what is restored, and lays it out into this directory. */
   readonly prepare: (dataDirectory: string, signal: AbortSignal) => Promise<Prepared>
   readonly tool: string
@@ -105,6 +107,7 @@ export async function runDrill(
     )
   } catch (error) {
     signal.throwIfAborted()
+    if (!course.prepared && isMistake(error, request)) throw error
     course.fault = limit.aborted ? tookTooLong(request.drills.timeLimit) : faultOf(error)
     const said = await lastWordsOf(join(scratch.path, 'run'))
     if (said !== undefined) deps.progress.note(`the end of the log of the drilled server:\n${said}`)
@@ -178,7 +181,17 @@ async function goThrough(
   await checklist.ask('page-checksums', () => askPageChecksums(cluster.dataDirectory, pages, signal), signal)
 }
 
+/** Of whoever gave the command: that is no drill which failed, and is told to nobody else. */
+function isMistake(error: unknown, { isBackupNamed }: DrillRequest): boolean {
+  return isFault(error, 'USAGE', 'CONFIG_INVALID') || (isBackupNamed && isFault(error, 'BACKUP_NOT_FOUND'))
+}
+
 function faultOf(error: unknown): Fault {
+  if (isFault(error, 'SPACE'))
+    return new Fault('SPACE', error.message, {
+      hint: 'Name a folder with more room: `scratch` of `drills` in the configuration, or --scratch-dir DIR.',
+      cause: error,
+    })
   if (isFault(error)) return error
   throw error
 }

@@ -3,7 +3,7 @@
  * signature says that nothing was changed since; only a key that is known beforehand says who signed.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { Fault } from '../../../base/fault.ts'
+import { Fault, isFault } from '../../../base/fault.ts'
 import { findDrill, readDrillFile } from '../../../repository/drill-catalog.ts'
 import { parseDrillReport, summaryOfDrill, summaryOfReport } from '../../../repository/format/drill-json.ts'
 import type { Source } from '../../sources/source.ts'
@@ -29,7 +29,7 @@ type Told = Omit<VerifiedDrill, 'signer' | 'fingerprint'>
 
 /** A report or a page; `file` is what it is called. */
 export function verifyDrillFile(bytes: Uint8Array, file: string, keys: KnownKeys): VerifiedDrill {
-  return known(isPage(bytes) ? ofPage(bytes, file) : ofReport(bytes, file), keys)
+  return known(isPage(bytes) ? ofPage(bytes, file) : ofReportFile(bytes, file), keys)
 }
 
 /** Both, as a repository has them, and what it tells of them without a key. */
@@ -64,6 +64,19 @@ function ofReport(bytes: Uint8Array, file: string): Told {
   const report = parseDrillReport(bytes, file)
   const key = checkReportSignature(bytes, file)
   return { id: report.id, outcome: report.outcome, host: report.host, key, checked: ['report'] }
+}
+
+/** A file of anybody: what can not be read need not have been one. */
+function ofReportFile(bytes: Uint8Array, file: string): Told {
+  try {
+    return ofReport(bytes, file)
+  } catch (error) {
+    if (!isFault(error, 'OBJECT_CORRUPT')) throw error
+    throw new Fault('SIGNATURE_INVALID', `${file} is no report of a drill that can be read`, {
+      hint: 'Name a page or a report as holdfast drill show ID --html FILE or --report FILE writes it, or the id of a drill.',
+      cause: error,
+    })
+  }
 }
 
 function ofPage(bytes: Uint8Array, file: string): Told {
