@@ -72,7 +72,7 @@ function ofReportFile(bytes: Uint8Array, file: string): Told {
     return ofReport(bytes, file)
   } catch (error) {
     if (!isFault(error, 'OBJECT_CORRUPT')) throw error
-    throw new Fault('SIGNATURE_INVALID', `${file} is no report of a drill that can be read`, {
+    throw new Fault('OBJECT_CORRUPT', `${file} is no report of a drill that can be read`, {
       hint: 'Name a page or a report as holdfast drill show ID --html FILE or --report FILE writes it, or the id of a drill.',
       cause: error,
     })
