@@ -55,9 +55,17 @@ export async function makeFolder(folder: string): Promise<void> {
 
 /** Root writes for whoever owns the folder: the next entry may be theirs. */
 export async function giveToOwner(path: string, like: string): Promise<void> {
-  if (process.geteuid?.() !== 0) return
-  const { uid, gid } = await stat(like)
-  if (uid !== 0) await chown(path, uid, gid)
+  const owner = await ownerLike(like)
+  if (owner) await chown(path, owner.userId, owner.groupId)
+}
+
+/** Undefined where what is written belongs to the right one anyway. */
+export async function ownerLike(
+  path: string,
+): Promise<{ readonly userId: number; readonly groupId: number } | undefined> {
+  if (process.geteuid?.() !== 0) return undefined
+  const { uid, gid } = await stat(path)
+  return uid === 0 ? undefined : { userId: uid, groupId: gid }
 }
 
 /** What was made in it is there after a power failure, too. */

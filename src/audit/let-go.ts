@@ -3,11 +3,12 @@
  * that goes: the chain goes on from there, and whoever checks it knows why it begins late. Then each file gets to be what is
  * left of it, in one stroke.
  */
-import { open, rename, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { replaceDurably } from '../base/replace-durably.ts'
 import type { World } from '../base/world.ts'
 import { parseEntry, type Entry, type Facts, type Head } from './entry.ts'
-import { filesIn, giveToOwner, syncFolder } from './folder.ts'
+import { filesIn, ownerLike, syncFolder } from './folder.ts'
 import { awaitTurn, readLines } from './journal.ts'
 import { linesOf } from './lines.ts'
 
@@ -82,21 +83,8 @@ export async function letGo(
     }
     if (gone === 0) break
     if (kept.length === 0 && i < files.length - 1) await rm(path)
-    else await replace(path, kept.join(''), folder)
+    // Under the name that it had: names say only that nothing older is in it.
+    else await replaceDurably(path, kept.join(''), { owner: await ownerLike(folder) })
   }
   await syncFolder(folder)
-}
-
-/** Under the name that it had: names say only that nothing older is in it. */
-async function replace(path: string, text: string, folder: string): Promise<void> {
-  const unfinished = `${path}.new`
-  const file = await open(unfinished, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await giveToOwner(unfinished, folder)
-  await rename(unfinished, path)
 }

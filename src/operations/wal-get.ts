@@ -5,9 +5,9 @@
  * only when the storage itself says so, and never for a segment that a restore's plan has proven present; all other
  * trouble is thrown, and the command ends with a status at which PostgreSQL stops.
  */
-import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { Fault, errnoOf, isFault, messageOf } from '../base/fault.ts'
+import { replaceDurably } from '../base/replace-durably.ts'
 import type { World } from '../base/world.ts'
 import { checkSegmentHeader } from '../postgres/wal-records/segment-header.ts'
 import type { WalStore } from '../repository/wal-store.ts'
@@ -128,18 +128,9 @@ function isAfter(name: string, requireThrough: string): boolean {
 
 /** Never half a file under the name that PostgreSQL looks at. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const unfinished = `${path}.holdfast-${String(process.pid)}`
   try {
-    const handle = await open(unfinished, 'w', 0o600)
-    try {
-      await handle.writeFile(bytes)
-      await handle.datasync()
-    } finally {
-      await handle.close()
-    }
-    await rename(unfinished, path)
+    await replaceDurably(path, bytes)
   } catch (error) {
-    await rm(unfinished, { force: true }).catch(() => undefined)
     throw cannotWrite(path, error)
   }
 }

@@ -4,9 +4,10 @@
  *
  * Pure text in, pure text out, but for `openToAll`, which takes it away again.
  */
-import { chmod, chown, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault, errnoOf, messageOf } from '../base/fault.ts'
+import { replaceDurably } from '../base/replace-durably.ts'
 import { formatSetting } from './config-file.ts'
 
 export const closedHbaName = 'holdfast_closed_hba.conf'
@@ -62,17 +63,8 @@ async function readAutoConf(directory: string): Promise<string> {
 /** Whole or not at all, with the owner and mode that it had. */
 async function replaceFile(path: string, text: string): Promise<void> {
   const { mode, uid, gid } = await stat(path)
-  const unfinished = `${path}.holdfast`
-  const file = await open(unfinished, 'w', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await chmod(unfinished, mode & 0o777)
-  if (process.getuid?.() === 0) await chown(unfinished, uid, gid)
-  await rename(unfinished, path)
+  const owner = process.getuid?.() === 0 ? { userId: uid, groupId: gid } : undefined
+  await replaceDurably(path, text, { mode: mode & 0o777, owner })
 }
 
 const unfit = (path: string, cause: unknown): Fault =>
