@@ -16,6 +16,7 @@ import type { ConnectionTarget } from './postgres/connection-string.ts'
 import type { Server } from './postgres/connection.ts'
 import { isArchiveName, repositoryOf } from './operations/sources/archive-name.ts'
 import { openStorage, type StorageDescription } from './storage/open.ts'
+import { retryTeller, type Retrying } from './storage/retry-teller.ts'
 import { withRates } from './storage/with-rates.ts'
 
 /** Runs one command; returns the exit status. */
@@ -46,6 +47,8 @@ function createContext({
   keepsToRates,
 }: Surroundings): CommandContext & AsyncDisposable {
   const { globals, output, progress } = telling
+  const log = logTo(output)
+  const onRetry = retriesTold(telling, log, world)
   const resources = new AsyncDisposableStack()
   let loaded: Promise<LoadedConfig> | undefined
   // What failed is tried again: `init` makes the file.
@@ -66,7 +69,7 @@ function createContext({
     keepsToRates ? (held ??= hold()) : Promise.resolve(undefined)
   const openPlace = async (name?: string, how: OpenHow = {}): Promise<OpenPlace> => {
     const { withoutRates = false, ...beyond } = how
-    const place = await openPlaceOf(await config(), name, beyond, { world, terminal, signal })
+    const place = await openPlaceOf(await config(), name, beyond, { world, terminal, signal, onRetry })
     resources.defer(() => place.storage.close())
     return withoutRates ? place : { ...place, storage: withRates(place.storage, await rates()) }
   }
@@ -78,7 +81,7 @@ function createContext({
     signal,
     config,
     program,
-    log: logTo(output),
+    log,
     configPath: globals.config,
     openPlace,
     describePlace: async name => describePlaceOf(await config(), name, terminal, signal),
@@ -98,6 +101,18 @@ function createContext({
     connectionTarget: async () => targetOf(await config(), 'connection', terminal, signal),
     connectPrimary: async stop => connectBy(await config(), 'primary', terminal, stop),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+}
+
+/** All of them in the log; people are told where it takes a while. */
+function retriesTold({ progress }: Telling, log: Log, { clock }: World): (retrying: Retrying) => void {
+  const tell = retryTeller(line => {
+    progress.note(line)
+  }, clock)
+  return retrying => {
+    const { repository, message, tries, triesMax } = retrying
+    log.warn('storage.retrying', { repository, tries, triesMax, message })
+    tell(retrying)
   }
 }
 
@@ -160,11 +175,15 @@ async function targetOf(
   return parseConnectionString(text.reveal(), environment)
 }
 
+interface PlaceSurroundings extends Pick<Surroundings, 'world' | 'terminal' | 'signal'> {
+  readonly onRetry: (retrying: Retrying) => void
+}
+
 async function openPlaceOf(
   loaded: LoadedConfig,
   name: string | undefined,
   beyond: Pick<StorageDescription, 'asOfMs'>,
-  { world, terminal, signal }: Pick<Surroundings, 'world' | 'terminal' | 'signal'>,
+  { world, terminal, signal, onRetry }: PlaceSurroundings,
 ): Promise<OpenPlace> {
   const [chosen, repository] = chooseRepository(loaded, name)
   const place = await describePlaceOf(loaded, name, terminal, signal)
@@ -172,7 +191,7 @@ async function openPlaceOf(
   return {
     ...place,
     description,
-    storage: await openStorage(description, world),
+    storage: await openStorage(description, world, onRetry),
     identities: () => identitiesOf(loaded, chosen, repository, terminal, signal),
   }
 }
@@ -184,7 +203,10 @@ async function describePlaceOf(
   signal: AbortSignal,
 ): Promise<DescribedPlace> {
   const [chosen, repository] = chooseRepository(loaded, name)
-  const description = await describeRepository(loaded, chosen, repository, terminal, signal)
+  const description = {
+    ...(await describeRepository(loaded, chosen, repository, terminal, signal)),
+    name: chosen,
+  }
   const isArchive = name !== undefined && isArchiveName(name)
   return {
     name: isArchive ? name : chosen,

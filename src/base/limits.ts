@@ -88,6 +88,9 @@ export const limits = {
   /** So much of a growing file is sent to the disk at a time, in the background. */
   writebackSizeBytes: 64 * MiB,
   storageListKeysMax: 10_000_000,
+  /** A request that is made again for so long is told of; the same try of others, of the same repository, only after so long. */
+  retryQuietMs: 1 * second,
+  retryTellMs: 10 * second,
   /** Where another repository can be asked instead: one that has said nothing for so long is passed over. */
   sourceSilenceMsMax: 20 * second,
   /** …and one that takes so long is not waited for, while the next is asked at the same time. */

@@ -5,6 +5,7 @@ import { retryWith, type Retry } from '../base/retry.ts'
 import { minute, second } from '../base/units.ts'
 import type { World } from '../base/world.ts'
 import type { CloudAccess } from '../cloud/access.ts'
+import type { Retrying } from './retry-teller.ts'
 import type { Storage } from './storage.ts'
 import { withMoved, type Moved } from './with-moved.ts'
 import { withRetry } from './with-retry.ts'
@@ -12,6 +13,8 @@ import { withRetry } from './with-retry.ts'
 /** All that is needed to open a storage, as plain data: it is sent to worker threads, which open their own. */
 export interface StorageDescription {
   readonly url: string
+  /** What the configuration calls it, for what is told of it. */
+  readonly name?: string | undefined
   /** Make the place when it is not there; only `init` does. */
   readonly make?: boolean
   /** Read the place as it was at that time: what was deleted or written over since is seen as it was then. Nothing can be written. */
@@ -67,13 +70,22 @@ const drivers: Readonly<Record<string, OpenDriver>> = {
   'az:': async (...given) => (await import('./drivers/azure.ts')).openAzureStorage(...given),
 }
 
+export type OpenStorage = typeof openStorage
+
 const retryRule = { attemptsMax: 7, pauseMsFirst: 200, pauseMsMax: 8 * second, totalMsMax: 2 * minute }
 
-export async function openStorage(description: StorageDescription, world: World): Promise<Storage> {
+/** `onRetry` is told of each request that failed and is made again. */
+export async function openStorage(
+  description: StorageDescription,
+  world: World,
+  onRetry?: (retrying: Retrying) => void,
+): Promise<Storage> {
   const url = parseUrl(description.url)
   const open = drivers[url.protocol]
   if (open) {
-    const retry = retryWith(world, retryRule)
+    const retry = retryWith(world, retryRule, ({ fault: { message }, ...failed }) => {
+      onRetry?.({ ...failed, repository: description.name ?? description.url, message })
+    })
     const storage = withRetry(await open(url, description, world, retry), retry)
     return description.moved ? withMoved(storage, description.moved) : storage
   }

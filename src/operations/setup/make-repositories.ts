@@ -12,6 +12,7 @@ import type { ServerFacts } from '../../postgres/server-facts.ts'
 import { clusterKey } from '../../repository/layout.ts'
 import { initRepository, type ClusterIdentity } from '../../repository/repository.ts'
 import { openStorage, type StorageDescription } from '../../storage/open.ts'
+import { retryTeller } from '../../storage/retry-teller.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { bucketPlaceOf } from '../rights/bucket-place.ts'
 import type { Environment } from '../cloud-access.ts'
@@ -85,8 +86,11 @@ async function makeIn(
   { description, repository, name, identity }: Wanted,
   signal: AbortSignal,
 ): Promise<MadeRepository> {
-  const { world } = deps
-  const storage = await openStorage({ ...description, make: true }, world)
+  const { world, progress } = deps
+  const tellRetry = retryTeller(line => {
+    progress.note(line)
+  }, world.clock)
+  const storage = await openStorage({ ...description, name, make: true }, world, tellRetry)
   try {
     const isNew = (await storage.stat(clusterKey(identity.cluster), signal)) === undefined
     if (isNew) await prove(deps, storage, name, identity.cluster, repository, signal)

@@ -8,6 +8,7 @@ import { limits } from '../../base/limits.ts'
 import type { Progress } from '../../base/progress.ts'
 import type { Rates } from '../../base/rates.ts'
 import type { World } from '../../base/world.ts'
+import { retryTeller, type Retrying } from '../../storage/retry-teller.ts'
 import {
   decodeFailure,
   type FromWorker,
@@ -27,7 +28,7 @@ export interface WorkerHost {
 }
 
 /** Messages that the crew does not handle itself. */
-export type CrewMessage = Exclude<FromWorker, { kind: 'advanced' | 'finished' | 'failed' }>
+export type CrewMessage = Exclude<FromWorker, { kind: 'advanced' | 'retrying' | 'finished' | 'failed' }>
 
 export interface Crew {
   readonly setups: readonly WorkerSetup[]
@@ -41,9 +42,16 @@ export type Reply = (answer: ToWorker, transfer?: readonly Transferable[]) => vo
 export async function runCrew(host: WorkerHost, crew: Crew, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
   const stop = new AbortController()
+  const tellRetry = retryTeller(line => {
+    host.progress.note(line)
+  }, host.world.clock)
   const members = crew.setups.map(setup =>
-    startMember(host, setup, crew.onMessage, error => {
-      stop.abort(error)
+    startMember(host, setup, {
+      onMessage: crew.onMessage,
+      tellRetry,
+      fail: error => {
+        stop.abort(error)
+      },
     }),
   )
   const onStop = (): void => {
@@ -70,11 +78,15 @@ interface Member {
   stop(): void
 }
 
+interface MemberHooks extends Pick<Crew, 'onMessage'> {
+  readonly tellRetry: (retrying: Retrying) => void
+  readonly fail: (error: unknown) => void
+}
+
 function startMember(
   { world, progress, worker: entry, rates }: WorkerHost,
   setup: WorkerSetup,
-  onMessage: Crew['onMessage'],
-  fail: (error: unknown) => void,
+  { onMessage, tellRetry, fail }: MemberHooks,
 ): Member {
   const worker = new Worker(entry, {
     workerData: { setup, rates: rates?.memory } satisfies WorkerData,
@@ -92,6 +104,9 @@ function startMember(
     switch (message.kind) {
       case 'advanced':
         progress.advance(message.bytes)
+        break
+      case 'retrying':
+        tellRetry(message.retrying)
         break
       case 'finished':
         finished = true

@@ -8,6 +8,7 @@ import type { TarEntry } from '../../pipeline/tar.ts'
 import type { ManifestFile } from '../../repository/format/manifest.ts'
 import type { EntryLog } from '../../repository/packs/entry-log.ts'
 import type { StorageDescription } from '../../storage/open.ts'
+import type { Retrying } from '../../storage/retry-teller.ts'
 import type { ReadAhead } from '../../storage/with-read-ahead.ts'
 import type { Trouble } from '../sources/trouble.ts'
 import type { EncodedWal } from '../../repository/wal-store.ts'
@@ -135,6 +136,8 @@ export type FromWorker =
   | { readonly kind: 'idle' }
   /** So many more bytes are done. */
   | { readonly kind: 'advanced'; readonly bytes: number }
+  /** A request failed, and is made again. */
+  | { readonly kind: 'retrying'; readonly retrying: Retrying }
   | { readonly kind: 'packed'; readonly pack: FinishedPack }
   /** A storage of the mirror is written to no longer. */
   | { readonly kind: 'dropped'; readonly member: number; readonly failure: Failure }

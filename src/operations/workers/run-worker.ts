@@ -4,7 +4,7 @@ import { Fault } from '../../base/fault.ts'
 import { unreachable } from '../../base/assert.ts'
 import type { Rates } from '../../base/rates.ts'
 import type { World } from '../../base/world.ts'
-import type { StorageDescription } from '../../storage/open.ts'
+import type { OpenStorage, StorageDescription } from '../../storage/open.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { withRates } from '../../storage/with-rates.ts'
 import { encodeFailure, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts'
@@ -31,7 +31,7 @@ export type Task = Exclude<ToWorker, { kind: 'finish' | 'abort' }>
 
 export interface WorkerSurroundings {
   readonly world: World
-  readonly openStorage: (description: StorageDescription, world: World) => Promise<Storage>
+  readonly openStorage: OpenStorage
   readonly rates: Rates | undefined
 }
 
@@ -48,7 +48,9 @@ export async function runWorker(
       world,
       rates,
       async open(description) {
-        const storage = await openStorage(description, world)
+        const storage = await openStorage(description, world, retrying => {
+          port.postMessage({ kind: 'retrying', retrying } satisfies FromWorker)
+        })
         resources.defer(() => storage.close())
         return storage
       },
