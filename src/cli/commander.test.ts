@@ -57,6 +57,12 @@ describe('the command line', () => {
     })
   })
 
+  test('hold list lists, and takes no backup for its name', () => {
+    expect(given(['hold', 'list'])).toMatchObject({ verb: 'hold list' })
+    expect(given(['hold', '2026', '--reason', 'x'])).toMatchObject({ verb: 'hold', id: '2026' })
+    expect(given(['hold'])).toMatchObject({ verb: 'hold', id: undefined })
+  })
+
   test('--no-encryption is a flag of its own', () => {
     expect(given(['init', '--no-encryption'])).toMatchObject({ noEncryption: true })
     expect(given(['init'])).toMatchObject({ noEncryption: false })

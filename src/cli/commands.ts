@@ -14,7 +14,7 @@ import { cost } from './commands/cost.ts'
 import { doctor } from './commands/doctor.ts'
 import { eraseCommands } from './commands/erase.ts'
 import { expire } from './commands/expire.ts'
-import { hold } from './commands/hold.ts'
+import { holdCommands } from './commands/hold.ts'
 import { init } from './commands/init.ts'
 import { list } from './commands/list.ts'
 import { lock } from './commands/lock.ts'
@@ -56,7 +56,7 @@ export const commands: readonly Command[] = [
   ...drillReportCommands,
   archive,
   expire,
-  hold,
+  ...holdCommands,
   lock,
   copy,
   repair,
@@ -83,6 +83,7 @@ export const groups: Readonly<Record<string, string>> = {
   alerts: 'What is wrong, and who hears of it.',
   privacy: 'What the law asks of backups: where they lie, who can open them, how long, who did.',
   erase: 'Requests to forget a person: recorded beside the backups, and applied by every restore.',
+  hold: 'Keep a backup from expiring, whatever retention says; or list what is held.',
   drill: 'What is known of drills, and whether it can be relied on.',
   policy:
     'Print policies for the storage (least rights for each role, protection of the bucket, lifecycle rules), units for systemd, and crontabs.',

@@ -1,8 +1,8 @@
-/** `holdfast hold` */
-import { defineCommand, flag, optionalArgument, value } from '../command.ts'
+/** `holdfast hold`, `holdfast hold list` */
+import { defineCommand, flag, optionalArgument, value, type Command } from '../command.ts'
 import { asText, asTime } from '../usage.ts'
 
-export const hold = defineCommand({
+const hold = defineCommand({
   words: ['hold'],
   summary: 'Keep a backup from expiring, whatever retention says; or list what is held.',
   description:
@@ -40,3 +40,26 @@ export const hold = defineCommand({
     return runHold(context, given)
   },
 })
+
+const list = defineCommand({
+  words: ['hold', 'list'],
+  summary: 'List what is held: until when, why, and by whom.',
+  description: 'The same as `holdfast hold` without ID.',
+  arguments: {},
+  options: {
+    repository: value('NAME', asText, 'Only in this repository, or `main/archive` (else all).'),
+  },
+  examples: [{ command: 'holdfast hold list --json', doc: 'For other programs.' }],
+  async run(context, { repository }) {
+    const { runHold } = await import('../run-hold.ts')
+    return runHold(context, {
+      id: undefined,
+      reason: undefined,
+      until: undefined,
+      release: false,
+      repository,
+    })
+  },
+})
+
+export const holdCommands: readonly Command[] = [hold, list]
