@@ -157,4 +157,13 @@ describe.skipIf(reason !== undefined)('a repository that lies partly in the cold
     )
     expect((await lab.run(['list'])).err).not.toMatch(/damaged/)
   })
+
+  test('with its newest backup in the cold, is told by doctor, and how long a thaw takes', async () => {
+    const newest = (await lab.json<readonly BackupRecord[]>(['list', '--repository', 'main'])).at(-1)
+    await cold.freeze(`pg/lab/backups/${newest?.id ?? ''}/data/`)
+    const doctor = await lab.run(['doctor', '--repository', 'main'])
+    expect(doctor.status, describeRun(doctor)).toBe(60)
+    expect(doctor.out).toContain(`${newest?.id ?? ''}, lies in the cold`)
+    expect(doctor.out).toMatch(new RegExp(`in ${coldClass} first, which takes 9h`))
+  })
 })

@@ -73,6 +73,7 @@ function rtoText({
   slowestSeconds,
   drills,
   targetSeconds,
+  phases,
 }: StatusReport['objectives']['rto']): string | undefined {
   const target = targetSeconds === null ? '' : `; target ${formatDuration(targetSeconds * second)}`
   if (actualSeconds === null)
@@ -81,7 +82,9 @@ function rtoText({
     slowestSeconds === null || slowestSeconds <= actualSeconds
       ? ''
       : `, ${formatDuration(slowestSeconds * second)} at worst`
-  return `${formatDuration(actualSeconds * second)} for a return${slowest}, by ${counted(drills, 'drill')}${target}`
+  const thaw = phases.find(({ name }) => name === 'thaw')
+  const thawed = thaw ? `, ${formatDuration(thaw.expectedSeconds * second)} of it to thaw what lies cold` : ''
+  return `${formatDuration(actualSeconds * second)} for a return${slowest}${thawed}, by ${counted(drills, 'drill')}${target}`
 }
 
 const told = ({ length }: readonly StatusFinding[]): string =>

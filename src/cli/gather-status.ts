@@ -5,12 +5,13 @@ import { readStatus } from '../operations/status/read-status.ts'
 import type { StatusReport } from '../operations/status/status.ts'
 import type { CommandContext } from './context.ts'
 import { owedHere } from './owed-here.ts'
+import { pricesFor } from './prices-file.ts'
 import { statusPlaces } from './status-places.ts'
 
 /** Within a limit of time, whatever is out of reach. */
 export async function gatherStatus(context: CommandContext): Promise<StatusReport> {
   const { config, connect, connectPrimary, world, signal } = context
-  const loaded = (await config()).config
+  const { config: loaded, path } = await config()
   const { postgres, objectives } = loaded
   return readStatus(
     {
@@ -22,6 +23,7 @@ export async function gatherStatus(context: CommandContext): Promise<StatusRepor
         : { connect, dataDirectory: postgres.dataDirectory },
       readOwed: () => owedHere(context),
       jobs: agentSetupOf(loaded).jobs,
+      readPrices: () => pricesFor(loaded.prices, path),
       readMemories: async () => (await peekState(agentPlacesOf(loaded).folder))?.jobs,
     },
     signal,

@@ -1,15 +1,18 @@
 /** How long a restore of a size would take, told from the drills before; and on what that stands. */
 import { formatBytes, formatDuration } from '../base/units.ts'
-import { readCatalogs } from '../operations/sources/catalog.ts'
-import type { Source } from '../operations/sources/source.ts'
+import { readCatalogs, type KnownBackup } from '../operations/sources/catalog.ts'
+import { newestWay } from '../operations/thaw/cold-newest.ts'
+import { coldOfBackup } from '../operations/thaw/restore-needs.ts'
 import {
   forecastRto,
+  withThaw,
   type ForecastPhaseName,
   type RtoForecast,
   type Way,
 } from '../policy/rto/forecast-rto.ts'
 import type { CommandContext } from './context.ts'
 import { openSources } from './sources.ts'
+import { thawPlanFor } from './thaw-first.ts'
 import { knownDrillsOf } from './run-drill-reports.ts'
 import { counted, tableOf } from './table.ts'
 
@@ -19,11 +22,14 @@ export async function tellForecast(context: CommandContext, rawBytes: number): P
   const { output } = context
   const sources = await openSources(context, {}, { keys: false })
   const history = (await knownDrillsOf(context, sources)).map(({ summary }) => summary)
+  const { backups } = await readCatalogs(sources.open, { full: false }, context.signal)
+  const thaw = await thawOfNewest(context, backups)
   const forecasts = ways.flatMap(way => {
     const forecast = forecastRto(history, { rawBytes }, way)
-    return forecast ? [{ way, ...forecast }] : []
+    if (!forecast) return []
+    return [{ way, ...(thaw && way === 'base backup' ? withThaw(forecast, thaw) : forecast) }]
   })
-  const backup = forecasts.length > 0 ? undefined : await lastBackupPace(context, sources.open)
+  const backup = forecasts.length > 0 ? undefined : lastBackupPace(backups)
   const atPaceMs = backup && Math.round((rawBytes * backup.durationMs) / backup.rawBytes)
   output.result(
     {
@@ -49,11 +55,21 @@ interface Pace {
   readonly rawBytes: number
 }
 
-async function lastBackupPace(
-  { signal }: CommandContext,
-  sources: readonly Source[],
-): Promise<Pace | undefined> {
-  const { backups } = await readCatalogs(sources, { full: false }, signal)
+/** Where the newest full backup lies in the cold: how long it takes until it can be read. */
+async function thawOfNewest(
+  context: CommandContext,
+  backups: readonly KnownBackup[],
+): Promise<Parameters<typeof withThaw>[1] | undefined> {
+  const { full } = newestWay({ backups: backups.map(({ summary }) => summary) })
+  const known = backups.find(({ summary }) => summary.id === full?.id)
+  if (!known) return undefined
+  const plan = await thawPlanFor(context, { thaw: undefined }, await coldOfBackup(known, context.signal), 0)
+  const { leastMs, mostMs } = plan?.estimate ?? {}
+  if (!plan || leastMs === undefined || mostMs === undefined) return undefined
+  return { bytes: plan.bytes, leastMs, mostMs }
+}
+
+function lastBackupPace(backups: readonly KnownBackup[]): Pace | undefined {
   const last = backups.findLast(
     ({ summary }) => summary.kind === 'full' && summary.sizes.rawBytes > 0,
   )?.summary
@@ -61,6 +77,7 @@ async function lastBackupPace(
 }
 
 const titles: Readonly<Record<ForecastPhaseName, string>> = {
+  thaw: 'thaw of what lies cold',
   provisioning: 'provisioning',
   download: 'download',
   decompression: 'decompression',

@@ -13,6 +13,7 @@ import type { StorageDescription } from '../../storage/open.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { serverUserToServe } from '../setup/server-user.ts'
 import { checkClasses } from './check-classes.ts'
+import { checkCold } from './check-cold.ts'
 import { checkData } from './check-data.ts'
 import { checkBucket } from './bucket/check-bucket.ts'
 import { checkEnvironment } from './check-environment.ts'
@@ -150,6 +151,7 @@ async function lookAtPlace(
       ok('storage', `${place.storage.location} knows the cluster ${config.cluster}`),
       ...tried,
       ...checkClasses(place.storage, settings),
+      ...(await findingsOf('storage', () => checkCold(repository, settings.url, signal))),
       ...keys,
     ]
   })

@@ -27,6 +27,7 @@ import {
   type Vanished,
 } from '../snapshot/presence.ts'
 import { presencesOf, unknownPresences, type ManagedPresence, type OpenManaged } from '../managed/presence.ts'
+import { coldNewest, type ColdNewest } from '../thaw/cold-newest.ts'
 import { walStatus, type WalStatus } from '../wal-status.ts'
 
 /** A repository of the configuration, not opened yet. */
@@ -93,6 +94,8 @@ export interface SeenPlace extends AnyPlace {
   readonly managed: readonly ManagedPresence[] | undefined
   /** The storage's clock less ours, where it tells. */
   readonly clockAheadMs?: number | undefined
+  /** What of its newest full backup, or newest dump, has to be thawed first. */
+  readonly cold?: ColdNewest | undefined
   /** Backups that no restore would begin with now. */
   readonly unusable: WalStatus['unusableBackups']
 }
@@ -172,6 +175,7 @@ async function readFacts(
     managed,
     newestWal: await newestOf(wal, [...holdings.wal.keys()], signal),
     archived: await listArchived(repository, signal),
+    cold: await unlessDenied(() => coldNewest(repository, { backups, dumps }, signal)),
     clockAheadMs: await clockAheadOf(repository, signal),
   }
 }

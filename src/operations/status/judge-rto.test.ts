@@ -1,7 +1,8 @@
 /** What is said of how long the return takes, by what drills took. */
-import { expect, test } from 'vitest'
-import { GiB, hour, minute } from '../../base/units.ts'
-import { forecastFrom, ofRto } from './judge-rto.ts'
+import { describe, expect, test } from 'vitest'
+import { GiB, day, hour, minute } from '../../base/units.ts'
+import { builtInPrices } from '../../policy/cost/prices.ts'
+import { forecastFrom, ofRto, thawOf } from './judge-rto.ts'
 
 const drill = (day: number, restoreMs: number) => ({
   id: `2026030${String(day)}T040000Z-drill`,
@@ -48,4 +49,44 @@ test.each([
     expect(message).toMatch(/more than the RTO of 2h/)
     expect(fix).toMatch(/^Most of it is restore/)
   }
+})
+
+describe('a newest backup that lies in the cold', () => {
+  const holding = (name: string, storageClass: string | undefined, drills: readonly unknown[] = []) =>
+    ({
+      ...place(drills),
+      backups: [{ ...place([]).backups[0], id: 'newest' }],
+      place: { name, url: 's3://bucket/pg' },
+      cold: storageClass && { id: 'newest', amounts: [{ storageClass, objects: 3, bytes: 50 * GiB }] },
+    }) as unknown as Parameters<typeof thawOf>[0][number] & Parameters<typeof forecastFrom>[0][number]
+
+  test('takes its thaw longer, which counts against the promise', () => {
+    const cold = holding('main', 'DEEP_ARCHIVE', [drill(1, 30 * minute)])
+    const thaw = thawOf([cold], builtInPrices)
+    expect(thaw).toMatchObject({ leastMs: 9 * hour, mostMs: 12 * hour, bytes: 50 * GiB })
+    const forecast = forecastFrom([cold], thaw)
+    expect(forecast?.phases[0]).toMatchObject({ name: 'thaw', expectedMs: 9 * hour, slowestMs: 12 * hour })
+    const before = forecastFrom([cold])
+    expect((forecast?.expectedMs ?? 0) - (before?.expectedMs ?? 0)).toBe(9 * hour)
+    const [found] = ofRto(forecast, 4 * hour, thaw)
+    expect(found).toMatchObject({
+      state: 'critical',
+      fix: expect.stringContaining('Most of it is the thaw (9h 00m)'),
+    })
+    expect(ofRto(forecast, day, thaw)).toEqual([])
+  })
+
+  test('is no matter where another repository has it where it is read at once', () => {
+    expect(
+      thawOf([holding('main', 'DEEP_ARCHIVE'), holding('second', undefined)], builtInPrices),
+    ).toBeUndefined()
+    expect(thawOf([holding('main', 'SOMETHING_NEW')], builtInPrices)).toBeUndefined()
+  })
+
+  test('breaks the promise before any drill', () => {
+    const thaw = thawOf([holding('main', 'GLACIER')], builtInPrices)
+    expect(ofRto(undefined, 2 * hour, thaw)).toMatchObject([{ state: 'critical' }])
+    expect(ofRto(undefined, 4 * hour, thaw)).toMatchObject([{ state: 'warning' }])
+    expect(ofRto(undefined, 8 * hour, thaw)).toEqual([])
+  })
 })

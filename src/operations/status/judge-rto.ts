@@ -1,37 +1,53 @@
 /** Decides whether the promise of how long the return takes holds, by what drills took. Touches nothing. */
 import { formatDuration } from '../../base/units.ts'
 import { findingOf, type StatusFinding } from '../../policy/findings/finding.ts'
-import { forecastRto, type RtoForecast, type Way } from '../../policy/rto/forecast-rto.ts'
+import type { PriceTable } from '../../policy/cost/prices.ts'
+import { forecastRto, withThaw, type RtoForecast } from '../../policy/rto/forecast-rto.ts'
+import { newestWay, thawTime, type ThawTime } from '../thaw/cold-newest.ts'
 import type { SeenPlace } from './facts.ts'
 
 type Known = Pick<SeenPlace, 'backups' | 'dumps' | 'drills'>
 
 /** Of the newest full backup, or else the newest dump; drills of any repository tell of the hardware. */
-export function forecastFrom(places: readonly Known[]): RtoForecast | undefined {
+export function forecastFrom(places: readonly Known[], thaw?: ThawTime): RtoForecast | undefined {
   const drills = new Map(places.flatMap(place => place.drills.map(drill => [drill.id, drill] as const)))
-  const backups = places.flatMap(place => place.backups.filter(({ kind }) => kind === 'full'))
-  const dumps = places.flatMap(place => place.dumps ?? [])
-  const [newest, way]: [Sized | undefined, Way] =
-    backups.length > 0 ? [newestOf(backups), 'base backup'] : [newestOf(dumps), 'dump']
+  const { full, dump } = newestIn(places)
+  const newest = full ?? dump
   if (!newest) return undefined
   const { rawBytes, storedBytes } = newest.sizes
-  return forecastRto([...drills.values()], { rawBytes, storedBytes }, way)
+  const forecast = forecastRto([...drills.values()], { rawBytes, storedBytes }, full ? 'base backup' : 'dump')
+  return forecast && thaw ? withThaw(forecast, thaw) : forecast
 }
 
-interface Sized {
-  readonly endedAt: string
-  readonly sizes: { readonly rawBytes: number; readonly storedBytes: number }
-}
+const newestIn = (places: readonly Pick<Known, 'backups' | 'dumps'>[]) =>
+  newestWay({
+    backups: places.flatMap(({ backups }) => backups),
+    dumps: places.flatMap(({ dumps = [] }) => dumps),
+  })
 
-function newestOf(all: readonly Sized[]): Sized | undefined {
-  return all.toSorted((a, b) => Date.parse(a.endedAt) - Date.parse(b.endedAt)).at(-1)
+/** How long a thaw of what the forecast is about takes. Undefined where some repository has it where it is read at once. */
+export function thawOf(
+  places: readonly Pick<SeenPlace, 'backups' | 'dumps' | 'cold' | 'place'>[],
+  table: PriceTable,
+): ThawTime | undefined {
+  const { full, dump } = newestIn(places)
+  const id = (full ?? dump)?.id
+  const holders = places.filter(({ backups, dumps = [] }) =>
+    [...backups, ...dumps].some(one => one.id === id),
+  )
+  const times = holders.map(({ cold, place: { url } }) =>
+    cold && cold.id === id ? thawTime(table, url, cold) : undefined,
+  )
+  return times.some(time => time === undefined) ? undefined : times[0]
 }
 
 export function ofRto(
   forecast: RtoForecast | undefined,
   targetMs: number | undefined,
+  thaw?: ThawTime,
 ): readonly StatusFinding[] {
-  if (!forecast || targetMs === undefined) return []
+  if (targetMs === undefined) return []
+  if (!forecast) return ofThawAlone(thaw, targetMs)
   const { expectedMs, slowestMs, basis } = forecast
   const target = formatDuration(targetMs)
   const drills = basis.length === 1 ? 'the last drill' : `the last ${String(basis.length)} drills`
@@ -54,7 +70,26 @@ export function ofRto(
   ]
 }
 
+/** Before any drill. */
+function ofThawAlone(thaw: ThawTime | undefined, targetMs: number): readonly StatusFinding[] {
+  if (!thaw || thaw.mostMs <= targetMs) return []
+  const [least, most, target] = [thaw.leastMs, thaw.mostMs, targetMs].map(ms => formatDuration(ms))
+  return [
+    findingOf('rto-over-target', {
+      state: thaw.leastMs > targetMs ? 'critical' : 'warning',
+      repository: null,
+      message: `the newest backup lies in a cold storage class, and to thaw it takes ${least ?? ''} to ${most ?? ''}: more than the RTO of ${target ?? ''}`,
+      fix: thawFix,
+    }),
+  ]
+}
+
+const thawFix =
+  'Take a backup (`holdfast backup`), and take what is new out of the rules that move it: what is to be cold is for the archive (docs/archive.md).'
+
 function fixOf({ phases }: RtoForecast): string {
   const longest = phases.reduce((most, phase) => (phase.expectedMs > most.expectedMs ? phase : most))
+  if (longest.name === 'thaw')
+    return `Most of it is the thaw (${formatDuration(longest.expectedMs)}). ${thawFix}`
   return `Most of it is ${longest.name} (${formatDuration(longest.expectedMs)}); the page says what makes that faster. Then run \`holdfast drill\`.`
 }

@@ -9,10 +9,11 @@ import { exposuresOf, type Exposure } from './exposure.ts'
 import { readPlace, type PlaceFacts, type StatusPlace } from './facts.ts'
 import { leastExposure, ofRpo } from './judge-rpo.ts'
 import { ofJobs, type KnownMemories, type StatedJob, type Trace } from './judge-jobs.ts'
-import { forecastFrom, ofRto } from './judge-rto.ts'
-import { ofClock, ofOtherCluster, ofServer } from './judge-server.ts'
+import { forecastFrom, ofRto, thawOf } from './judge-rto.ts'
+import { ofClock, ofOtherCluster, ofServer, ofUnseenServer } from './judge-server.ts'
 import { judgePlaces, stateOf } from './judge.ts'
-import { readServer, type SeenServer, type ServerToSee } from './server.ts'
+import { readServer, type SeenServer, type ServerSight, type ServerToSee } from './server.ts'
+import { builtInPrices, type PriceTable } from '../../policy/cost/prices.ts'
 import type { RtoForecast } from '../../policy/rto/forecast-rto.ts'
 import type { Rpo, Rto, StatusReport } from './status.ts'
 import type { StatusFinding } from '../../policy/findings/finding.ts'
@@ -28,6 +29,8 @@ export interface StatusDeps {
   readonly jobs?: readonly StatedJob[]
   /** What the agent remembers of it. */
   readonly readMemories?: () => Promise<KnownMemories>
+  /** How long a thaw takes, where the newest backup lies in the cold; absent: as Holdfast comes with it. */
+  readonly readPrices?: () => Promise<PriceTable>
 }
 
 /** In milliseconds. */
@@ -38,7 +41,16 @@ export interface Objectives {
 
 /** All are asked at the same time: who is dead hides none of the others, and keeps nobody waiting for long. */
 export async function readStatus(
-  { world, places, server: toSee, readOwed, objectives = {}, jobs = [], readMemories }: StatusDeps,
+  {
+    world,
+    places,
+    server: toSee,
+    readOwed,
+    objectives = {},
+    jobs = [],
+    readMemories,
+    readPrices,
+  }: StatusDeps,
   signal: AbortSignal,
 ): Promise<StatusReport> {
   const [owed, memories, server, ...facts] = await Promise.all([
@@ -54,14 +66,17 @@ export async function readStatus(
   const nowMs = world.clock.now()
   const isScheduled = jobs.some(({ job: { kind } }) => kind === 'backup' || kind === 'snapshot')
   const judged = judgePlaces(facts, nowMs, { owed, isScheduled })
-  const forecast = forecastFrom(facts.filter(place => place.fault === undefined))
+  const seen = facts.filter(place => place.fault === undefined)
+  const isAnyCold = seen.some(({ cold }) => cold !== undefined)
+  const thaw = isAnyCold ? thawOf(seen, (await readPrices?.()) ?? builtInPrices) : undefined
+  const forecast = forecastFrom(seen, thaw)
   const findings = [
     ...judged.flatMap(place => place.findings),
     ...ofEndings(endings, nowMs),
     ...ofRpo(written(facts, exposures), objectives.rpo),
-    ...ofRto(forecast, objectives.rto),
+    ...ofRto(forecast, objectives.rto, thaw),
     ...ofJobs(jobs, memories, tracesIn(facts), nowMs),
-    ...(server?.fault === undefined && server ? ofSeenServer(server, facts) : []),
+    ...(server ? ofSight(server, facts) : []),
   ]
   const repositories = judged.map(place => ({
     ...describePlace(place, nowMs),
@@ -95,6 +110,9 @@ function written(
   const idle = new Set(facts.filter(({ place }) => place.role === 'idle').map(({ place }) => place.name))
   return new Map([...exposures].filter(([name]) => !idle.has(name)))
 }
+
+const ofSight = (server: ServerSight, facts: readonly PlaceFacts[]): readonly StatusFinding[] =>
+  server.fault === undefined ? ofSeenServer(server, facts) : ofUnseenServer(server)
 
 /** Who takes nothing but dumps, or snapshots of a managed server, has no use for an archiver. */
 function ofSeenServer(server: SeenServer, facts: readonly PlaceFacts[]): readonly StatusFinding[] {

@@ -30,7 +30,8 @@ export async function coldNeeds(parts: RestoreParts, signal: AbortSignal): Promi
   return [...ofBackups.flat(), ...(await coldOfWal(parts, signal))]
 }
 
-const coldOfBackup = (
+/** All of one backup, without what it is based on. */
+export const coldOfBackup = (
   { summary: { id }, sources }: KnownBackup,
   signal: AbortSignal,
 ): Promise<readonly ColdNeed[]> =>

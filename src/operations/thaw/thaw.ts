@@ -9,9 +9,15 @@ import { limits } from '../../base/limits.ts'
 import type { Progress } from '../../base/progress.ts'
 import { formatBytes } from '../../base/units.ts'
 import type { World } from '../../base/world.ts'
-import { estimateThaw, thawDaysFor, type ThawEstimate } from '../../policy/cost/thaw-estimate.ts'
+import {
+  estimateThaw,
+  thawDaysFor,
+  type ThawAmount,
+  type ThawEstimate,
+} from '../../policy/cost/thaw-estimate.ts'
 import type { PriceTable } from '../../policy/cost/prices.ts'
 import type { ThawSpeed } from '../../storage/second-ports.ts'
+import type { ColdObject } from './find-cold.ts'
 import type { ColdNeed } from './restore-needs.ts'
 
 export interface ThawPlan {
@@ -63,15 +69,14 @@ export function planThaw(
   }
 }
 
-const providerOf = (url: string): string =>
+/** As tables of prices and times call it. */
+export const providerOf = (url: string): string =>
   url.startsWith('az:') ? 'azure' : url.startsWith('gs:') ? 'gcs' : 's3'
 
-const bytesOf = (needs: readonly ColdNeed[]): number =>
+const bytesOf = (needs: readonly ColdObject[]): number =>
   needs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
 
-function amountsOf(
-  needs: readonly ColdNeed[],
-): readonly { readonly storageClass: string; readonly objects: number; readonly bytes: number }[] {
+export function amountsOf(needs: readonly ColdObject[]): readonly ThawAmount[] {
   return Array.from(
     Map.groupBy(needs, ({ storageClass }) => storageClass),
     ([storageClass, of]) => ({ storageClass, objects: of.length, bytes: bytesOf(of) }),

@@ -45,7 +45,7 @@ export const wayOf = (kind: PastKind): Way =>
   kind === 'full' || kind === 'incremental' ? 'base backup' : kind === 'managed' ? 'managed snapshot' : kind
 
 export type ForecastPhaseName =
-  'provisioning' | 'download' | 'decompression' | 'restore' | 'replay' | 'erasures' | 'checks'
+  'thaw' | 'provisioning' | 'download' | 'decompression' | 'restore' | 'replay' | 'erasures' | 'checks'
 
 export interface ForecastPhase {
   /** `restore`: download and decompression, where they were not told apart. */
@@ -91,6 +91,19 @@ export function forecastRto(
     slowestMs: sum(phases.map(({ slowestMs }) => slowestMs)),
     basis,
     beyond: Math.max(1, sizes.rawBytes / Math.max(...basis.map(past => past.sizes.rawBytes))),
+  }
+}
+
+/** What lies in the cold is thawed before anything else can begin. */
+export function withThaw(
+  forecast: RtoForecast,
+  { bytes, leastMs, mostMs }: { readonly bytes: number; readonly leastMs: number; readonly mostMs: number },
+): RtoForecast {
+  return {
+    ...forecast,
+    phases: [{ name: 'thaw', expectedMs: leastMs, slowestMs: mostMs, bytes }, ...forecast.phases],
+    expectedMs: forecast.expectedMs + leastMs,
+    slowestMs: forecast.slowestMs + mostMs,
   }
 }
 
