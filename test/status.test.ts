@@ -91,10 +91,22 @@ test('without the server, the age of what is durable is only a bound', { timeout
     postgres: { connection: 'postgresql://nobody@/postgres?host=/nowhere' },
   })
   const report = await reportOf(away)
-  expect(told(report)).toEqual(['rpo-over-target main warning'])
+  expect(told(report)).toEqual(['rpo-over-target main warning', 'server-unreachable - warning'])
   expect(report.objectives.rpo.isUpperBound).toBe(true)
   expect(report.server?.fault?.code).toBe('POSTGRES_UNREACHABLE')
   expect((await lab.run(['--config', away, 'status'])).out).toMatch(/\nRPO +at most /)
+})
+
+test('a server that can not be read is told of without any target', { timeout: 120_000 }, async () => {
+  const away = lab.writeConfig('away-no-target.yaml', {
+    postgres: { connection: 'postgresql://nobody@/postgres?host=/nowhere' },
+  })
+  const report = await reportOf(away)
+  expect(told(report)).toEqual(['server-unreachable - warning'])
+  expect(report.exit).toBe(1)
+  const { out } = await lab.run(['--config', away, 'status'])
+  expect(out).toContain('whether what it writes becomes safe is not known')
+  expect(out).toContain('docs/runbooks/server-out-of-reach.md')
 })
 
 test('archiving that fails tells how long the disk lasts', { timeout: 120_000 }, async () => {

@@ -1,11 +1,19 @@
 /** What is said of a server: its archiver and the disk it fills, its slots, its clock. */
 import { describe, expect, test } from 'vitest'
 import { healthyFacts } from '../../../test/fakes/server-facts.ts'
+import { Fault } from '../../base/fault.ts'
 import { GiB, MiB, hour, minute, second } from '../../base/units.ts'
 import type { ArchiverFacts } from '../../postgres/archiver-facts.ts'
 import type { SlotFacts } from '../../postgres/slot-facts.ts'
 import type { PlaceFacts } from './facts.ts'
-import { diskFullInMs, ofClock, ofOtherCluster, ofServer, type ServerToJudge } from './judge-server.ts'
+import {
+  diskFullInMs,
+  ofClock,
+  ofOtherCluster,
+  ofServer,
+  ofUnseenServer,
+  type ServerToJudge,
+} from './judge-server.ts'
 
 const nowMs = Date.parse('2026-03-01T12:00:00Z')
 const segmentBytes = 16 * MiB
@@ -140,5 +148,20 @@ test('a repository of another cluster is told, unless nothing lies in it', () =>
   expect(ofOtherCluster(seen, [place(own, 3), place('1', 0)])).toEqual([])
   expect(ofOtherCluster(seen, [place('1', 3)])).toMatchObject([
     { code: 'other-cluster', state: 'critical', repository: 'main' },
+  ])
+})
+
+test('a server that can not be read is a warning: what is stored is as good as before', () => {
+  const fault = new Fault('POSTGRES_UNREACHABLE', 'PostgreSQL at db:5432 can not be reached: no answer', {
+    hint: 'Start it.',
+  })
+  expect(ofUnseenServer({ fault })).toMatchObject([
+    {
+      code: 'server-unreachable',
+      state: 'warning',
+      repository: null,
+      message: `${fault.message}: whether what it writes becomes safe is not known`,
+      fix: 'Start it.',
+    },
   ])
 })

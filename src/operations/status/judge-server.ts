@@ -8,7 +8,7 @@ import type { SlotFacts } from '../../postgres/slot-facts.ts'
 import { parseSegmentName, segmentStartLsn } from '../../wal/segment.ts'
 import { otherClusterHint } from '../../wal/other-cluster.ts'
 import type { PlaceFacts } from './facts.ts'
-import type { SeenServer } from './server.ts'
+import type { SeenServer, UnseenServer } from './server.ts'
 
 export type ServerToJudge = Pick<SeenServer, 'facts' | 'slots' | 'walFolder'>
 
@@ -17,6 +17,15 @@ export function ofServer(server: ServerToJudge, isArchiving: boolean): readonly 
   const fullMs = diskFullInMs(server)
   return [...(isArchiving ? ofArchiver(server, fullMs) : []), ...ofSlots(server)]
 }
+
+/** A warning: what is stored is as good as before. Whether more becomes safe, nobody can tell. */
+export const ofUnseenServer = ({ fault: { message, hint } }: UnseenServer): readonly StatusFinding[] => [
+  warningOf('server-unreachable', {
+    repository: null,
+    message: `${message}: whether what it writes becomes safe is not known`,
+    fix: hint,
+  }),
+]
 
 /**
  * When the disk of pg_wal is full, at the rate at which WAL was written since the oldest file began to wait. Undefined when

@@ -73,6 +73,10 @@ export const findingCatalogue = {
     about: 'The server is another cluster than the one whose backups these are.',
     runbook: 'archiving-fails',
   },
+  'server-unreachable': {
+    about: 'PostgreSQL gave no answer, or refused access: how its archiving goes is not known.',
+    runbook: 'server-out-of-reach',
+  },
   'archiver-failing': {
     about: 'PostgreSQL can not hand its WAL over, or does not try.',
     runbook: 'archiving-fails',
