@@ -80,6 +80,7 @@ test('certificates and credentials that are about to end are told', { timeout: 1
     'credentials-expire warning main ',
     'repository-unreachable critical main ',
     'repository-unreachable warning second ',
+    'server-unreachable warning  ',
   ])
   const certificate = findings.find(({ code }) => code === 'certificate-expires')
   expect(certificate?.message).toMatch(/^the certificate of 127\.0\.0\.1:\d+ ends in (2d 00h|47h \d\dm), at /)
