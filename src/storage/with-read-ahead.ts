@@ -16,6 +16,8 @@ export interface ReadAhead {
   readonly partsMax: number
   /** …and so many bytes; one part always is. */
   readonly sizeBytesMax: number
+  /** Each piece is valid until the next is asked for: then its memory is given back, and not when the collector comes to it. */
+  readonly lends?: boolean
 }
 
 /** `get` with a range must be consumed to its end, or its signal aborted: what is not, keeps its share of the requests. */
@@ -34,7 +36,7 @@ export function withReadAhead(inner: Storage, ahead: ReadAhead): Storage {
       if (signal.aborted) onAbort()
       else queue.add(parts)
       signal.addEventListener('abort', onAbort, { once: true })
-      return consumed(parts, part => {
+      return consumed(parts, ahead.lends ?? false, part => {
         queue.remove(part ? [part] : parts)
         if (!part) signal.removeEventListener('abort', onAbort)
       })
@@ -54,11 +56,15 @@ function cut({ startBytes, endBytes }: ByteRange, sizeBytesMax: number): readonl
 
 async function* consumed(
   parts: readonly Part[],
+  lends: boolean,
   free: (part?: Part) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     for (const part of parts) {
-      for (let piece = await part.next(); piece; piece = await part.next()) yield piece
+      for (let piece = await part.next(); piece; piece = await part.next()) {
+        yield piece
+        if (lends) giveBack(piece)
+      }
       free(part)
       // The object ends here, whatever was asked for.
       if (part.isShort) return
@@ -66,6 +72,11 @@ async function* consumed(
   } finally {
     free()
   }
+}
+
+/** Large pieces live long enough to wait for the collection of everything. One that shares its memory with others is left alone. */
+function giveBack({ buffer, length }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length && length > 0) buffer.transfer(0)
 }
 
 /** Who may read next: first come, first served. */

@@ -111,6 +111,7 @@ function readAheadOf(workers: number): ReadAhead {
     partSizeBytesMax,
     partsMax: readAheadPartsMax,
     sizeBytesMax: Math.max(share, 2 * partSizeBytesMax),
+    lends: true,
   }
 }
 

@@ -3,7 +3,6 @@ import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s
 import { Readable } from 'node:stream'
 import { assert } from '../../../base/assert.ts'
 import { Fault } from '../../../base/fault.ts'
-import { KiB } from '../../../base/units.ts'
 import type { ByteRange } from '../../storage.ts'
 import { readAhead, type Fetched, type FetchRange } from '../object/read-ahead.ts'
 import type { Api } from './client.ts'
@@ -82,8 +81,9 @@ function meaningOfMissing({ place }: Api, key: string, error: unknown): unknown 
 class Filling {
   readonly #key: string
   readonly #range: ByteRange
-  readonly #pieces: Uint8Array[] = []
   #filledBytes = 0
+  /** Made when it is known how much there is; what comes from the connection in crumbs is copied there, and is soon gone. */
+  #bytes = Buffer.alloc(0)
 
   constructor(key: string, range: ByteRange) {
     this.#key = key
@@ -98,21 +98,28 @@ class Filling {
     const { startBytes, endBytes, objectSizeBytes } = this.#extentOf(answer)
     if (startBytes !== this.atBytes) throw this.#broken(`begins at byte ${String(startBytes)}`)
     const wantedBytes = Math.min(this.#range.endBytes, objectSizeBytes) - startBytes
+    this.#makeRoom(wantedBytes)
+    let gotBytes = 0
     await flow(answer, bytes => {
+      gotBytes += bytes.length
+      if (gotBytes > wantedBytes) return
+      this.#bytes.set(bytes, this.#filledBytes)
       this.#filledBytes += bytes.length
-      this.#pieces.push(bytes)
     })
-    const gotBytes = this.atBytes - startBytes
-    if (gotBytes > wantedBytes) this.#startAnew()
+    // What came can not be told apart from what is wrong about it.
+    if (gotBytes > wantedBytes) this.#filledBytes = 0
     if (gotBytes !== wantedBytes || endBytes - startBytes !== wantedBytes)
       throw this.#broken(`has ${String(gotBytes)} of ${String(wantedBytes)} bytes`)
-    return { pieces: merged(this.#pieces), objectSizeBytes, version: answer.ETag }
+    return { pieces: [this.#bytes], objectSizeBytes, version: answer.ETag }
   }
 
-  /** What came can not be told apart from what is wrong about it. */
-  #startAnew(): void {
-    this.#pieces.length = 0
-    this.#filledBytes = 0
+  /** The object does not change, so that it is the same for each answer. */
+  #makeRoom(wantedBytes: number): void {
+    const sizeBytes = this.#filledBytes + Math.max(0, wantedBytes)
+    if (this.#bytes.length === sizeBytes) return
+    const before = this.#bytes
+    this.#bytes = Buffer.allocUnsafeSlow(sizeBytes)
+    this.#bytes.set(before.subarray(0, this.#filledBytes))
   }
 
   /** Which bytes of which whole the answer says it holds. */
@@ -136,10 +143,7 @@ class Filling {
   }
 }
 
-/**
- * By events: to iterate over the stream costs as much again as to receive it. Bytes are kept as they come from the
- * socket, and are ours.
- */
+/** By events: to iterate over the stream costs as much again as to receive it. */
 function flow({ Body }: GetObjectCommandOutput, take: (bytes: Uint8Array) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     assert(Body instanceof Readable, 'the body of an answer is a stream')
@@ -151,12 +155,3 @@ function flow({ Body }: GetObjectCommandOutput, take: (bytes: Uint8Array) => voi
     })
   })
 }
-
-/** Where bytes come in crumbs, as over slow lines, they are put together: each piece costs its way through the stages. */
-function merged(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
-  const sizeBytes = pieces.reduce((sum, { length }) => sum + length, 0)
-  if (pieces.length === 0 || sizeBytes / pieces.length >= crumbSizeBytes) return pieces
-  return [Buffer.concat(pieces, sizeBytes)]
-}
-
-const crumbSizeBytes = 16 * KiB
