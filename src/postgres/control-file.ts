@@ -68,7 +68,7 @@ const walLevels = ['minimal', 'replica', 'logical'] as const
 export type WalLevel = (typeof walLevels)[number]
 
 /** By pg_control's own version: where the checksum stands. It covers everything before it. */
-const crcOffsets: Readonly<Record<number, number>> = { 1300: 288, 1700: 288, 1800: 292 }
+export const crcOffsets: Readonly<Record<number, number>> = { 1300: 288, 1700: 288, 1800: 292 }
 
 /** The catalogue version of a release never changes after its first day. */
 const majors: Readonly<Record<number, number>> = {

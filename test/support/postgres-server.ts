@@ -4,7 +4,7 @@
  * Each lives in its own temporary folder, listens on a Unix socket in it, and ends with `await using`, with
  * `remove()`, or at the latest when the process that started it dies: a small shell process watches for that.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import {
   chownSync,
   closeSync,
@@ -20,27 +20,18 @@ import { Socket, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import pg from 'pg'
-import { binDirectory, serverUser, type Build, type Major } from './postgres-binaries.ts'
+import { binDirectory, serverUser, type Major } from './postgres-binaries.ts'
+import { makeCluster, type ClusterOptions } from './postgres-cluster.ts'
 
-const run = promisify(execFile)
-
-export interface ServerOptions {
-  readonly major: Major
-  /** `debian`: only 15, which has all client programs. */
-  readonly build?: Build | undefined
-  /** Page checksums; on unless said otherwise. */
-  readonly checksums?: boolean | undefined
-  readonly walSegmentSizeMb?: number | undefined
+export interface ServerOptions extends ClusterOptions {
   /** Sets archive_mode and archive_command. `true`: copies into `archiveDirectory`. */
   readonly archiveCommand?: string | true | undefined
   /** Lines of postgresql.conf. */
   readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined
-  readonly initdbArgs?: readonly string[] | undefined
   /** Lines of pg_hba.conf, put before the ones that trust everybody. */
   readonly hba?: readonly string[] | undefined
-  /** The folder in which everything is made; else the system's temporary one. */
+  /** The folder in which everything is made; else the one of the run, or the system's temporary one. */
   readonly folder?: string | undefined
   /** Done with the server's own folder before `data` is filled: makes it a volume. */
   readonly prepare?: ((root: string) => void) | undefined
@@ -86,9 +77,8 @@ export interface TestServer extends AsyncDisposable {
 export async function startServer(options: ServerOptions): Promise<TestServer> {
   const root = makeRoot(options.folder)
   options.prepare?.(root)
-  const bin = binDirectory(options.major, options.build)
   try {
-    await initdb(bin, join(root, 'data'), options)
+    await makeCluster(join(root, 'data'), options)
     const server = await serverOn(root, options)
     server.configure(baseSettings(options, root))
     if (options.hba) prependHba(server.dataDirectory, options.hba)
@@ -100,8 +90,11 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
   }
 }
 
+/** Names the folder for all that servers have; run-setup.ts chooses one in memory, if it can, when nobody has. */
+export const serverFolder = 'HOLDFAST_TEST_FOLDER'
+
 /** A temporary folder that the user of the servers owns. */
-export function makeRoot(folder: string = tmpdir()): string {
+export function makeRoot(folder: string = process.env[serverFolder] ?? tmpdir()): string {
   // Short on purpose: the path of a socket may have at most 107 bytes.
   const root = mkdtempSync(join(folder, 'hf-pg-'))
   for (const folder of ['', 'socket', 'archive']) makeOwned(join(root, folder))
@@ -303,7 +296,7 @@ const watchdogScript = `
   for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$2" && exit; sleep 1; done`
 
 /** Ends the server and removes its folder when this process is gone, however it went: its pipe then closes. */
-function startWatchdog(dataDirectory: string, root: string): ChildProcess {
+export function startWatchdog(dataDirectory: string, root: string): ChildProcess {
   const child = spawn('/bin/sh', ['-c', watchdogScript, 'watchdog', dataDirectory, root], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -313,16 +306,6 @@ function startWatchdog(dataDirectory: string, root: string): ChildProcess {
   // The pipe must not keep this process alive either.
   if (child.stdin instanceof Socket) child.stdin.unref()
   return child
-}
-
-async function initdb(bin: string, dataDirectory: string, options: ServerOptions): Promise<void> {
-  const { uid, gid } = serverUser()
-  const args = ['-D', dataDirectory, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
-  // Version 18 turned checksums on by default; before, they had to be asked for.
-  if (options.checksums ?? true) args.push('--data-checksums')
-  else if (options.major >= 18) args.push('--no-data-checksums')
-  if (options.walSegmentSizeMb !== undefined) args.push(`--wal-segsize=${String(options.walSegmentSizeMb)}`)
-  await run(join(bin, 'initdb'), [...args, ...(options.initdbArgs ?? [])], { uid, gid, cwd: '/' })
 }
 
 function baseSettings(options: ServerOptions, root: string): Record<string, string | number | boolean> {
