@@ -15,6 +15,11 @@ const statusOfBreakdown = words.includes('get') ? 126 : 1
 process.exitCode = statusOfBreakdown
 process.on('uncaughtException', breakDown)
 
+// What the launcher has set for this process is not for those that it starts: a server, hooks.
+if (process.env['HOLDFAST_MALLOC'] === 'own')
+  for (const name of ['HOLDFAST_MALLOC', 'MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_'])
+    Reflect.deleteProperty(process.env, name)
+
 try {
   await start()
 } catch (error) {

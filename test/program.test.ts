@@ -1,6 +1,15 @@
 /** The program as a process: the launcher, exit statuses, signals, pipes. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -48,6 +57,25 @@ describe('the launcher', () => {
     symlinkSync(launcher(), link)
     expect(run(launcher(), ['--version'])).toEqual({ status: 0, out: `${version}\n`, err: '' })
     expect(run(link, ['--version'])).toEqual({ status: 0, out: `${version}\n`, err: '' })
+  })
+
+  test('keeps what it sets for its own memory from the programs that it starts', () => {
+    const told = join(folder, 'environment')
+    const configuration = join(folder, 'hooks.yaml')
+    const main = { url: `file://${folder}/nothing`, encryption: 'none' }
+    writeFileSync(
+      configuration,
+      JSON.stringify({
+        cluster: 'lab',
+        postgres: { connection: 'host=/nowhere' },
+        repositories: { main },
+        hooks: { before: { '*': `env > '${told}'` } },
+      }),
+    )
+    run(launcher(), ['--config', configuration, 'backup'], { XDG_STATE_HOME: folder })
+    const environment = readFileSync(told, 'utf8')
+    expect(environment).toContain('PATH=')
+    expect(environment).not.toContain('MALLOC')
   })
 
   test('takes the Node that lies beside the package, by the link that npm makes', () => {
