@@ -53,9 +53,19 @@ const groups = {
     'src/operations/wal-push/identity-here.ts',
     'src/operations/wal-push/push-ahead.ts',
     'src/operations/storage-description.ts',
+    'src/cli/commands/wal-get.ts',
+    'src/operations/wal-get.ts',
+    'src/cli/commands/wal-fetch-ahead.ts',
+    'src/operations/wal-fetch-ahead.ts',
+    'src/operations/workers/decode-wal/decode-wal-crew.ts',
+    'src/repository/repository.ts',
   ],
   s3: ['src/storage/drivers/s3.ts'],
-  worker: ['src/worker.ts', 'src/operations/workers/encode-wal/encode-wal-worker.ts'],
+  worker: [
+    'src/worker.ts',
+    'src/operations/workers/encode-wal/encode-wal-worker.ts',
+    'src/operations/workers/decode-wal/decode-wal-worker.ts',
+  ],
 }
 
 /**

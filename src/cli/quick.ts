@@ -1,5 +1,5 @@
 /**
- * The short way for the two commands that PostgreSQL runs for every WAL segment, and for the helper that has to be up
+ * The short way for the two commands that PostgreSQL runs for every WAL segment, and for the helpers that have to be up
  * soon: the same tables, without loading Commander and all other commands. What it does not understand, it leaves to the
  * long way, which says why.
  */
@@ -10,6 +10,7 @@ import { globalOptions, globalsOf, shortFlags, type GlobalOptions } from './glob
 const quickCommands: Readonly<Record<string, () => Promise<Command>>> = {
   push: async () => (await import('./commands/wal-push.ts')).walPush,
   'push-ahead': async () => (await import('./commands/wal-push-ahead.ts')).walPushAhead,
+  'fetch-ahead': async () => (await import('./commands/wal-fetch-ahead.ts')).walFetchAhead,
   get: async () => (await import('./commands/wal-get.ts')).walGet,
 }
 

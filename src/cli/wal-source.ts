@@ -4,26 +4,36 @@ import { describeTrouble, nowhere, TroubleLog } from '../operations/sources/trou
 import { fromFirstWal } from '../operations/sources/wal.ts'
 import { checkFetched, type WalSource } from '../operations/wal-get.ts'
 import { limits } from '../base/limits.ts'
-import { openWalStore } from '../repository/wal-store.ts'
+import { openWalStore, type OpenWal } from '../repository/wal-store.ts'
 import type { CommandContext } from './context.ts'
 import { isArchiveName, repositoryOf } from '../operations/sources/archive-name.ts'
 import { howOf, impatient, openInTime, openSource, sourceNames, type SourceChoice } from './sources.ts'
 
 type Opening = Pick<CommandContext, 'config' | 'openRepository' | 'world' | 'signal'>
 
-/** Nothing is waited for that one of them does not need: the first to be open says which cluster it is. */
-export async function openWalSource(context: Opening, choice: SourceChoice): Promise<WalSource> {
+/**
+ * Nothing is waited for that one of them does not need: the first to be open says which cluster it is. `open` opens the
+ * files; absent: this thread does.
+ */
+export async function openWalSource(
+  context: Opening,
+  choice: SourceChoice,
+  open?: OpenWal,
+): Promise<WalSource> {
   const { world, signal } = context
   const [first, ...others] = sourceNames(await context.config(), choice, choice.archives)
   const how = howOf(choice)
   if (first !== undefined && others.length === 0)
-    return archiveOf(await openSource(context, first, how, true))
+    return archiveOf(await openSource(context, first, how, true), open)
   const names = [first ?? '', ...others]
   const { clock } = world
   const places = names.map(name => ({
     name,
     open: once(async () =>
-      archiveOf(impatient(await openInTime(name, clock, one => openSource(context, one, how, true)), clock)),
+      archiveOf(
+        impatient(await openInTime(name, clock, one => openSource(context, one, how, true)), clock),
+        open,
+      ),
     ),
   }))
   const patience = { clock, hedgeMs: limits.sourceHedgeMs }
@@ -52,8 +62,11 @@ export async function openWalSource(context: Opening, choice: SourceChoice): Pro
   }
 }
 
-function archiveOf({ repository, encoding, identities }: Awaited<ReturnType<typeof openSource>>): WalSource {
-  return { identity: repository.identity, store: openWalStore(repository, { encoding, identities }) }
+function archiveOf(
+  { repository, encoding, identities }: Awaited<ReturnType<typeof openSource>>,
+  open: OpenWal | undefined,
+): WalSource {
+  return { identity: repository.identity, store: openWalStore(repository, { encoding, identities, open }) }
 }
 
 /** What is not this segment of this cluster may be so in the next repository. */

@@ -198,6 +198,7 @@ async function fetchOne(
     await handle.datasync()
     await writeNotes(folder, name, source.takeNotes?.() ?? [])
     await rename(part, join(folder, name))
+    source.recycle?.(bytes)
     return true
   } finally {
     await handle.close()

@@ -32,6 +32,8 @@ export interface WalSource {
   readonly store: Pick<WalStore, 'get'>
   /** What people should know of how the last files were fetched; told once. */
   readonly takeNotes?: (() => readonly string[]) | undefined
+  /** Takes back what `store` gave and nobody reads any more, for later files. */
+  readonly recycle?: ((bytes: Uint8Array) => void) | undefined
 }
 
 export interface WalGetRequest {

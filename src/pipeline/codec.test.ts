@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isFault } from '../base/fault.ts'
 import { generateIdentity, type ClearStanza } from './age.ts'
-import { decodeStream, encodeStream, readClear, type Encoding } from './codec.ts'
+import { decodeStream, decodeWhole, encodeStream, readClear, type Encoding } from './codec.ts'
 
 const keys = await generateIdentity()
 const plainEncoding: Encoding = { level: 3, recipients: [] }
@@ -25,6 +25,15 @@ const encode = (bytes: Uint8Array, encoding: Encoding, clear?: ClearStanza[]): P
 const decode = (stored: Uint8Array, identities = [keys.identity]): Promise<Buffer> =>
   collect(decodeStream(streamOf(stored, 70_001), identities))
 
+/** In memory, into a buffer that has room left; what comes out is what was shown on the way. */
+async function decodeInMemory(stored: Uint8Array, identities = [keys.identity]): Promise<Buffer> {
+  const into = new Uint8Array(4_000_000)
+  const seen: Buffer[] = []
+  const filled = await decodeWhole(stored, identities, into, piece => seen.push(Buffer.from(piece)))
+  expect(Buffer.concat(seen).equals(into.subarray(0, filled))).toBe(true)
+  return Buffer.from(into.subarray(0, filled))
+}
+
 const hashes = Array.from({ length: 1000 }, (_, i) => createHash('sha256').update(String(i)).digest())
 const zeros = Buffer.alloc(32)
 
@@ -39,9 +48,11 @@ function sample(sizeBytes: number): Buffer {
 }
 
 describe.each([
-  ['encrypted', sealedEncoding],
-  ['not encrypted', plainEncoding],
-])('an object that is %s', (_, encoding) => {
+  ['encrypted', sealedEncoding, decode],
+  ['not encrypted', plainEncoding, decode],
+  ['encrypted and read in memory', sealedEncoding, decodeInMemory],
+  ['not encrypted and read in memory', plainEncoding, decodeInMemory],
+])('an object that is %s', (_, encoding, decode) => {
   test('comes back as it was, whatever its length', async () => {
     const lengths = fc.oneof(
       fc.integer({ min: 0, max: 3000 }),
@@ -78,6 +89,12 @@ describe.each([
       { numRuns: 150 },
     )
   })
+})
+
+test('more than there is room for is no object of the length that was said', async () => {
+  const stored = await encode(sample(3000), sealedEncoding)
+  const outcome = decodeWhole(stored, [keys.identity], new Uint8Array(2999), () => undefined)
+  await expect(outcome).rejects.toThrow('it holds more than the 2999 bytes')
 })
 
 test('an object is opened by the age and zstd programs', async context => {

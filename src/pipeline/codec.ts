@@ -19,12 +19,14 @@ import {
 import { ByteQueue } from './byte-queue.ts'
 import { encodeSeekTable, type FrameSize } from './seekable.ts'
 import {
+  contentSizeOf,
   createFrameCompressor,
   createFrameDecompressor,
   frameLengthOf,
   frameSizeBytesBound,
   isSkippable,
   type FrameCompressor,
+  type FrameDecompressor,
   type FrameOptions,
 } from './zstd.ts'
 
@@ -150,6 +152,70 @@ export async function* decodeStream(
   const queue = new ByteQueue(stored)
   const sealed = isAge(await queue.peek(64))
   yield* decompressFrames(sealed ? new ByteQueue(openChunks(queue, identities)) : queue)
+}
+
+/**
+ * The same, for an object that lies in memory whole and into one buffer, so that next to nothing is copied. `see` is given
+ * each piece while it is still in the processor's cache. Returns how many bytes came out.
+ */
+export async function decodeWhole(
+  stored: Uint8Array,
+  identities: readonly string[],
+  into: Uint8Array,
+  see: (piece: Uint8Array) => void,
+): Promise<number> {
+  const plain = isAge(stored) ? await openWhole(stored, identities) : stored
+  const decompressor = createFrameDecompressor()
+  try {
+    return decompressWhole(plain, decompressor, into, see)
+  } finally {
+    decompressor.close()
+  }
+}
+
+function decompressWhole(
+  plain: Uint8Array,
+  decompressor: FrameDecompressor,
+  into: Uint8Array,
+  see: (piece: Uint8Array) => void,
+): number {
+  const frames: FrameSize[] = []
+  for (let at = 0, filled = 0; ;) {
+    const frame = wholeFrameAt(plain, at)
+    at += frame.length
+    if (isSkippable(frame) && at === plain.length) {
+      checkSeekTable(frame, frames)
+      return filled
+    }
+    if (isSkippable(frame)) continue
+    if (filled + (contentSizeOf(frame) ?? 0) > into.length)
+      throw corrupt(`it holds more than the ${String(into.length)} bytes that it says`)
+    const room = into.subarray(filled, filled + limits.frameSizeBytesMax)
+    const rawBytes = decompressor.decompress(frame, room)
+    frames.push({ storedBytes: frame.length, rawBytes })
+    see(room.subarray(0, rawBytes))
+    filled += rawBytes
+  }
+}
+
+async function openWhole(stored: Uint8Array, identities: readonly string[]): Promise<Uint8Array> {
+  const opener = await createOpener(stored.subarray(0, ageHeaderSizeBytesMax), identities)
+  const plain = new Uint8Array(stored.length)
+  let filled = 0
+  for (let at = opener.payloadOffsetBytes, index = 0, last = false; !last; index++) {
+    const chunk = stored.subarray(at, at + storedChunkSizeBytes)
+    at += chunk.length
+    last = at >= stored.length
+    filled += opener.openChunk(index, chunk, last, plain.subarray(filled))
+  }
+  return plain.subarray(0, filled)
+}
+
+function wholeFrameAt(plain: Uint8Array, at: number): Uint8Array {
+  const length = frameLengthOf(plain.subarray(at, at + frameSizeBytesBound(limits.frameSizeBytesMax)))
+  const frame = length === undefined ? undefined : plain.subarray(at, at + length)
+  if (frame === undefined || frame.length !== length) throw corrupt('it is cut off')
+  return frame
 }
 
 async function* openChunks(queue: ByteQueue, identities: readonly string[]): AsyncIterable<Uint8Array> {

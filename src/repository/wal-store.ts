@@ -4,12 +4,12 @@
  * A file may lie there sealed (`.zst.age`) or not (`.zst`), whatever today's configuration says: both names are
  * looked at, and the file must not be there twice with different bytes.
  */
-import { hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { assert } from '../base/assert.ts'
 import { Fault, isFault } from '../base/fault.ts'
 import { limits } from '../base/limits.ts'
 import { KiB, MiB } from '../base/units.ts'
-import { decodeStream, readClear, suffixOf, type Encoding } from '../pipeline/codec.ts'
+import { decodeWhole, readClear, suffixOf, type Encoding } from '../pipeline/codec.ts'
 import { encodeLate, type EncodeLate } from '../pipeline/encode-late.ts'
 import type { Body } from '../storage/storage.ts'
 import { decodeWalHead, encodeWalHead, type WalHead } from './format/wal-head.ts'
@@ -52,7 +52,20 @@ export interface WalStoreOptions {
   readonly encoding: Encoding
   /** Needed only to `get` what is encrypted. */
   readonly identities: readonly string[]
+  /** How stored files are opened; absent: in this thread. */
+  readonly open?: OpenWal | undefined
 }
+
+/** A stored WAL file, whole, and what opening it needs. Plain data: it is sent to worker threads. */
+export interface StoredWal {
+  readonly stored: Uint8Array
+  readonly key: string
+  readonly name: string
+  readonly identities: readonly string[]
+}
+
+/** Gives the file's bytes, checked against its head. OBJECT_CORRUPT, KEY_MISSING, KEY_WRONG. */
+export type OpenWal = (file: StoredWal) => Promise<Uint8Array>
 
 /** Reads, compresses and seals; touches no repository. */
 export async function encodeWalFile(
@@ -72,7 +85,10 @@ export async function encodeWalFile(
 
 const suffixes = ['.zst.age', '.zst'] as const
 
-export function openWalStore(repository: Repository, { encoding, identities }: WalStoreOptions): WalStore {
+export function openWalStore(
+  repository: Repository,
+  { encoding, identities, open = openStoredWal }: WalStoreOptions,
+): WalStore {
   const { storage, identity } = repository
   const suffix = suffixOf(encoding)
   // What is configured now is looked for first: it is nearly always what is there.
@@ -100,7 +116,7 @@ export function openWalStore(repository: Repository, { encoding, identities }: W
     async get(name, signal) {
       for (const key of keysOf(name)) {
         const stored = await readWhole(storage, key, storedSizeBytesMax, signal)
-        if (stored) return openStored(stored, key, name, identities)
+        if (stored) return open({ stored, key, name, identities })
       }
       await assertPresent(repository, signal)
       return undefined
@@ -157,27 +173,26 @@ async function readStart(
   }
 }
 
-/** Opens the object, and compares what comes out with its head. */
-async function openStored(
-  stored: Uint8Array,
-  key: string,
-  name: string,
-  identities: readonly string[],
-): Promise<Uint8Array> {
+/** Opens the object, and compares what comes out with its head. `room`: the bytes may lie there, if they fit. */
+export async function openStoredWal(
+  { stored, key, name, identities }: StoredWal,
+  room?: ArrayBuffer,
+): Promise<Uint8Array<ArrayBuffer>> {
   const head = headAt(stored, key)
   if (!head) throw corrupt(key, 'its start is cut off')
   if (head.name !== name) throw misplaced(key, head)
-  const bytes = new Uint8Array(head.sizeBytes)
-  let filled = 0
-  for await (const piece of named(key, decodeStream(once(stored), identities))) {
-    if (filled + piece.length > bytes.length)
-      throw corrupt(key, `it holds more than the ${String(bytes.length)} bytes its head says`)
-    bytes.set(piece, filled)
-    filled += piece.length
-  }
-  if (filled !== bytes.length)
-    throw corrupt(key, `it holds ${String(filled)} bytes, and its head says ${String(bytes.length)}`)
-  if (hash('sha256', bytes, 'hex') !== head.sha256)
+  const { sizeBytes } = head
+  const fits = room !== undefined && room.byteLength >= sizeBytes
+  const bytes = new Uint8Array(fits ? room : new ArrayBuffer(sizeBytes), 0, sizeBytes)
+  const digest = createHash('sha256')
+  const filled = await decodeWhole(stored, identities, bytes, piece => digest.update(piece)).catch(
+    (error: unknown) => {
+      throw naming(key, error)
+    },
+  )
+  if (filled !== sizeBytes)
+    throw corrupt(key, `it holds ${String(filled)} bytes, and its head says ${String(sizeBytes)}`)
+  if (digest.digest('hex') !== head.sha256)
     throw corrupt(key, 'its bytes do not have the SHA-256 that its head says')
   return bytes
 }
@@ -187,14 +202,6 @@ function headAt(start: Uint8Array, key: string): WalHead | undefined {
   try {
     const clear = start.length === 0 ? [] : readClear(start)
     return clear && decodeWalHead(clear, key)
-  } catch (error) {
-    throw naming(key, error)
-  }
-}
-
-async function* named(key: string, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* pieces
   } catch (error) {
     throw naming(key, error)
   }
@@ -276,8 +283,4 @@ function counted(stream: AsyncIterable<Uint8Array>): {
     }
   }
   return { stream: counting(), sizeBytes: () => sizeBytes }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

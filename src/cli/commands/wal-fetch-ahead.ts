@@ -1,7 +1,9 @@
 /** `holdfast wal fetch-ahead FOLDER`: the helper that `wal get` starts. Not for people. */
+import { limits } from '../../base/limits.ts'
 import { sourceWords } from '../archive-command.ts'
 import { argument, defineCommand } from '../command.ts'
 import { openWalSource } from '../wal-source.ts'
+import { workerCount } from '../workers.ts'
 import { archivesOption, sourceOptions } from './common.ts'
 
 export const walFetchAhead = defineCommand({
@@ -13,15 +15,20 @@ export const walFetchAhead = defineCommand({
   options: { ...sourceOptions, archives: archivesOption },
   examples: [],
   async run(context, given) {
-    const [{ fetchAhead }, { launcherContext }] = await Promise.all([
+    const [{ fetchAhead }, { launcherContext }, { openDecodeWalCrew }] = await Promise.all([
       import('../../operations/wal-fetch-ahead.ts'),
       import('../../operations/launcher-context.ts'),
+      import('../../operations/workers/decode-wal/decode-wal-crew.ts'),
     ])
+    const { world, progress, program, signal, terminal } = context
+    const { config, path } = await context.config()
     const choice = { ...given, asOfMs: given.asOf }
-    const source = await openWalSource(context, choice)
-    const known = await launcherContext((await context.config()).path, context.terminal.environment)
+    const workers = Math.min(workerCount(config.workers), limits.walFetchAheadParallel)
+    await using crew = openDecodeWalCrew({ world, progress, worker: program.worker }, workers, signal)
+    const source = { ...(await openWalSource(context, choice, crew.open)), recycle: crew.recycle }
+    const known = await launcherContext(path, terminal.environment)
     const launcher = known && { words: sourceWords(choice), context: known }
-    await fetchAhead({ world: context.world, source, launcher }, given.folder, context.signal)
+    await fetchAhead({ world, source, launcher }, given.folder, signal)
     return undefined
   },
 })

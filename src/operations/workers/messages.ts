@@ -11,13 +11,14 @@ import type { StorageDescription } from '../../storage/open.ts'
 import type { Retrying } from '../../storage/retry-teller.ts'
 import type { ReadAhead } from '../../storage/with-read-ahead.ts'
 import type { Trouble } from '../sources/trouble.ts'
-import type { EncodedWal } from '../../repository/wal-store.ts'
+import type { EncodedWal, StoredWal } from '../../repository/wal-store.ts'
 import type { WalToEncode } from '../wal-push/encode-wal.ts'
 import type { CopyOutReport, PageRules } from './copy-out/report.ts'
 import type { CheckReport } from './check/report.ts'
 import type { WorkQueue } from './work-queue.ts'
 
-export type WorkerSetup = CopyOutSetup | CopyInSetup | CheckSetup | EncodeWalSetup | PressSetup
+export type WorkerSetup =
+  CopyOutSetup | CopyInSetup | CheckSetup | EncodeWalSetup | DecodeWalSetup | PressSetup
 
 /** What a worker starts with. */
 export interface WorkerData {
@@ -83,6 +84,10 @@ export interface EncodeWalSetup {
   readonly job: 'encode-wal'
 }
 
+export interface DecodeWalSetup {
+  readonly job: 'decode-wal'
+}
+
 /** Compresses frames of a stream that the main thread reads, seals and stores. */
 export interface PressSetup {
   readonly job: 'press'
@@ -126,10 +131,20 @@ export type ToWorker =
       /** Of earlier results, to be used again. */
       readonly rooms: readonly ArrayBuffer[]
     }
+  | DecodeWalTask
   | { readonly kind: 'press'; readonly slot: number; readonly rawBytes: number }
   /** Nothing more to do: finish, and tell `finished`. */
   | { readonly kind: 'finish' }
   | { readonly kind: 'abort' }
+
+/** `number` comes back with the result. */
+export interface DecodeWalTask {
+  readonly kind: 'decode-wal'
+  readonly number: number
+  readonly file: StoredWal
+  /** Of an earlier result, to be used again. */
+  readonly room: ArrayBuffer | undefined
+}
 
 export type FromWorker =
   /** Ready for another task. */
@@ -147,12 +162,15 @@ export type FromWorker =
   | { readonly kind: 'copied-in'; readonly report: CopyInReport }
   | { readonly kind: 'checked'; readonly report: CheckReport }
   | { readonly kind: 'encoded-wal'; readonly number: number; readonly outcome: EncodeOutcome }
+  | { readonly kind: 'decoded-wal'; readonly number: number; readonly outcome: DecodeOutcome }
   | { readonly kind: 'pressed'; readonly slot: number; readonly storedBytes: number }
   /** Everything is done and closed. */
   | { readonly kind: 'finished' }
   | { readonly kind: 'failed'; readonly failure: Failure }
 
 export type EncodeOutcome = { readonly encoded: readonly EncodedWal[] } | { readonly failure: Failure }
+
+export type DecodeOutcome = { readonly bytes: Uint8Array<ArrayBuffer> } | { readonly failure: Failure }
 
 /** A pack that is durable, and what lies in it. */
 export interface FinishedPack extends PackObject {

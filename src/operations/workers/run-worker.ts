@@ -90,6 +90,10 @@ async function runJob(setup: WorkerSetup, line: WorkerLine, signal: AbortSignal)
       const { runEncodeWal } = await import('./encode-wal/encode-wal-worker.ts')
       return runEncodeWal(line, signal)
     }
+    case 'decode-wal': {
+      const { runDecodeWal } = await import('./decode-wal/decode-wal-worker.ts')
+      return runDecodeWal(line, signal)
+    }
     case 'press': {
       const { runPress } = await import('./press/press-worker.ts')
       return runPress(setup, line)
