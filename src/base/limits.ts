@@ -199,6 +199,9 @@ export const limits = {
   walFindNearMax: 5,
   /** So much WAL restore-table fetches before it starts its scratch server; more comes segment by segment. */
   restoreTableWalHeldBytesMax: 1 * GiB,
+  /** Rows of smaller tables go with the dump of their definitions. */
+  restoreTableRowsApartBytesMin: 8 * MiB,
+  restoreTableProgressMs: 500,
   /** So often may a catalogue be moved to another file (VACUUM FULL) while `wal find` follows it. */
   walFindCatalogueMovesMax: 32,
   /** A transaction that was begun before a backup is followed for so many segments after its start. */
@@ -273,9 +276,10 @@ export const limits = {
 
   serverStartMsMax: 10 * minute,
   serverStopMsMax: 5 * minute,
+  serverEndPollMs: 5,
   /** A recovering server whose log says nothing for so long stands still. Each segment replayed is a line there. */
   recoveryStallMsMax: 1 * hour,
-  recoveryPollMs: 100,
+  recoveryPollMs: 20,
   toolMsMax: 5 * minute,
   /** What works in scratch space that is thrown away has so long to end by itself, and is looked at so often. */
   scratchEndMsMax: 30 * second,

@@ -79,6 +79,11 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>): n
   return match && unit !== undefined ? Math.round(Number(match[1]) * unit) : undefined
 }
 
+/** `1,234,567`. Without Intl, whose data take longer to load than a short command runs. */
+export function formatCount(count: number): string {
+  return String(count).replaceAll(/\B(?=(\d{3})+$)/g, ',')
+}
+
 /** `4.1 GiB`, `812 MiB`, `17 B`. */
 export function formatBytes(bytes: number): string {
   const steps: readonly (readonly [number, string])[] = [

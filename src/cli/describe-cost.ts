@@ -1,5 +1,5 @@
 /** What a strategy costs, in tables. */
-import { formatBytes } from '../base/units.ts'
+import { formatBytes, formatCount } from '../base/units.ts'
 import type { FileCost, PlaceCost } from '../operations/cost/cost-of-file.ts'
 import { nameOf, money } from '../policy/cost/repository-cost.ts'
 import { counted, tableOf } from './table.ts'
@@ -19,7 +19,7 @@ function placeText(place: PlaceCost, currency: string): string {
   const table = tableOf(kinds, [
     { head: '  what', of: ({ kind }) => `  ${nameOf(kind)}` },
     { head: 'class', of: ({ storageClass }) => (pricesOf === undefined ? '-' : storageClass) },
-    { head: 'objects', of: ({ objects }) => objects.toLocaleString('en-US'), align: 'right' },
+    { head: 'objects', of: ({ objects }) => formatCount(objects), align: 'right' },
     { head: 'size', of: ({ bytes }) => formatBytes(bytes), align: 'right' },
     { head: 'storage', of: ({ storage }) => amount(storage), align: 'right' },
     {

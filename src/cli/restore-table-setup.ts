@@ -9,6 +9,7 @@ import { assertDatabaseFree, databaseName } from '../operations/restore-table/co
 import { assertSchemasFree, namesOf } from '../operations/restore-table/live-schemas.ts'
 import { assertFree } from '../operations/restore-table/live-tables.ts'
 import { layOutTables, type LaidOutTables, type TableRequest } from '../operations/restore-table/lay-out.ts'
+import { findClients } from '../operations/restore-table/pass-through.ts'
 import type { Scope } from '../operations/restore-table/scope.ts'
 import { planRestore } from '../operations/resolve-target.ts'
 import { connectBeside, connectIn } from '../operations/restore-dump/target-place.ts'
@@ -17,6 +18,7 @@ import { readCopies } from '../operations/sources/catalog.ts'
 import type { WalFindDeps } from '../operations/wal-find/wal-find.ts'
 import type { RecoveryTarget, TimelineChoice } from '../policy/recovery-target.ts'
 import type { Server } from '../postgres/connection.ts'
+import { findServer } from '../postgres/tools.ts'
 import type { CommandContext } from './context.ts'
 import { chooseBackup } from './find-backup.ts'
 import { openFinder, type SourceWords } from './find-setup.ts'
@@ -57,8 +59,12 @@ export async function layOutTable(context: CommandContext, words: TableWords): P
   const scope = scopeOf(words, database)
   const destination = destinationOf(words, { scope, database }, now)
   const live = { target, environment }
-  await lookAhead(live, { scope, database, destination }, signal)
-  const finder = await openFinder(context, words)
+  const liveMajor = await lookAhead(live, { scope, database, destination }, signal)
+  const programs = { binDirectory: config.postgres.binDirectory, path: environment['PATH'] }
+  const [clients, finder] = await Promise.all([
+    findClients(liveMajor, programs, signal),
+    openFinder(context, words),
+  ])
   const stop = await stopOf(finder, words, { scope, database, live }, signal)
   if (!words.beforeDrop) progress.phase('planning')
   const backups = finder.backups.filter(({ summary }) => summary.kind === 'full')
@@ -96,10 +102,16 @@ export async function layOutTable(context: CommandContext, words: TableWords): P
     account: accountOfProcess(),
     workers: workerCount(config.workers),
     environment,
-    programs: { binDirectory: config.postgres.binDirectory, path: environment['PATH'] },
+    programs,
+    clients,
     user: target.user,
   }
-  const tables = await layOutTables(deps, request, plan, signal)
+  // What is missing is told before anything is fetched.
+  const { versionNumber } = copies[0]?.record.postgres ?? { versionNumber: 0 }
+  const [tables] = await Promise.all([
+    layOutTables(deps, request, plan, signal),
+    findServer(Math.floor(versionNumber / 10_000), programs, signal),
+  ])
   return { deps, request, tables, [Symbol.asyncDispose]: () => tables[Symbol.asyncDispose]() }
 }
 
@@ -166,17 +178,17 @@ function oldName(scope: Scope, database: string, now: number): string {
   return begin + ending
 }
 
-/** What can be known at once, before anything is fetched; looked at again when what is there is known. */
+/** What can be known at once, before anything is fetched; looked at again when what is there is known. Returns the live server's major. */
 async function lookAhead(
   live: TableRequest['live'],
   { scope, database, destination }: Pick<TableRequest, 'scope' | 'database' | 'destination'>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   if (scope.kind === 'database') {
     const name = databaseName(database, destination)
     await using server = await connectBeside(live, name, signal)
     await assertDatabaseFree(server, { name, destination }, signal)
-    return
+    return server.major
   }
   await using server = await connectWhereItWas(live, database, signal)
   const plain = scope.patterns.flatMap(pattern => pattern.plain ?? [])
@@ -184,10 +196,11 @@ async function lookAhead(
     const schemas = plain.map(({ name }) => ({ oid: 0, name, owner: '', grants: [] }))
     const names = await namesOf(server, schemas, { destination, staging: '' }, signal)
     await assertSchemasFree(server, names, { destination, extensions: [] }, signal)
-    return
+    return server.major
   }
   const tables = plain.flatMap(({ schema, name }) => (schema === undefined ? [] : [{ schema, name }]))
   await assertFree(server, tables, destination, signal, { partitionsGo: true })
+  return server.major
 }
 
 async function connectWhereItWas(

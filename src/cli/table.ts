@@ -1,4 +1,5 @@
 /** Columns that stand under one another. */
+import { formatCount } from '../base/units.ts'
 
 export interface Column<T> {
   readonly head: string
@@ -22,7 +23,7 @@ export function listingOf(entries: readonly (readonly [label: string, value: str
 
 /** `1 file`, `3 files`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`
+  return `${formatCount(count)} ${count === 1 ? one : many}`
 }
 
 function joined<T>(

@@ -167,12 +167,12 @@ export function isAge(start: Uint8Array): boolean {
 /** Reads a header without opening it; undefined when it does not end within `start`. */
 export function parseAgeHeader(start: Uint8Array): AgeHeader | undefined {
   if (!isAge(start)) throw corrupt('it does not begin like an age file')
-  const text = Buffer.from(start.buffer, start.byteOffset, start.length).toString('latin1')
-  const macAt = text.indexOf('\n--- ')
-  const end = macAt < 0 ? -1 : text.indexOf('\n', macAt + 1)
+  const bytes = Buffer.from(start.buffer, start.byteOffset, start.length)
+  const macAt = bytes.indexOf('\n--- ', 0, 'latin1')
+  const end = macAt < 0 ? -1 : bytes.indexOf('\n', macAt + 1, 'latin1')
   if (end < 0 || end + 1 + nonceSizeBytes > start.length) return undefined
-  const clear = text
-    .slice(0, macAt)
+  const clear = bytes
+    .toString('latin1', 0, macAt)
     .split('\n')
     .filter(line => line.startsWith('-> '))
     .map(line => line.slice(3).split(' '))

@@ -30,7 +30,7 @@ export class ByteQueue {
 
   async #fill(count: number): Promise<void> {
     if (this.#held.length >= count) return
-    const parts: Uint8Array[] = [this.#held]
+    const parts = this.#held.length > 0 ? [this.#held] : []
     let length = this.#held.length
     while (length < count && !this.#ended) {
       const next = await this.#stream.next()
@@ -38,10 +38,10 @@ export class ByteQueue {
         this.#ended = true
       } else {
         // The stream may use its piece again for the next one, so what is kept is copied.
-        parts.push(Uint8Array.from(next.value))
+        parts.push(Buffer.from(next.value))
         length += next.value.length
       }
     }
-    this.#held = Buffer.concat(parts)
+    this.#held = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
   }
 }

@@ -222,10 +222,10 @@ async function* openChunks(queue: ByteQueue, identities: readonly string[]): Asy
   const start = await queue.peek(ageHeaderSizeBytesMax)
   const opener = await createOpener(start, identities)
   await queue.take(opener.payloadOffsetBytes)
+  const plain = new Uint8Array(storedChunkSizeBytes)
   for (let index = 0, last = false; !last; index++) {
     const chunk = await queue.take(storedChunkSizeBytes)
     last = (await queue.peek(1)).length === 0
-    const plain = new Uint8Array(chunk.length)
     yield plain.subarray(0, opener.openChunk(index, chunk, last, plain))
   }
 }

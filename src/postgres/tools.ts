@@ -3,7 +3,7 @@
  * directory by mistake, so each program is asked for its version before it is used.
  */
 import { execFile } from 'node:child_process'
-import { access, constants } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Fault } from '../base/fault.ts'
@@ -116,16 +116,25 @@ function candidates(major: number, { binDirectory, path = '' }: ToolPlaces): rea
   ]
 }
 
+/** What programs said, and which files they were then: an upgrade puts another one in its place. */
+const known = new Map<string, { readonly file: string; readonly version: string | undefined }>()
+
 /** From `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`. */
 async function versionOf(path: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     await access(path, constants.X_OK)
+    const { dev, ino, size, mtimeMs, ctimeMs } = await stat(path)
+    const file = [dev, ino, size, mtimeMs, ctimeMs].join(' ')
+    const told = known.get(path)
+    if (told?.file === file) return told.version
     const { stdout } = await run(path, ['--version'], {
       signal,
       timeout: limits.toolMsMax,
       env: { LC_ALL: 'C' },
     })
-    return /\(PostgreSQL\) (\d+[^\s]*)/.exec(stdout)?.[1]
+    const version = /\(PostgreSQL\) (\d+[^\s]*)/.exec(stdout)?.[1]
+    known.set(path, { file, version })
+    return version
   } catch {
     signal.throwIfAborted()
     return undefined

@@ -1,4 +1,4 @@
-/** Some files of a backup, in a folder of their own: fetched by range, checked as a restore checks them. */
+/** Some small files of a backup, in a folder of their own: fetched by range, checked as a restore checks them. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { silentProgress, type Progress } from '../../base/progress.ts'
@@ -58,6 +58,7 @@ export async function fetchFiles(
       owner: undefined,
       delta: false,
       workers: 1,
+      here: copies.map(({ source }) => source.repository.storage),
     },
     signal,
   )

@@ -1,4 +1,5 @@
 /** Goes through the questions, one after the other. */
+import { formatCount } from '../../base/units.ts'
 import type { Config } from '../../config/config.ts'
 import { isFault } from '../../base/fault.ts'
 import type { Random } from '../../base/seeded-random.ts'
@@ -132,7 +133,7 @@ async function withTroubles(all: CountedRows, find: (all: CountedRows) => Promis
 function answerDumped(dumped: RestoredCluster['dumped']): Answer {
   if (!dumped) return notAsked('only dumps count their rows')
   const rows = dumped.counts.reduce((sum, one) => sum + one.rows, 0)
-  const evidence = `${tablesTold(dumped.counts.length)} with ${rows.toLocaleString('en-US')} rows, each as it was dumped`
+  const evidence = `${tablesTold(dumped.counts.length)} with ${formatCount(rows)} rows, each as it was dumped`
   if (dumped.failures.length === 0) return ok(evidence)
   return failed(`${String(dumped.failures.length)} databases did not come back`, [
     ...dumped.failures,

@@ -17,6 +17,8 @@ import {
   type Placed,
 } from './live-tables.ts'
 import { passThrough } from './pass-through.ts'
+import { copyRows, findLargeTables } from './copy-rows.ts'
+import { clearStaging, makeStaging } from './staging-leftovers.ts'
 import { gatherTables, type ScratchTable, type Severed } from './scratch-tables.ts'
 import { assertNamesApart, stagingOf, type Staging } from './staging.ts'
 
@@ -44,22 +46,32 @@ export async function copyTables(
   const told = needs.map(need => ({ ...need, by: withoutStaging(need.by) }))
   await assertNeedsMet(live, told, signal)
   const advance = beginCopying(deps, 'the tables')
+  const large = await findLargeTables(server, tables, signal)
+  const rows = { large, tables, advance, clock: deps.world.clock }
+  await clearStaging(live, signal)
   try {
-    for (const schema of staging.schemas)
-      await live.query(`CREATE SCHEMA ${quoteIdentifier(schema)}`, [], signal)
+    for (const schema of staging.schemas) await makeStaging(live, schema, signal)
     await passThrough(
       request,
       { scratch, live },
       {
         what: 'the tables',
         advance,
-        dumpArguments: staging.schemas.map(schema => `--table=${quoteIdentifier(schema)}.*`),
+        dumpArguments: [
+          ...staging.schemas.map(schema => `--table=${quoteIdentifier(schema)}.*`),
+          ...large.map(({ place: name }) => `--exclude-table-data=${name}`),
+        ],
         inOneTransaction: true,
+        apart: large.length === 0 ? undefined : () => copyRows(request, { scratch, live }, rows, signal),
+        drained: () => {
+          scratch.end()
+        },
         prepare: archive => Promise.resolve({ archive, database }),
       },
       signal,
     )
-    await assertSameRows(live, tables, table => staging.of(table), signal)
+    const others = tables.filter(({ oid }) => !large.some(each => each.oid === oid))
+    await assertSameRows(live, others, table => staging.of(table), signal)
     for (const { statements } of statistics) await live.query(statements.join('; '), [], signal)
     const leftOut = await addForeignKeys(locks, keys, signal)
     const placed = await putInPlace(locks, tables, { staging, destination, statistics }, signal)

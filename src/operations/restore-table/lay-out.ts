@@ -4,10 +4,13 @@
  */
 import { Fault } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
+import { MiB } from '../../base/units.ts'
 import type { RestorePlan } from '../../policy/restore-plan.ts'
 import { openBackupCatalogues, type BackupCatalogues } from '../catalogues/backup-catalogues.ts'
 import type { RestoreDeps } from '../restore/layout.ts'
 import { assertSpace, measureSpace, type SpaceNeed } from '../restore/places.ts'
+import { parseRelationFileName } from '../../postgres/data-directory/relation-file.ts'
+import type { ManifestFile } from '../../repository/format/manifest.ts'
 import { readManifestFiles } from '../sources/manifest.ts'
 import { chooseFiles, findDatabase, type FileChoice } from './choose-files.ts'
 import type { CopyRequest } from './copied.ts'
@@ -15,7 +18,9 @@ import { tablesOf } from './scope.ts'
 import type { ScratchRequest } from './scratch.ts'
 
 export interface TableRequest
-  extends CopyRequest, Pick<ScratchRequest, 'wal' | 'place' | 'recovery' | 'account' | 'workers' | 'user'> {}
+  extends
+    CopyRequest,
+    Pick<ScratchRequest, 'wal' | 'place' | 'recovery' | 'account' | 'workers' | 'user' | 'programs'> {}
 
 export interface TablePlan {
   readonly plan: RestorePlan
@@ -34,7 +39,13 @@ export interface TablePlan {
 export interface ChosenFiles {
   readonly plan: TablePlan
   readonly choice: FileChoice
+  /** Relations of the backup whose files are not brought, by their keys. */
+  readonly withheld: ReadonlySet<string>
+  /** Those of their files whose place is kept. */
+  readonly sparse: readonly SparseFile[]
 }
+
+export type SparseFile = Pick<ManifestFile, 'path' | 'sizeBytes'>
 
 export interface LaidOutTables extends ChosenFiles, AsyncDisposable {
   readonly catalogues: BackupCatalogues
@@ -88,12 +99,20 @@ export async function chooseTableFiles(
     major,
   })
   let [neededBytes, neededFiles, allBytes] = [0, 0, 0]
+  const withheld = new Set<string>()
+  const sparse: SparseFile[] = []
   for await (const group of readManifestFiles(deps.copies, deps.troubles, signal))
     for (const { path, sizeBytes } of group) {
       allBytes += sizeBytes
-      if (choice.judge(path) !== 'needed') continue
-      neededBytes += sizeBytes
-      neededFiles++
+      const judged = choice.judge(path)
+      if (judged === 'needed') {
+        neededBytes += sizeBytes
+        neededFiles++
+        continue
+      }
+      const key = judged === 'withheld' ? choice.keyOf(path) : undefined
+      if (key !== undefined) withheld.add(key)
+      if (sizeBytes >= sparseSizeBytesMin && isMainFork(path)) sparse.push({ path, sizeBytes })
     }
   const share = allBytes === 0 ? 1 : neededBytes / allBytes
   const heldBytes = Math.min(plan.wal.rawBytes, limits.restoreTableWalHeldBytesMax)
@@ -111,6 +130,25 @@ export async function chooseTableFiles(
       space,
     },
     choice,
+    withheld,
+    sparse,
+  }
+}
+
+/** Smaller files need no place to be kept: PostgreSQL makes them when a record comes for them. */
+const sparseSizeBytesMin = 1 * MiB
+
+const isMainFork = (path: string): boolean =>
+  parseRelationFileName(path.slice(path.lastIndexOf('/') + 1))?.fork === 'main'
+
+/** Whether what is at this path (as pg_relation_filepath tells it) is not brought. */
+export function withheldIn({
+  withheld,
+  choice,
+}: Pick<ChosenFiles, 'withheld' | 'choice'>): (path: string) => boolean {
+  return path => {
+    const key = choice.keyOf(path)
+    return key !== undefined && withheld.has(key)
   }
 }
 

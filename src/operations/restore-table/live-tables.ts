@@ -143,15 +143,21 @@ export async function assertSameRows(
       signal,
       longStatement,
     )
-    if (Number(row?.rows) !== rows)
-      throw new Fault(
-        'ROWS_DIFFER',
-        `${name} has ${row?.rows ?? 'no'} rows in the live server, and ${String(rows)} in the scratch cluster`,
-        {
-          hint: 'Nothing was put in its place. Look for triggers or rules that a schema of the live server adds, and report this if there are none.',
-        },
-      )
+    if (Number(row?.rows) !== rows) throw rowsDiffer(name, { live: Number(row?.rows), scratch: rows })
   }
+}
+
+export function rowsDiffer(
+  name: string,
+  { live, scratch }: { readonly live: number; readonly scratch: number },
+): Fault {
+  return new Fault(
+    'ROWS_DIFFER',
+    `${name} has ${String(live)} rows in the live server, and ${String(scratch)} in the scratch cluster`,
+    {
+      hint: 'Nothing was put in its place. Look for triggers or rules that a schema of the live server adds, and report this if there are none.',
+    },
+  )
 }
 
 /** Each by itself: rows that it leans on may be gone. Returns what could not be made, and why. */

@@ -12,7 +12,7 @@ import { toCustom } from '../../postgres/dump-archive/convert.ts'
 import { encodeArchive } from '../../postgres/dump-archive/toc.ts'
 import { startClient } from '../../postgres/dump/client-output.ts'
 import { runPgRestore, takesAllSettings } from '../../postgres/pg-restore.ts'
-import { findClientProgram } from '../../postgres/tools.ts'
+import { findClientProgram, type FoundTool, type ToolPlaces } from '../../postgres/tools.ts'
 import { needsOf } from '../restore-dump/needs.ts'
 import { readFacts } from '../restore-dump/target-server.ts'
 import type { Scratch, ScratchRequest } from './scratch.ts'
@@ -26,23 +26,43 @@ export interface Passage {
   readonly advance: (bytes: number) => void
   /** In one transaction, unless pg_restore is of a version that can not do that with this server. */
   readonly inOneTransaction: boolean
+  /** Brings what is not in the dump: when the definitions are there, and before indexes, constraints and triggers. */
+  readonly apart?: (() => Promise<void>) | undefined
+  /** Called when all that is needed of the scratch cluster has been read. */
+  readonly drained?: () => void
   /** Gets ready for what is to come. Returns what of it is loaded, and into which database. */
   readonly prepare: (archive: Archive) => Promise<{ readonly archive: Archive; readonly database: string }>
 }
 
-export interface Sides extends Pick<ScratchRequest, 'environment' | 'programs' | 'database'> {
+export interface Sides extends Pick<ScratchRequest, 'environment' | 'database'> {
   readonly live: TargetPlace
+  readonly clients: ClientPrograms
+}
+
+/** Of the live server's version, or newer. */
+export interface ClientPrograms {
+  readonly pgDump: FoundTool
+  readonly pgRestore: FoundTool
+  readonly psql: FoundTool
+}
+
+export async function findClients(
+  major: number,
+  places: ToolPlaces,
+  signal: AbortSignal,
+): Promise<ClientPrograms> {
+  const find = (name: string): Promise<FoundTool> => findClientProgram(name, major, places, signal)
+  const [pgDump, pgRestore, psql] = await Promise.all([find('pg_dump'), find('pg_restore'), find('psql')])
+  return { pgDump, pgRestore, psql }
 }
 
 /** `live`: any session in the live server. */
 export async function passThrough(
-  { environment, programs, database, live: place }: Sides,
+  { environment, clients: { pgDump, pgRestore }, database, live: place }: Sides,
   { scratch, live }: { readonly scratch: Scratch; readonly live: Server },
-  { what, dumpArguments, advance, inOneTransaction, prepare }: Passage,
+  { what, dumpArguments, advance, inOneTransaction, apart, drained, prepare }: Passage,
   signal: AbortSignal,
 ): Promise<void> {
-  const pgDump = await findClientProgram('pg_dump', live.major, programs, signal)
-  const pgRestore = await findClientProgram('pg_restore', live.major, programs, signal)
   await using dump = startClient(
     {
       path: pgDump.path,
@@ -56,24 +76,48 @@ export async function passThrough(
   await assertRoles(live, archive, what, signal)
   const into = await prepare(archive)
   const strict = takesAllSettings(pgRestore.version, live.major)
-  await runPgRestore(
-    {
-      path: pgRestore.path,
-      environment: inOneTransaction
-        ? clientEnvironment({ ...place.target, database: into.database }, place.environment)
-        : loadingEnvironment({ ...place, target: { ...place.target, database: into.database } }, live.major),
-    },
-    {
-      what,
-      args: [
-        `--dbname=${databaseArgument(into.database)}`,
-        '--no-password',
-        ...(strict ? [inOneTransaction ? '--single-transaction' : '--exit-on-error'] : []),
-      ],
-      archive: counted(joined(encodeArchive(toCustom(into.archive)), rest), advance),
-    },
-    signal,
-  )
+  const program = {
+    path: pgRestore.path,
+    environment: inOneTransaction
+      ? clientEnvironment({ ...place.target, database: into.database }, place.environment)
+      : loadingEnvironment({ ...place, target: { ...place.target, database: into.database } }, live.major),
+  }
+  const contents = encodeArchive(toCustom(into.archive))
+  const load = (sections: readonly string[], after: AsyncIterable<Uint8Array>): Promise<void> =>
+    runPgRestore(
+      program,
+      {
+        what,
+        args: [
+          `--dbname=${databaseArgument(into.database)}`,
+          '--no-password',
+          ...(strict ? [inOneTransaction ? '--single-transaction' : '--exit-on-error'] : []),
+          ...sections.map(section => `--section=${section}`),
+        ],
+        archive: counted(joined(contents, after), advance),
+      },
+      signal,
+    )
+  const read = ending(rest, drained)
+  if (!apart) {
+    await load([], read)
+    return
+  }
+  await load(['pre-data'], nothing())
+  await apart()
+  await load(['data', 'post-data'], read)
+}
+
+async function* ending(
+  pieces: AsyncIterable<Uint8Array>,
+  drained: Passage['drained'],
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* pieces
+  drained?.()
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array, void, undefined> {
+  // Definitions are all in the table of contents.
 }
 
 interface Begun {

@@ -20,6 +20,7 @@ import { forgetInScratch, type Lacking, type TableErasures } from './forget-in-s
 import {
   chooseTableFiles,
   copyOf,
+  withheldIn,
   type ChosenFiles,
   type LaidOutTables,
   type TableRequest,
@@ -30,7 +31,6 @@ import {
   assertWhole,
   makeScratch,
   passedOverRelations,
-  withheldIn,
   type Scratch,
   type ScratchRequest,
 } from './scratch.ts'
@@ -123,10 +123,11 @@ function scratchRequest(
   deps: RestoreDeps,
   request: TableRequest,
   { catalogues, plan }: LaidOutTables,
-  { choice }: ChosenFiles,
+  { choice, withheld, sparse }: ChosenFiles,
 ): ScratchRequest {
   const { record } = copyOf(deps)
-  return { ...request, plan: plan.plan, record, directories: catalogues.directories, choice }
+  const { directories } = catalogues
+  return { ...request, plan: plan.plan, record, directories, choice, withheld, sparse }
 }
 
 interface Checked extends Pick<Proven, 'tables'> {
@@ -140,18 +141,19 @@ interface Checked extends Pick<Proven, 'tables'> {
 async function prove(
   deps: TableDeps,
   request: TableRequest,
-  { plan: { plan }, choice }: ChosenFiles,
+  chosen: ChosenFiles,
   scratch: Scratch,
   signal: AbortSignal,
 ): Promise<Checked | Lacking> {
   const { scope, environment } = request
+  const { plan } = chosen.plan
   deps.progress.phase('checking the tables')
-  assertWhole(await passedOverRelations(scratch.logFile), choice, scratch.withheld)
+  assertWhole(await passedOverRelations(scratch.logFile), chosen)
   await using server = await connect(scratch.connectionString, { environment }, signal)
   const found = await findTables(server, tablesOf(scope), { withChildren: scope.kind === 'tables' }, signal)
   await assertAllThere(server, scope, { found, target: describeTarget(plan.target) }, signal)
   const oids = found.map(({ oid }) => oid)
-  const isWithheld = withheldIn(scratch, choice)
+  const isWithheld = withheldIn(chosen)
   if ((await filesOfTables(server, oids, signal)).some(isWithheld))
     return { missing: oids, why: 'the tables had other names when the backup was made' }
   const erasures = deps.erasures

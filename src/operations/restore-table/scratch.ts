@@ -9,13 +9,12 @@
 import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '../../base/fault.ts'
-import { MiB } from '../../base/units.ts'
+import { together } from '../../base/together.ts'
 import type { RecoveryOutcome } from '../../postgres/local-server/follow-recovery.ts'
 import type { LocalServer } from '../../postgres/local-server/local-server.ts'
 import type { Environment } from '../../postgres/connection-string.ts'
 import type { ToolPlaces } from '../../postgres/tools.ts'
 import type { RecoverySettings } from '../../postgres/recovery-settings.ts'
-import { parseRelationFileName } from '../../postgres/data-directory/relation-file.ts'
 import type { RestorePlan } from '../../policy/restore-plan.ts'
 import type { BackupRecord } from '../../repository/format/backup-record.ts'
 import type { WalStore } from '../../repository/wal-store.ts'
@@ -30,14 +29,13 @@ import { copiesToRead } from '../sources/source.ts'
 import { copyIn } from '../workers/copy-in/copy-in.ts'
 import type { CopyInReport, FileOwner } from '../workers/messages.ts'
 import { encodeWalFilter } from '../wal-filter.ts'
-import type { FileChoice } from './choose-files.ts'
 import { holdWal, isLittle } from './held-wal.ts'
+import type { ChosenFiles } from './lay-out.ts'
 
-export interface ScratchRequest {
+export interface ScratchRequest extends Pick<ChosenFiles, 'choice' | 'withheld' | 'sparse'> {
   readonly plan: RestorePlan
   readonly record: BackupRecord
   readonly directories: readonly ManifestDirectory[]
-  readonly choice: FileChoice
   readonly wal: Pick<WalStore, 'get'>
   /** The folder in which it is made. */
   readonly place: string
@@ -57,23 +55,10 @@ export interface Scratch extends AsyncDisposable {
   /** Its data directory. */
   readonly directory: string
   readonly report: CopyInReport
-  readonly withheld: ReadonlySet<string>
   readonly connectionString: string
   readonly logFile: string
-}
-
-/** Smaller files need no place to be kept: PostgreSQL makes them when a record comes for them. */
-const sparseSizeBytesMin = 1 * MiB
-
-/** Whether what is at this path (as pg_relation_filepath tells it) was not brought. */
-export function withheldIn(
-  { withheld }: Pick<Scratch, 'withheld'>,
-  choice: FileChoice,
-): (path: string) => boolean {
-  return path => {
-    const key = choice.keyOf(path)
-    return key !== undefined && withheld.has(key)
-  }
+  /** Nothing more is asked of it: it is stopped and removed, while the caller goes on. */
+  end(): void
 }
 
 /** When this returns, it has reached its target and answers. Stopped and removed when it is disposed of. */
@@ -90,20 +75,21 @@ export async function makeScratch(
     const owner = await chooseOwner(root, request.account)
     if (owner) await chown(root, owner.userId, owner.groupId)
     const directory = join(root, 'data')
-    const { report, withheld } = await fill(deps, request, { root, directory, owner }, signal)
+    const report = await fill(deps, request, { root, directory, owner }, signal)
     const { server, outcome, connectionString } = await start(deps, request, { root, directory }, signal)
+    let ended: Promise<void> | undefined
+    const end = (): Promise<void> => (ended ??= server.stop('immediate').then(remove))
     return {
       server,
       outcome,
       directory,
       report,
-      withheld,
       connectionString,
       logFile: server.logFile,
-      async [Symbol.asyncDispose]() {
-        await server.stop()
-        await remove()
+      end: () => {
+        end().catch(() => undefined) // Told when it is disposed of.
       },
+      [Symbol.asyncDispose]: end,
     }
   } catch (error) {
     const said = signal.aborted ? undefined : await lastWordsOf(join(root, 'run'))
@@ -124,8 +110,8 @@ async function fill(
   request: ScratchRequest,
   { root, directory, owner }: Place & { readonly owner: FileOwner | undefined },
   signal: AbortSignal,
-): Promise<{ report: CopyInReport; withheld: ReadonlySet<string> }> {
-  const { record, directories, choice, plan, workers } = request
+): Promise<CopyInReport> {
+  const { record, directories, choice, withheld, sparse, plan, workers } = request
   const { copies, troubles, progress } = deps
   await mkdir(directory, { mode: 0o700 })
   if (owner) await chown(directory, owner.userId, owner.groupId)
@@ -134,60 +120,52 @@ async function fill(
     record.tablespaces.map(({ location, oid }) => ({ from: location, to: join(root, `ts${String(oid)}`) })),
   )
   await makePlaces(directory, tablespaces, { use: 'fresh', mode: 0o700, owner }, record)
-  const withheld = new Set<string>()
-  const sparse: ManifestFile[] = []
   const needed = async function* (): AsyncIterable<readonly ManifestFile[]> {
     for await (const group of readManifestFiles(copies, troubles, signal)) {
-      const here: ManifestFile[] = []
-      for (const file of group) {
-        const judged = choice.judge(file.path)
-        if (judged === 'needed') {
-          here.push(file)
-          continue
-        }
-        const key = judged === 'withheld' ? choice.keyOf(file.path) : undefined
-        if (key !== undefined) withheld.add(key)
-        if (file.sizeBytes >= sparseSizeBytesMin && isMainFork(file.path)) sparse.push(file)
-      }
+      const here = group.filter(({ path }) => choice.judge(path) === 'needed')
       if (here.length > 0) yield here
     }
   }
   progress.phase('restoring files')
-  const report = await copyIn(
-    deps,
+  const filter = { databases: [choice.database], withheld }
+  const filterPath = join(root, 'relations')
+  await writeFile(filterPath, encodeWalFilter(filter), { mode: 0o600 })
+  if (owner) await chown(filterPath, owner.userId, owner.groupId)
+  const recovery = request.recovery(filterPath)
+  const { report, restoreCommand } = await together(
     {
-      backup: record.id,
-      copies: copiesToRead(copies),
-      onTrouble: trouble => {
-        troubles.add(trouble)
-      },
-      directories,
-      files: needed(),
-      targetDirectory: directory,
-      synced: [],
-      owner,
-      delta: false,
-      workers,
+      report: stop =>
+        copyIn(
+          deps,
+          {
+            backup: record.id,
+            copies: copiesToRead(copies),
+            onTrouble: trouble => {
+              troubles.add(trouble)
+            },
+            directories,
+            files: needed(),
+            targetDirectory: directory,
+            synced: [],
+            owner,
+            delta: false,
+            workers,
+          },
+          stop,
+        ),
+      restoreCommand: async stop =>
+        isLittle(plan)
+          ? holdWal(request.wal, { plan, folder: join(root, 'wal'), filter, owner }, stop)
+          : recovery.restoreCommand,
     },
     signal,
   )
   for (const { path, sizeBytes } of sparse) await makeSparse(join(directory, path), sizeBytes, owner)
-  const filterPath = join(root, 'relations')
-  const filter = { databases: [choice.database], withheld }
-  await writeFile(filterPath, encodeWalFilter(filter), { mode: 0o600 })
-  if (owner) await chown(filterPath, owner.userId, owner.groupId)
-  const recovery = request.recovery(filterPath)
-  const restoreCommand = isLittle(plan)
-    ? await holdWal(request.wal, { plan, folder: join(root, 'wal'), filter, owner }, signal)
-    : recovery.restoreCommand
   await writeRecovery({ directory, mode: 0o700, owner, record }, { ...recovery, restoreCommand })
   await chmod(directory, 0o700)
   progress.phase('replaying WAL', plan.wal.rawBytes)
-  return { report, withheld }
+  return report
 }
-
-const isMainFork = (path: string): boolean =>
-  parseRelationFileName(path.slice(path.lastIndexOf('/') + 1))?.fork === 'main'
 
 async function makeSparse(path: string, sizeBytes: number, owner: FileOwner | undefined): Promise<void> {
   await (await open(path, 'wx', 0o600)).close()
@@ -245,8 +223,7 @@ export async function passedOverRelations(logFile: string): Promise<readonly str
 /** Such a relation has lost changes, when it is one that was needed. */
 export function assertWhole(
   passedOver: readonly string[],
-  choice: FileChoice,
-  withheld: ReadonlySet<string>,
+  { choice, withheld }: Pick<ChosenFiles, 'choice' | 'withheld'>,
 ): void {
   const hurt = passedOver.find(path => {
     const key = choice.keyOf(path)

@@ -49,7 +49,7 @@ export function startClient(program: ClientProgram, signal: AbortSignal): Client
  * pg_dump writes 4 KiB at a time into a pipe, as the C library has it for all programs; in pieces of 1 MiB it takes half as
  * long. `stdbuf`, of GNU's coreutils, changes that and then becomes the program; where it is not there, it goes without.
  */
-function inLargePieces(words: readonly string[]): readonly string[] {
+export function inLargePieces(words: readonly string[]): readonly string[] {
   return existsSync(stdbufPath) ? [stdbufPath, '--output=1M', ...words] : words
 }
 
@@ -113,12 +113,12 @@ async function endChild(child: Child): Promise<void> {
   }
 }
 
-interface Said {
+export interface Said {
   text(): string
 }
 
 /** The beginning and the end of what it says: the first complaint is the cause, the last what it died of. */
-function collectSaid(stream: Readable): Said {
+export function collectSaid(stream: Readable): Said {
   let head = ''
   let tail = ''
   stream.setEncoding('utf8')

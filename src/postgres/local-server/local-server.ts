@@ -51,8 +51,8 @@ export interface LocalServer extends AsyncDisposable {
   readonly ended: string | undefined
   /** Undefined when it listens on no Unix socket. Meaningful once the server accepts connections. */
   connectionString(): Promise<string | undefined>
-  /** A fast shutdown; an immediate one when that takes too long. */
-  stop(): Promise<void>
+  /** A fast shutdown; an immediate one when that takes too long, or when nobody needs what it would still write. */
+  stop(how?: 'fast' | 'immediate'): Promise<void>
   /** From now on the server lives its own life. */
   release(): void
 }
@@ -147,8 +147,8 @@ class RunningServer implements LocalServer {
     return `postgresql:///?${query.toString().replaceAll('+', '%20')}`
   }
 
-  async stop(): Promise<void> {
-    if (this.ended === undefined) this.#child.kill('SIGINT')
+  async stop(how: 'fast' | 'immediate' = 'fast'): Promise<void> {
+    if (this.ended === undefined) this.#child.kill(how === 'fast' ? 'SIGINT' : 'SIGQUIT')
     if (!(await this.#endsWithin(limits.serverStopMsMax))) this.#child.kill('SIGQUIT')
     await this.#endsWithin(limits.serverStopMsMax)
     await this.log.close()
@@ -157,7 +157,7 @@ class RunningServer implements LocalServer {
   async #endsWithin(durationMs: number): Promise<boolean> {
     const until = this.#world.clock.monotonicMs() + durationMs
     while (this.ended === undefined && this.#world.clock.monotonicMs() < until) {
-      await this.#world.clock.sleep(20, new AbortController().signal)
+      await this.#world.clock.sleep(limits.serverEndPollMs, new AbortController().signal)
     }
     return this.ended !== undefined
   }

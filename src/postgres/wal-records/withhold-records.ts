@@ -6,6 +6,7 @@
  * A record that goes on from one segment into another stays as it is: each segment is looked at by itself. At most two of
  * those are in a segment, and a server with `ignore_invalid_pages` passes over them.
  */
+import { KiB } from '../../base/units.ts'
 import type { RelationLocator } from './decode-record.ts'
 import { decodeRecord, locatorAt, type DecodedRecord } from './decode-record.ts'
 import { manager, managerOf, operationOf, pageImages, storageOperation } from './manager.ts'
@@ -31,6 +32,7 @@ export function withholdRecords(segment: Uint8Array, isWanted: IsWanted, crc32c:
   const first = decodeLongPageHeader(view)
   if (!first) return 0
   let count = 0
+  const join = joining()
   let at = firstRecordAt(first)
   while (at + recordHeaderSizeBytes <= segment.length) {
     if (!isPageSound(view, at, first)) break
@@ -39,7 +41,7 @@ export function withholdRecords(segment: Uint8Array, isWanted: IsWanted, crc32c:
     const parts = partsOf(at, lengthBytes, first.pageSizeBytes)
     const last = parts.at(-1)
     if (!last || last.end > segment.length) break
-    const record = joined(segment, parts)
+    const record = join(segment, parts)
     const kindWord = new DataView(record.buffer, record.byteOffset).getUint32(16, true)
     if (isSwitch(kindWord)) break
     if (!isToBeReplayed(record, kindWord, first.postgresMajor, isWanted)) {
@@ -87,10 +89,21 @@ function partsOf(at: number, lengthBytes: number, pageSizeBytes: number): readon
   return parts
 }
 
-function joined(segment: Uint8Array, parts: readonly Part[]): Uint8Array {
-  const [first] = parts
-  if (first && parts.length === 1) return segment.subarray(first.start, first.end)
-  return Buffer.concat(parts.map(({ start, end }) => segment.subarray(start, end)))
+/** A record in one piece, which is good until the next one is asked for. */
+function joining(): (segment: Uint8Array, parts: readonly Part[]) => Uint8Array {
+  let room = new Uint8Array(32 * KiB)
+  return (segment, parts) => {
+    const [first] = parts
+    if (first && parts.length === 1) return segment.subarray(first.start, first.end)
+    const length = parts.reduce((sum, { start, end }) => sum + end - start, 0)
+    if (length > room.length) room = new Uint8Array(length)
+    let at = 0
+    for (const { start, end } of parts) {
+      room.set(segment.subarray(start, end), at)
+      at += end - start
+    }
+    return room.subarray(0, length)
+  }
 }
 
 function writeParts(segment: Uint8Array, parts: readonly Part[], record: Uint8Array): void {

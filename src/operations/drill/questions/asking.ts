@@ -1,4 +1,5 @@
 /** What questions are asked of, and with. */
+import { formatCount } from '../../../base/units.ts'
 import type { Random } from '../../../base/seeded-random.ts'
 import { shuffled } from '../../../base/seeded-random.ts'
 import type { Clock } from '../../../base/world.ts'
@@ -63,7 +64,7 @@ export async function walkRelations(
 
 /** For evidence: `312 of 500 tables, as far as the time went`. */
 export function describeWalk({ reached, all }: Walk, what: string): string {
-  const counts = `${reached.toLocaleString('en-US')} of ${all.toLocaleString('en-US')} ${what}`
+  const counts = `${formatCount(reached)} of ${formatCount(all)} ${what}`
   return reached === all ? counts : `${counts}, taken by chance, as far as the time went`
 }
 

@@ -1,4 +1,5 @@
 /** Compares how many rows came back with what is known from elsewhere. Decides only. */
+import { formatCount } from '../../../base/units.ts'
 import type { DrillRowCount } from '../../../repository/format/drill-record.ts'
 import { failed, ok, type Answer } from '../checklist.ts'
 
@@ -51,5 +52,5 @@ const nameOf = ({ database, table }: Rows): string => `${database}: ${table}`
 /** `1 table`, `20 tables`. */
 export const tablesTold = (count: number): string => `${told(count)} ${count === 1 ? 'table' : 'tables'}`
 
-const told = (rows: number): string => rows.toLocaleString('en-US')
+const told = (rows: number): string => formatCount(rows)
 const percent = (share: number): string => `${String(Math.round(share * 1000) / 10)}%`

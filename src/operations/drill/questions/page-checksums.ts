@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { errnoOf } from '../../../base/fault.ts'
 import { limits } from '../../../base/limits.ts'
 import { shuffled } from '../../../base/seeded-random.ts'
-import { formatBytes } from '../../../base/units.ts'
+import { formatBytes, formatCount } from '../../../base/units.ts'
 import { createPageChecker, type PageChecker } from '../../../pipeline/page-checksum.ts'
 import { readControlFile } from '../../../postgres/control-file.ts'
 import {
@@ -38,7 +38,7 @@ export async function askPageChecksums(
     wrong.push(...found.blocks.map(block => `${path}: block ${String(block)}`))
     reached++
   }
-  const evidence = `${formatBytes(bytes)} in ${reached.toLocaleString('en-US')} of ${files.length.toLocaleString('en-US')} files${reached < files.length ? ', taken by chance, as far as the time went' : ''}`
+  const evidence = `${formatBytes(bytes)} in ${formatCount(reached)} of ${formatCount(files.length)} files${reached < files.length ? ', taken by chance, as far as the time went' : ''}`
   if (wrong.length === 0) return ok(evidence)
   return failed(`${String(wrong.length)} pages fail their checksum`, [...wrong, evidence])
 }

@@ -2,6 +2,7 @@
  * Whether every relation of the catalogues has its files, in the size that it must have had: a file of a table may be missing without
  * anybody noticing before somebody reads it, and the last of its 1 GiB pieces may be missing without anybody noticing at all.
  */
+import { formatCount } from '../../../base/units.ts'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf } from '../../../base/fault.ts'
@@ -47,7 +48,7 @@ export async function askRelations({ cluster, databases }: Asking, signal: Abort
       )
     }
   }
-  const evidence = `${count.toLocaleString('en-US')} relations of ${String(databases.length)} databases`
+  const evidence = `${formatCount(count)} relations of ${String(databases.length)} databases`
   if (troubles.length === 0) return ok(evidence)
   return failed(`${String(troubles.length)} relations lack files`, [...troubles, evidence])
 }

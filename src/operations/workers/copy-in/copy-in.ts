@@ -1,14 +1,16 @@
 /** Copies files of a backup into a directory, with a crew of workers. */
 import type { PackRecord } from '../../../repository/format/backup-record.ts'
 import type { ManifestDirectory, ManifestFile } from '../../../repository/format/manifest.ts'
+import type { Storage } from '../../../storage/storage.ts'
 import type { ReadAhead } from '../../../storage/with-read-ahead.ts'
 import { limits } from '../../../base/limits.ts'
 import type { Trouble } from '../../sources/trouble.ts'
 import { runCrew, type WorkerHost } from '../crew.ts'
 import type { BackupPlace, CopyInReport, CopyInSetup, FileOwner } from '../messages.ts'
+import type { HereRequest } from './copy-here.ts'
 import { makeDirectories } from './make-directories.ts'
 import { syncTrees } from './sync-trees.ts'
-import { copiesByNumber, taskSizesFor, tasksOf } from './tasks.ts'
+import { copiesByNumber, taskSizesFor, tasksOf, type CopyInTask } from './tasks.ts'
 
 export interface CopyInRequest {
   /** The id, for messages. */
@@ -31,6 +33,8 @@ export interface CopyInRequest {
   /** Keep files whose size and CRC-32C are right already. */
   readonly delta: boolean
   readonly workers: number
+  /** On this thread, without workers, which is quicker for a few small files: the storages of `copies`, as they are open here. */
+  readonly here?: readonly Storage[]
 }
 
 export interface CopyToRead extends BackupPlace {
@@ -49,11 +53,39 @@ export async function copyIn(
     select: request.select ?? (() => true),
     ...taskSizesFor(totalOf(request), request.workers),
   })
+  const { here } = request
+  const report = here
+    ? await copyOnThisThread(host, request, { tasks, storages: here }, signal)
+    : await copyWithCrew(host, request, tasks, signal)
+  if (request.synced.length > 0) {
+    host.progress.phase('syncing to disk')
+    await syncTrees(request.synced, signal)
+  }
+  return report
+}
+
+async function copyOnThisThread(
+  host: WorkerHost,
+  request: CopyInRequest,
+  from: Pick<HereRequest, 'tasks' | 'storages'>,
+  signal: AbortSignal,
+): Promise<CopyInReport> {
+  const { copyHere } = await import('./copy-here.ts')
+  const onTrouble = request.onTrouble ?? (() => undefined)
+  return copyHere(host, { ...from, setup: setupOf(request), onTrouble }, signal)
+}
+
+async function copyWithCrew(
+  host: WorkerHost,
+  request: CopyInRequest,
+  tasks: AsyncGenerator<CopyInTask, void, undefined>,
+  signal: AbortSignal,
+): Promise<CopyInReport> {
   let report: CopyInReport = { files: 0, bytes: 0, filesKept: 0, bytesKept: 0, bytesFetched: 0 }
   await runCrew(
     host,
     {
-      setups: setupsOf(request),
+      setups: Array.from({ length: request.workers }, () => setupOf(request)),
       async onMessage(message, reply) {
         if (message.kind === 'idle') {
           const { done, value } = await tasks.next()
@@ -65,10 +97,6 @@ export async function copyIn(
     },
     signal,
   )
-  if (request.synced.length > 0) {
-    host.progress.phase('syncing to disk')
-    await syncTrees(request.synced, signal)
-  }
   return report
 }
 
@@ -81,10 +109,8 @@ function totalOf({ copies }: CopyInRequest): { readonly rawBytes: number; readon
   }
 }
 
-function setupsOf(request: CopyInRequest): readonly CopyInSetup[] {
-  const { backup, copies, targetDirectory, owner, delta } = request
-  const workers = Math.max(1, request.workers)
-  const setup: CopyInSetup = {
+function setupOf({ backup, copies, targetDirectory, owner, delta, workers }: CopyInRequest): CopyInSetup {
+  return {
     job: 'copy-in',
     backup,
     places: copies.map(({ repository, storage, keyPrefix, identities }) => ({
@@ -98,7 +124,6 @@ function setupsOf(request: CopyInRequest): readonly CopyInSetup[] {
     owner,
     delta,
   }
-  return Array.from({ length: workers }, () => setup)
 }
 
 /** The more workers, the less each has on its way: together it is enough, and memory stays what it is. */

@@ -1,4 +1,5 @@
 /** The largest of the tables that were counted; the report has all of them. */
+import { formatCount } from '../../../../base/units.ts'
 import type { DrillRowCount } from '../../../../repository/format/drill-record.ts'
 import { html, type Markup } from './markup.ts'
 
@@ -31,7 +32,7 @@ export function rowCountsPart(counts: readonly DrillRowCount[]): Markup {
             html` <tr>
               <td>${database}</td>
               <td class="break">${table}</td>
-              <td class="number">${!exact && '≈ '}${rows.toLocaleString('en-US')}</td>
+              <td class="number">${!exact && '≈ '}${formatCount(rows)}</td>
             </tr>`,
         )}
       </tbody>
