@@ -9,12 +9,12 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Socket, connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { StorageDescription } from '../../src/storage/open.ts'
 import { cephConf } from './ceph-conf.ts'
+import { folderOfServers } from './server-folder.ts'
 import { findProgram } from './tools.ts'
 
 const run = promisify(execFile)
@@ -84,7 +84,7 @@ export function cephMissing(): string | undefined {
 }
 
 export async function startCeph(options: CephOptions = {}): Promise<CephServer> {
-  const root = mkdtempSync(join(tmpdir(), 'hf-ceph-'))
+  const root = mkdtempSync(join(folderOfServers(), 'hf-ceph-'))
   const watchdog = startWatchdog(root)
   const server = new Ceph(root, watchdog, options, await freePort(), await freePort())
   try {

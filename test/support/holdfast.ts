@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { serverUser } from './postgres-binaries.ts'
+import { folderOfServers } from './server-folder.ts'
 
 export interface Run {
   readonly command: string
@@ -67,7 +68,7 @@ let state: string | undefined
 function stateHome(): string {
   if (state !== undefined) return state
   const { uid, gid } = serverUser()
-  const made = mkdtempSync(join(tmpdir(), 'holdfast-test-state-'))
+  const made = mkdtempSync(join(folderOfServers(), 'holdfast-test-state-'))
   chownSync(made, uid, gid)
   process.once('exit', () => {
     rmSync(made, { recursive: true, force: true })

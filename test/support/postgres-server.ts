@@ -17,12 +17,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { Socket, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { binDirectory, serverUser, type Major } from './postgres-binaries.ts'
 import { makeCluster, type ClusterOptions } from './postgres-cluster.ts'
+import { folderOfServers } from './server-folder.ts'
 
 export interface ServerOptions extends ClusterOptions {
   /** Sets archive_mode and archive_command. `true`: copies into `archiveDirectory`. */
@@ -90,11 +90,8 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
   }
 }
 
-/** Names the folder for all that servers have; run-setup.ts chooses one in memory, if it can, when nobody has. */
-export const serverFolder = 'HOLDFAST_TEST_FOLDER'
-
 /** A temporary folder that the user of the servers owns. */
-export function makeRoot(folder: string = process.env[serverFolder] ?? tmpdir()): string {
+export function makeRoot(folder: string = folderOfServers()): string {
   // Short on purpose: the path of a socket may have at most 107 bytes.
   const root = mkdtempSync(join(folder, 'hf-pg-'))
   for (const folder of ['', 'socket', 'archive']) makeOwned(join(root, folder))

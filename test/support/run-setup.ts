@@ -11,7 +11,8 @@ import { GiB, KiB } from '../../src/base/units.ts'
 import { buildProgram, launcher, programUnderTest } from './holdfast.ts'
 import { serverUser } from './postgres-binaries.ts'
 import { clusterTemplates } from './postgres-cluster.ts'
-import { makeOwned, serverFolder, startWatchdog } from './postgres-server.ts'
+import { makeOwned, startWatchdog } from './postgres-server.ts'
+import { serverFolder } from './server-folder.ts'
 
 let place: string | undefined
 let watchdog: ChildProcess | undefined
