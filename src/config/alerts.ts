@@ -1,6 +1,6 @@
 /** Who hears of what is wrong, and how often. */
 import * as z from 'zod/mini'
-import { described, duration, integer, name, secret, section, text, words } from './values.ts'
+import { described, duration, integer, name, secret, section, text, webUrl, words } from './values.ts'
 
 const slack = section({
   url: described(secret(), 'The URL of an incoming webhook. Whoever has it can write to the channel.', [
@@ -37,7 +37,7 @@ const webhook = section({
 const pagerduty = section({
   routing_key: described(secret(), 'The integration key of a service (Events API v2).'),
   endpoint: described(
-    z._default(text('a URL', /^https?:\/\/.+/), 'https://events.pagerduty.com/v2/enqueue'),
+    z._default(webUrl(), 'https://events.pagerduty.com/v2/enqueue'),
     "Where events go. In PagerDuty's European region, https://events.eu.pagerduty.com/v2/enqueue.",
   ),
 })
@@ -121,7 +121,7 @@ export const alerts = section({
     'What comes and goes is told of once, and is over when it has calmed down.',
   ),
   runbooks: described(
-    z.optional(text('a URL', /^https?:\/\/.+/)),
+    z.optional(webUrl()),
     'Where the pages of docs/runbooks can be read, for links. Nothing said: their paths are told.',
     ['https://wiki.example.com/holdfast/runbooks'],
   ),

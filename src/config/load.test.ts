@@ -112,6 +112,15 @@ describe('a mistake is named with its place', () => {
     )
   })
 
+  test.each(['https://::1:9000', 'localhost:9000', 'https://'])(
+    'the endpoint %s is told how it is written',
+    given => {
+      const text = smallest.replace('encryption: none', `encryption: none, endpoint: "${given}"`)
+      expect(mistakesOf(text)).toMatch(/repositories\.main\.endpoint is not a URL: http.*IPv6 in brackets/)
+      expect(mistakesOf(text).match(/is not a URL/g)).toHaveLength(1)
+    },
+  )
+
   test('what is missing is told where it should be', () => {
     expect(mistakesOf('cluster: gathr\nrepositories: {}\npostgres:\n  data_directory: /x\n')).toContain(
       'holdfast.yaml:4:3: postgres.connection is missing',

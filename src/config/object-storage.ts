@@ -1,6 +1,6 @@
 /** What a repository in object storage may say about its place, and about what is written there. */
 import * as z from 'zod/mini'
-import { described, duration, secret, section, text, words } from './values.ts'
+import { described, duration, secret, section, text, webUrl, words } from './values.ts'
 import { vendorAccess } from './vendor-access.ts'
 
 const serverSideEncryption = z.union([
@@ -24,7 +24,7 @@ const storageClass = text('a storage class', /^[A-Za-z0-9_-]+$/)
 
 export const objectStorage = {
   endpoint: described(
-    z.optional(text('a URL', /^https?:\/\/.+/)),
+    z.optional(webUrl()),
     "The server's address, when it is not the vendor's own. With http:// nothing is encrypted on the way but what Holdfast encrypts.",
     ['https://s3.example.com'],
   ),

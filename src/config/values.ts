@@ -32,6 +32,14 @@ export function text(what: string, pattern: RegExp, more = '') {
   return z.string().check(isOne, noVariables, z.meta({ title: what }))
 }
 
+/** Where something answers over HTTP. An address of IPv6 is no URL without its brackets. */
+export function webUrl() {
+  const how = ': http:// or https://, then a host, or an address (IPv6 in brackets: https://[::1]:9000)'
+  return text('a URL', /^https?:\/\/.+/, how).check(
+    z.refine(given => !/^https?:\/\/./.test(given) || URL.canParse(given), { error: `is not a URL${how}` }),
+  )
+}
+
 /** A name that becomes part of object keys and file names. */
 export function name() {
   return text('a name (small letters, digits, - and _)', /^[a-z0-9][a-z0-9_-]{0,62}$/)

@@ -1,6 +1,6 @@
 /** How the API of a vendor is reached, and as whom: of buckets, of volumes and managed servers, of metrics. */
 import * as z from 'zod/mini'
-import { described, secret, section, text } from './values.ts'
+import { described, secret, section, webUrl } from './values.ts'
 
 const credentials = section({
   access_key_id: described(z.optional(secret()), 'S3: the id of an access key.'),
@@ -13,10 +13,7 @@ const credentials = section({
 })
 
 export const vendorAccess = {
-  endpoint: described(
-    z.optional(text('a URL', /^https?:\/\/.+/)),
-    "The API's address, when it is not the vendor's own.",
-  ),
+  endpoint: described(z.optional(webUrl()), "The API's address, when it is not the vendor's own."),
   ca_file: described(
     z.optional(z.string()),
     'A file with certificates (PEM) of own authorities, besides those of the system.',
