@@ -117,15 +117,31 @@ describe('restore-table, among other tables', () => {
     expect((await refused('--schema', 'statistic')).hint).toContain('Did you mean statistics?')
   })
 
+  test('it goes into no place that PostgreSQL keeps for itself, or would call otherwise', async () => {
+    for (const place of [
+      ['--into', 'pg_catalog'],
+      ['--into', ''],
+      ['--into', 'w'.repeat(64)],
+      ['--as', 'w'.repeat(64)],
+    ])
+      expect((await refused('b.other', ...place)).message).toContain(
+        'can not be the name of what is restored',
+      )
+  })
+
   test('a table in use is replaced when its users are done, and nobody else waits long for it', async () => {
     const [holder, other] = await Promise.all([lab.server.connect(), lab.server.connect()])
     try {
       await holder.query('BEGIN; SELECT * FROM b.other')
       const running = lab.start(words('b.other', '--replace'))
       const waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
-      await until('it waits for its lock', async () => (await value(waits)) === '1')
+      const waiting = (count: string) => async (): Promise<boolean> => (await value(waits)) === count
+      await until('it waits for its lock', waiting('1'))
       await other.query("SET lock_timeout = '8s'")
       for (let i = 0; i < 3; i++) await other.query('SELECT count(*) FROM b.other')
+      // Who is in the way is told between the first time and the second.
+      await until('it lets the others get on', waiting('0'))
+      await until('it waits for its lock again', waiting('1'))
       await holder.query('COMMIT')
       const run = await running.ended
       expect(run.status, describeRun(run)).toBe(0)

@@ -152,10 +152,21 @@ function destinationOf(
       `--as names one ${scope.kind === 'tables' ? 'table' : 'schema'}`,
       moreThanOne[scope.kind],
     )
-  if (as !== undefined) return { kind: 'as', name: as }
+  if (as !== undefined)
+    return { kind: 'as', name: newName(as, scope.kind === 'schemas' ? 'schema' : 'other') }
   if (replace) return { kind: 'replace', oldSchema: oldName(scope, database, now) }
-  if (scope.kind === 'tables') return { kind: 'into', schema: into ?? 'restored' }
+  if (scope.kind === 'tables') return { kind: 'into', schema: newName(into ?? 'restored', 'schema') }
   return { kind: 'own' }
+}
+
+/** PostgreSQL would cut a longer name without a word, and let a superuser put tables among its own catalogues. */
+function newName(name: string, what: 'schema' | 'other'): string {
+  const isOwn = what === 'schema' && (name.startsWith('pg_') || name === 'information_schema')
+  if (name !== '' && Buffer.byteLength(name) <= nameBytesMax && !isOwn) return name
+  throw usageFault(
+    `"${name}" can not be the name of what is restored`,
+    "PostgreSQL's names have 1 to 63 bytes, and schemas that begin with pg_ are its own.",
+  )
 }
 
 const moreThanOne = {

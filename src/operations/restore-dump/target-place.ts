@@ -15,6 +15,22 @@ export async function connectIn(place: TargetPlace, database: string, signal: Ab
   return connectTo({ ...place.target, database }, { environment: place.environment }, signal)
 }
 
+/** The same, for changes: whatever the database or the role is set to for its usual sessions. */
+export async function connectToChange(
+  place: TargetPlace,
+  database: string,
+  signal: AbortSignal,
+): Promise<Server> {
+  const server = await connectIn(place, database, signal)
+  try {
+    await server.query('SET default_transaction_read_only = off', [], signal)
+    return server
+  } catch (error) {
+    await server.close()
+    throw error
+  }
+}
+
 /** A session that is in no database which is to be renamed. */
 export async function connectBeside(place: TargetPlace, name: string, signal: AbortSignal): Promise<Server> {
   const usual = place.target.database

@@ -8,7 +8,7 @@ import { limits } from '../../base/limits.ts'
 import { connect, type Server } from '../../postgres/connection.ts'
 import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
 import type { RestoreDeps } from '../restore/layout.ts'
-import { connectIn } from '../restore-dump/target-place.ts'
+import { connectToChange } from '../restore-dump/target-place.ts'
 import { allLeaningOn, needsOf, rootsOfSchemas } from './belongings.ts'
 import { beginCopying, kindsOf, type Copied, type CopyRequest, type Proven } from './copied.ts'
 import { assertNeedsMet, goneToo } from './live-needs.ts'
@@ -25,7 +25,7 @@ export async function copySchemas(
   signal: AbortSignal,
 ): Promise<Copied> {
   const { live: place, database, destination, environment, scope } = request
-  await using live = await connectIn(place, database, signal)
+  await using live = await connectToChange(place, database, signal)
   await using server = await connect(scratch.connectionString, { environment }, signal)
   const schemas = await findSchemas(server, scope.kind === 'schemas' ? scope.patterns : [], signal)
   const names = await namesOf(live, schemas, request, signal)
@@ -128,7 +128,7 @@ async function makeSchema(
 async function dropMade({ live: place, database }: CopyRequest, made: readonly string[]): Promise<void> {
   if (made.length === 0) return
   const signal = AbortSignal.timeout(limits.dumpCleanUpMsMax)
-  await using live = await connectIn(place, database, signal)
+  await using live = await connectToChange(place, database, signal)
   for (const name of made)
     await live.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(name)} CASCADE`, [], signal)
 }

@@ -1,10 +1,10 @@
 /** Tables of a scratch cluster, into the live server: into a schema that nobody looks at, then to where they belong. */
-import { Fault } from '../../base/fault.ts'
+import { Fault, messageOf } from '../../base/fault.ts'
 import { limits } from '../../base/limits.ts'
 import { connect, type Server } from '../../postgres/connection.ts'
 import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
 import type { RestoreDeps } from '../restore/layout.ts'
-import { connectIn } from '../restore-dump/target-place.ts'
+import { connectToChange } from '../restore-dump/target-place.ts'
 import { allLeaningOn, needsOf, rootsOfTables } from './belongings.ts'
 import { beginCopying, type Copied, type CopyRequest, type Proven } from './copied.ts'
 import { assertNeedsMet, goneToo } from './live-needs.ts'
@@ -30,7 +30,7 @@ export async function copyTables(
 ): Promise<Copied> {
   const { live: place, database, destination, environment } = request
   const staging = stagingOf(tables, request)
-  await using live = await connectIn(place, database, signal)
+  await using live = await connectToChange(place, database, signal)
   const locks = { live, clock: deps.world.clock, progress: deps.progress }
   await assertFree(live, tables, destination, signal)
   assertOneForAs(tables, destination)
@@ -78,7 +78,10 @@ export async function copyTables(
     const gone = await goneToo(live, leaning, signal)
     return { placed, wholes: [], warnings: [...leftOut, ...partingsOf(tables, severed, placed), ...gone] }
   } catch (error) {
-    await dropStaging(request, staging)
+    // What went wrong is told, whatever becomes of this.
+    await dropStaging(request, staging).catch((left: unknown) => {
+      deps.progress.note(`${staging.schemas.join(', ')} could not be dropped: ${messageOf(left)}`)
+    })
     throw error
   }
 }
@@ -111,7 +114,7 @@ function assertOneForAs(tables: readonly ScratchTable[], destination: Destinatio
 /** With a connection and a limit of time of its own: the other may be what broke. */
 async function dropStaging({ live: place, database }: CopyRequest, { schemas }: Staging): Promise<void> {
   const signal = AbortSignal.timeout(limits.dumpCleanUpMsMax)
-  await using live: Server = await connectIn(place, database, signal)
+  await using live: Server = await connectToChange(place, database, signal)
   for (const schema of schemas)
     await live.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(schema)} CASCADE`, [], signal)
 }

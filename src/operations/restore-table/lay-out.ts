@@ -118,7 +118,7 @@ export async function chooseTableFiles(
   const heldBytes = Math.min(plan.wal.rawBytes, limits.restoreTableWalHeldBytesMax)
   const needBytes = neededBytes + heldBytes + walSegmentsHeld * record.postgres.walSegmentSizeBytes
   const space = await measureSpace([{ path: place, needBytes, keptBytes: 0 }])
-  assertSpace(space)
+  assertSpace(space, 'Make room there, or name another folder: --scratch-dir DIR.')
   return {
     plan: {
       plan,

@@ -148,15 +148,16 @@ export async function measureSpace(
   return [...byDevice.values()]
 }
 
-export function assertSpace(needs: readonly SpaceNeed[]): void {
+const moreRoom =
+  'Make room there, name another directory, or move tablespaces elsewhere with --tablespace OLD=NEW.'
+
+export function assertSpace(needs: readonly SpaceNeed[], hint = moreRoom): void {
   const short = needs.find(({ needBytes, freeBytes }) => needBytes > freeBytes)
   if (!short) return
   throw new Fault(
     'SPACE',
     `${short.path} needs ${formatBytes(short.needBytes)}, and ${formatBytes(short.freeBytes)} are free there`,
-    {
-      hint: 'Make room there, name another directory, or move tablespaces elsewhere with --tablespace OLD=NEW.',
-    },
+    { hint },
   )
 }
 
