@@ -64,6 +64,8 @@ describe('restore-table of large tables', () => {
       'CREATE SCHEMA holdfast_0123456789ab; CREATE TABLE holdfast_0123456789ab.half (id int)',
       `COMMENT ON SCHEMA holdfast_0123456789ab IS 'holdfast restore-table works here, and removes this at its end'`,
       'CREATE SCHEMA holdfast_ffffffffffff',
+      // What the role is held to in its usual sessions.
+      `ALTER ROLE postgres SET default_transaction_read_only = on; ALTER ROLE postgres SET statement_timeout = '100ms'`,
     ])
       await lab.server.query(sql)
     const { result } = await lab.json<Restored>([
@@ -77,6 +79,7 @@ describe('restore-table of large tables', () => {
         '--before-drop',
       ],
     ])
+    await lab.server.query('BEGIN READ WRITE; ALTER ROLE postgres RESET ALL; COMMIT')
     expect(result.tables.map(({ name, rows }) => `${name} ${String(rows)}`).toSorted()).toEqual([
       'own 30000',
       'plain 18182',

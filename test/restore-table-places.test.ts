@@ -129,6 +129,15 @@ describe('restore-table, among other tables', () => {
       )
   })
 
+  test('a role whose usual sessions are read only can bring tables back', async () => {
+    await lab.server.query('ALTER ROLE postgres SET default_transaction_read_only = on')
+    try {
+      expect(await bring('b.other', '--into', 'by_readers')).toEqual(['by_readers.other 0'])
+    } finally {
+      await lab.server.query('BEGIN READ WRITE; ALTER ROLE postgres RESET ALL; COMMIT')
+    }
+  })
+
   test('a table in use is replaced when its users are done, and nobody else waits long for it', async () => {
     const [holder, other] = await Promise.all([lab.server.connect(), lab.server.connect()])
     try {

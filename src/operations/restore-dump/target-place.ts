@@ -31,6 +31,25 @@ export async function connectToChange(
   }
 }
 
+/**
+ * For a client program that changes something: as any other, but where usual sessions are read only. Options are not sent without
+ * need, since not every pooler takes them.
+ */
+export async function changingEnvironment(
+  { target, environment }: TargetPlace,
+  server: Server,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>>> {
+  const [row] = await server.query<{ usual: string }>(
+    "SELECT reset_val AS usual FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'",
+    [],
+    signal,
+  )
+  if (row?.usual !== 'on') return clientEnvironment(target, environment)
+  const options = `-c default_transaction_read_only=off ${target.options ?? ''}`.trim()
+  return clientEnvironment({ ...target, options }, environment)
+}
+
 /** A session that is in no database which is to be renamed. */
 export async function connectBeside(place: TargetPlace, name: string, signal: AbortSignal): Promise<Server> {
   const usual = place.target.database

@@ -13,7 +13,8 @@ import { clientEnvironment, databaseArgument } from '../../postgres/client-envir
 import { connect, type Server, type SqlRow } from '../../postgres/connection.ts'
 import { parseConnectionString, type Environment } from '../../postgres/connection-string.ts'
 import { collectSaid, inLargePieces } from '../../postgres/dump/client-output.ts'
-import { loadingEnvironment } from '../restore-dump/target-place.ts'
+import { majorWithTransactionTimeout } from '../../postgres/pg-restore.ts'
+import { changingEnvironment } from '../restore-dump/target-place.ts'
 import { rowsDiffer } from './live-tables.ts'
 import type { Sides } from './pass-through.ts'
 import type { Scratch } from './scratch.ts'
@@ -94,12 +95,23 @@ interface Programs {
   /** The sessions in the live server are called that. */
   readonly name: string
   readonly database: string
+  /** Of the session in the live server. */
+  readonly settings: readonly string[]
   readonly from: Given
   readonly to: Given
 }
 
 /** What texts look like is the same on both sides, whatever the databases are set to. */
 const common = ['datestyle=ISO', 'intervalstyle=postgres', 'extra_float_digits=3', 'row_security=off']
+
+/** What a role's usual sessions are held to is not meant for this one; nor need it wait for a disk, as what comes after it does. */
+const unlimited = [
+  "search_path=''",
+  'statement_timeout=0',
+  'lock_timeout=0',
+  'idle_in_transaction_session_timeout=0',
+  'synchronous_commit=off',
+]
 
 async function programsOf(
   { environment, clients: { psql }, live: place, database, staging }: RowsRequest,
@@ -109,7 +121,7 @@ async function programsOf(
   const source = parseConnectionString(scratch.connectionString, {})
   const options = [...common, 'search_path=', 'statement_timeout=0', 'lock_timeout=0']
   const encoding = { PGCLIENTENCODING: await encodingOf(scratch.connectionString, environment, signal) }
-  const loading = loadingEnvironment({ ...place, target: { ...place.target, database } }, live.major)
+  const there = { ...place, target: { ...place.target, database } }
   return {
     psql: psql.path,
     name: staging,
@@ -118,7 +130,12 @@ async function programsOf(
       ...clientEnvironment({ ...source, options: options.map(each => `-c ${each}`).join(' ') }, environment),
       ...encoding,
     },
-    to: { ...loading, ...encoding, PGAPPNAME: staging },
+    to: { ...(await changingEnvironment(there, live, signal)), ...encoding, PGAPPNAME: staging },
+    settings: [
+      ...common,
+      ...unlimited,
+      ...(live.major >= majorWithTransactionTimeout ? ['transaction_timeout=0'] : []),
+    ],
   }
 }
 
@@ -139,7 +156,7 @@ async function encodingOf(
 /** Returns how many rows the live server says that it took. */
 async function copyOne(
   { directory }: Pick<Scratch, 'directory'>,
-  { psql, name, database, from, to }: Programs,
+  { psql, name, database, settings, from, to }: Programs,
   { place, columns, isBinary }: LargeTable,
   follow: Follow,
   signal: AbortSignal,
@@ -149,7 +166,7 @@ async function copyOne(
   const out = [...usual, '--quiet', `--command=COPY ${place} (${columns}) TO STDOUT WITH (FORMAT ${format})`]
   const into = [
     ...[...usual, '--single-transaction', `--dbname=${databaseArgument(database)}`],
-    ...[...common, "search_path=''"].map(setting => `--command=SET LOCAL ${setting}`),
+    ...settings.map(setting => `--command=SET LOCAL ${setting}`),
     // What is emptied and filled in one transaction may be frozen at once.
     `--command=TRUNCATE ONLY ${place}`,
     `--command=COPY ${place} (${columns}) FROM STDIN WITH (FORMAT ${format}, FREEZE)`,

@@ -16,7 +16,7 @@ import { findClientProgram, type FoundTool, type ToolPlaces } from '../../postgr
 import { needsOf } from '../restore-dump/needs.ts'
 import { readFacts } from '../restore-dump/target-server.ts'
 import type { Scratch, ScratchRequest } from './scratch.ts'
-import { loadingEnvironment, type TargetPlace } from '../restore-dump/target-place.ts'
+import { changingEnvironment, loadingEnvironment, type TargetPlace } from '../restore-dump/target-place.ts'
 
 export interface Passage {
   /** For messages: `the tables`. */
@@ -76,11 +76,12 @@ export async function passThrough(
   await assertRoles(live, archive, what, signal)
   const into = await prepare(archive)
   const strict = takesAllSettings(pgRestore.version, live.major)
+  const there = { ...place, target: { ...place.target, database: into.database } }
   const program = {
     path: pgRestore.path,
     environment: inOneTransaction
-      ? clientEnvironment({ ...place.target, database: into.database }, place.environment)
-      : loadingEnvironment({ ...place, target: { ...place.target, database: into.database } }, live.major),
+      ? await changingEnvironment(there, live, signal)
+      : loadingEnvironment(there, live.major),
   }
   const contents = encodeArchive(toCustom(into.archive))
   const load = (sections: readonly string[], after: AsyncIterable<Uint8Array>): Promise<void> =>
