@@ -111,8 +111,16 @@ function written(
   return new Map([...exposures].filter(([name]) => !idle.has(name)))
 }
 
-const ofSight = (server: ServerSight, facts: readonly PlaceFacts[]): readonly StatusFinding[] =>
-  server.fault === undefined ? ofSeenServer(server, facts) : ofUnseenServer(server)
+function ofSight(server: ServerSight, facts: readonly PlaceFacts[]): readonly StatusFinding[] {
+  if (server.fault === undefined) return ofSeenServer(server, facts)
+  return isByVendorAlone(facts) ? [] : ofUnseenServer(server)
+}
+
+/** What a vendor makes snapshots of needs no look into the server, which may well be out of reach from here. */
+function isByVendorAlone(facts: readonly PlaceFacts[]): boolean {
+  const seen = facts.filter(place => place.fault === undefined)
+  return seen.some(({ managed }) => managed !== undefined) && seen.every(({ wal }) => wal.size === 0)
+}
 
 /** Who takes nothing but dumps, or snapshots of a managed server, has no use for an archiver. */
 function ofSeenServer(server: SeenServer, facts: readonly PlaceFacts[]): readonly StatusFinding[] {
