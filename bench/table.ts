@@ -8,7 +8,7 @@ import { archiveAll, query, type Cluster } from './cluster.ts'
 import { remove, settle } from './disk.ts'
 import { summaryOf, type Row, type Target, type Unit } from './figures.ts'
 import type { HoldfastTool } from './holdfast.ts'
-import { measure, run, type Command, type Measured } from './measure.ts'
+import { measure, run, untilNobodyUses, type Command, type Measured } from './measure.ts'
 
 export const tableWays = ['table', 'all'] as const
 export type TableWay = (typeof tableWays)[number]
@@ -105,6 +105,8 @@ async function restoreOnce(
           '--json',
         ])
   const measured = await measure(command, cluster.as, { directory: tool.directory })
+  // Who fetches WAL ahead ends a little later, and takes its files away.
+  await untilNobodyUses(directory)
   const fetched = /"bytesFetched": (\d+)/.exec(measured.output)?.[1]
   if (fetched === undefined) throw new Error(`no bytesFetched:\n${measured.output}`)
   if (way === 'all') for (const path of [directory, `${directory}.holdfast`]) remove(path)

@@ -149,7 +149,8 @@ async function fill(
             synced: [],
             owner,
             delta: false,
-            workers,
+            // One processor is for the WAL.
+            workers: isLittle(plan) ? Math.max(1, workers - 1) : workers,
           },
           stop,
         ),
