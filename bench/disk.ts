@@ -4,6 +4,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   lstatSync,
   openSync,
   readSync,
@@ -40,8 +41,9 @@ export function treeSize(directory: string): TreeSize {
 }
 
 export function remove(path: string): void {
-  // Again when a process that is just ending adds a file.
-  rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+  // A process that is just ending adds files, or takes some away: the latter Node takes for the end of its own work.
+  for (let tries = 0; tries === 0 || (existsSync(path) && tries < 20); tries++)
+    rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 }
 
 /** Nobody pays for what others wrote: all dirty pages go to disk first, then the source is read, or all is dropped. */
