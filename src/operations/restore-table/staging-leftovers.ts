@@ -4,6 +4,7 @@
  */
 import type { Server } from '../../postgres/connection.ts'
 import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
+import { stagingPattern } from './staging-name.ts'
 import { longStatement } from './scratch-tables.ts'
 
 const mark = 'holdfast restore-table works here, and removes this at its end'
@@ -21,7 +22,7 @@ export async function makeStaging(live: Server, staging: string, signal: AbortSi
 export async function clearStaging(live: Server, signal: AbortSignal): Promise<void> {
   const left = await live.query<{ name: string }>(
     `SELECT nspname AS name FROM pg_catalog.pg_namespace
-      WHERE nspname ~ '^holdfast_[0-9a-f]{12}(_[0-9]+)?$' AND pg_catalog.obj_description(oid, 'pg_namespace') = $1
+      WHERE nspname ~ '${stagingPattern}' AND pg_catalog.obj_description(oid, 'pg_namespace') = $1
         AND pg_catalog.pg_has_role(nspowner, 'USAGE')`,
     [mark],
     signal,

@@ -6,6 +6,7 @@ import { quoteIdentifier } from '../../postgres/grants.ts'
 import type { Catalogues } from '../../postgres/table-history/catalogues.ts'
 import type { RelationEvent } from '../../postgres/table-history/events.ts'
 import { isTold } from '../../postgres/table-history/summarise.ts'
+import { stagingPattern } from '../restore-table/staging-name.ts'
 import { isTable, matches, placesOf } from './choose.ts'
 import type { FindRequest, Finding, UnknownName } from './report.ts'
 
@@ -87,13 +88,18 @@ export class KnownNames {
   }
 }
 
+const isStaging = new RegExp(stagingPattern)
+
 /**
  * At most `limits.walFindNearMax`, as they are to be written, those of the schema that was named first; none for a pattern that
  * stands for many.
  */
 export function nearNames({ plain }: NamePattern, names: readonly Name[]): readonly string[] {
   if (!plain) return []
-  const byName = Map.groupBy(names, ({ name }) => name)
+  const byName = Map.groupBy(
+    names.filter(({ schema, name }) => !isStaging.test(schema ?? name)),
+    ({ name }) => name,
+  )
   const near = allNear(plain.name, [...byName.keys()]).flatMap(name => byName.get(name) ?? [])
   const isElsewhere = ({ schema }: Name): number =>
     Number(plain.schema !== undefined && schema !== plain.schema)
