@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeOwned } from './support/postgres-server.ts'
+import { programFolder } from './support/program-folder.ts'
 import { openLab, type Lab } from './support/repository-lab.ts'
 
 interface Restored {
@@ -11,13 +12,17 @@ interface Restored {
 const sumOf = (table: string): string =>
   `SELECT count(*) || ' ' || sum(('x' || substr(md5(t::text), 1, 8))::bit(32)::bigint) FROM ${table} t`
 
-describe('restore-table of large tables', () => {
+describe.each([14, 15, 18] as const)('restore-table of large tables on PostgreSQL %i', major => {
   let lab: Lab
   let scratch: string
   const sums = new Map<string, string>()
 
   beforeAll(async () => {
-    lab = await openLab({ major: 15, build: 'debian', settings: { autovacuum: false } })
+    lab = await openLab({ major, encryption: 'none', settings: { autovacuum: false } })
+    const programs = programFolder(lab.server.root, major)
+    lab.writeConfig('holdfast.yaml', {
+      postgres: { connection: lab.server.connectionString, bin_directory: programs },
+    })
     scratch = join(lab.server.root, 'scratch')
     makeOwned(scratch)
     for (const sql of [
