@@ -72,8 +72,8 @@ export async function copyRows(
   for (const table of large) {
     const rows = await copyOne(scratch, programs, table, { live, ...follow }, signal)
     const expected = tables.find(({ oid }) => oid === table.oid)
-    if (expected && rows !== expected.rows)
-      throw rowsDiffer(expected.name, { live: rows, scratch: expected.rows })
+    if (!expected) throw new Error('assertion failed: what is large is one of the tables')
+    if (rows !== expected.rows) throw rowsDiffer(expected.name, { live: rows, scratch: expected.rows })
   }
 }
 
@@ -185,7 +185,8 @@ async function copyOne(
   ended.abort()
   await told
   signal.throwIfAborted()
-  const failure = [sent, taken].find(({ said }) => said !== '' && !isBrokenPipe(said)) ?? taken
+  const hasReason = ({ status, said }: Ended): boolean => status !== 0 && said !== '' && !isBrokenPipe(said)
+  const failure = [sent, taken].find(hasReason) ?? taken
   const rows = /^COPY (\d+)$/m.exec(taken.output)?.[1]
   if (sent.status !== 0 || taken.status !== 0 || rows === undefined) throw failed(place, failure)
   return Number(rows)

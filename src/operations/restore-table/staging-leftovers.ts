@@ -2,6 +2,7 @@
  * The schemas that tables come into before they get to their place. Who works in one holds a lock of its name as long as the
  * session lives, so that what a killed restore left behind is told from what another one is filling.
  */
+import { isFault } from '../../base/fault.ts'
 import type { Server } from '../../postgres/connection.ts'
 import { quoteIdentifier } from '../../postgres/dump-archive/database-statements.ts'
 import { stagingPattern } from './staging-name.ts'
@@ -18,7 +19,7 @@ export async function makeStaging(live: Server, staging: string, signal: AbortSi
   await live.query(`CREATE SCHEMA ${schema}; COMMENT ON SCHEMA ${schema} IS '${mark}'`, [], signal)
 }
 
-/** Removes what restores left behind that were killed. What this role may not drop stays. */
+/** Removes what restores left behind that were killed. What can not be dropped stays: it must not keep this restore from being made. */
 export async function clearStaging(live: Server, signal: AbortSignal): Promise<void> {
   const left = await live.query<{ name: string }>(
     `SELECT nspname AS name FROM pg_catalog.pg_namespace
@@ -34,7 +35,12 @@ export async function clearStaging(live: Server, signal: AbortSignal): Promise<v
       signal,
     )
     if (row?.isFree !== true) continue
-    await live.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(name)} CASCADE`, [], signal, longStatement)
+    try {
+      await live.query(`DROP SCHEMA IF EXISTS ${quoteIdentifier(name)} CASCADE`, [], signal, longStatement)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isFault(error)) throw error
+    }
     await live.query(`SELECT pg_catalog.pg_advisory_unlock(${lockOf})`, [name], signal)
   }
 }
